@@ -1,0 +1,1 @@
+"""The command line of mmts: parse, call one library function, show."""

@@ -1,0 +1,36 @@
+"""The Typer app. Nothing imported here brings in torch, faiss, umap or transformers before a command runs."""
+
+import sys
+
+import typer
+
+from mmts_cli.command import run_app
+from mmts_cli.commands import inspect as _inspect
+
+app = typer.Typer(
+    name="mmts",
+    help="Temperature and margin schedules for contrastive learning on long-tail image-text and video-text data.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+@app.callback()
+def _version(
+    version: bool = typer.Option(False, "--version", help="Print the version and exit.", is_eager=True),
+) -> None:
+    if version:
+        import importlib.metadata
+
+        sys.stdout.write(f"mmts {importlib.metadata.version('mmts')}\n")
+        raise typer.Exit
+
+
+for _command in (_inspect,):
+    _command.register(app)
+
+
+def main() -> None:
+    """Entry point of the ``mmts`` script."""
+    sys.exit(run_app(app, sys.argv[1:]))

@@ -1,0 +1,115 @@
+"""What every command shares: ``--json``, ``--quiet``, ``--debug``, ``--config``, and the table of exit codes."""
+
+import inspect
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+EXIT_FAULT = 1
+EXIT_INPUT = 2
+EXIT_INTERRUPTED = 130
+
+_COMMON: dict[str, Any] = {
+    "json_output": Annotated[
+        bool, typer.Option("--json", help="Print one JSON object on stdout.", rich_help_panel="Common")
+    ],
+    "quiet": Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.", rich_help_panel="Common")],
+    "debug": Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.", rich_help_panel="Common")],
+    "config": Annotated[
+        Path | None,
+        typer.Option(
+            "--config",
+            is_eager=True,
+            help="Read flags from a TOML file (keys are flag names), or a run's config.json; flags typed here win.",
+            rich_help_panel="Common",
+        ),
+    ],
+}
+
+
+def stage_command(app: typer.Typer, name: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Register ``function(out, ...)`` as the command ``name``, with the common options added to its own.
+
+    The function's first parameter is the ``Output``; the others are its flags, as Typer reads them. A parameter with
+    no default is required, on the command line or in the ``--config`` file.
+    """
+
+    def register(function: Callable[..., None]) -> Callable[..., None]:
+        own = list(inspect.signature(function).parameters.values())[1:]
+
+        def run(**values: Any) -> None:
+            from mmts_cli.console import Output
+
+            output = Output(as_json=values.pop("json_output"), quiet=values.pop("quiet"))
+            values.pop("debug"), values.pop("config")
+            with output.warnings_as_lines():
+                function(output, **values)
+
+        def read_config(context: typer.Context, path: Path | None) -> Path | None:
+            if path is not None:
+                from mmts_cli.config import read_flags
+
+                context.default_map = read_flags(path, name, own)
+            return path
+
+        config_option = _COMMON["config"].__metadata__[0]
+        config_option = typer.Option(
+            "--config", is_eager=True, help=config_option.help, rich_help_panel="Common", callback=read_config
+        )
+        common = {**_COMMON, "config": Annotated[Path | None, config_option]}
+        parameters = own + [
+            inspect.Parameter(
+                key, inspect.Parameter.KEYWORD_ONLY, default=None if key == "config" else False, annotation=hint
+            )
+            for key, hint in common.items()
+        ]
+        run.__signature__ = inspect.Signature(  # type: ignore[attr-defined]  # how Typer learns the flags
+            [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in parameters]
+        )
+        run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+        run.__doc__ = function.__doc__
+        app.command(name)(run)
+        return function
+
+    return register
+
+
+def run_app(app: typer.Typer, arguments: list[str]) -> int:
+    """Run the command line and turn what happens into an exit code and at most one line on stderr."""
+    debug = "--debug" in arguments
+    try:
+        code = app(args=arguments, prog_name="mmts", standalone_mode=False)
+        return code if isinstance(code, int) else 0
+    except (KeyboardInterrupt, typer.Abort):
+        _say("interrupted")
+        return EXIT_INTERRUPTED
+    except Exception as error:
+        if debug:
+            traceback.print_exc()
+        return _explain(error)
+
+
+def _explain(error: Exception) -> int:
+    """One line on stderr for an error, and its exit code."""
+    from pipelines.errors import InputError
+
+    if hasattr(error, "format_message"):  # a usage error of the parser: wrong flag, missing argument
+        context = getattr(error, "ctx", None)
+        _say(f"{error.format_message()}{f' (see {context.command_path} --help)' if context else ''}")
+        return EXIT_INPUT
+    if isinstance(error, InputError):
+        _say(str(error))
+        return EXIT_INPUT
+    if isinstance(error, BrokenPipeError):
+        return EXIT_FAULT
+    reason = " ".join(str(error).split())[:300]
+    _say(f"a fault of mmts: {type(error).__name__}: {reason}; run again with --debug for the traceback")
+    return EXIT_FAULT
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(f"mmts: {' '.join(text.split())}\n")

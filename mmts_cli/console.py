@@ -1,0 +1,92 @@
+"""One object decides what a person, a script or a quiet run sees: results on stdout, everything else on stderr."""
+
+import contextlib
+import json
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from rich.console import Console, RenderableType
+from rich.progress import BarColumn, Progress, ProgressColumn, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import Task as RichTask
+from rich.text import Text
+
+
+@dataclass
+class _Bar:
+    progress: Progress
+    identity: TaskID
+
+    def advance(self, count: int = 1, note: str = "") -> None:
+        self.progress.update(self.identity, advance=count, note=note)
+
+
+class _Rate(ProgressColumn):
+    """Units a second."""
+
+    def render(self, task: RichTask) -> Text:
+        speed = task.finished_speed or task.speed
+        return Text(f"{speed:,.0f} {task.fields['unit']}/s" if speed else "")
+
+
+class Output:
+    """Where a command's words go.
+
+    Args:
+        as_json: Print one JSON object on stdout and nothing else there.
+        quiet: Print nothing but errors.
+    """
+
+    def __init__(self, *, as_json: bool = False, quiet: bool = False) -> None:
+        self.as_json = as_json
+        self.quiet = quiet
+        self._out = Console(highlight=False)
+        self._err = Console(stderr=True, highlight=False)
+
+    def result(self, value: dict[str, Any], human: Callable[[], Iterator[RenderableType]]) -> None:
+        """Show a command's result: ``value`` as JSON for scripts, what ``human`` yields for people."""
+        if self.as_json:
+            sys.stdout.write(json.dumps(value, ensure_ascii=False, allow_nan=False) + "\n")
+        elif not self.quiet:
+            for part in human():
+                self._out.print(part, soft_wrap=isinstance(part, str))
+
+    def note(self, text: RenderableType) -> None:
+        """Say something about the way there, on stderr."""
+        if not self.quiet:
+            self._err.print(text, soft_wrap=isinstance(text, str))
+
+    @contextlib.contextmanager
+    def task(self, label: str, total: int, unit: str) -> Iterator[_Bar]:
+        """A progress bar on stderr, where stderr is a terminal."""
+        progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=30),
+            TextColumn("{task.completed:,.0f}/{task.total:,.0f}"),
+            _Rate(),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[note]}"),
+            console=self._err,
+            disable=self.quiet or not self._err.is_terminal,
+            transient=True,
+        )
+        with progress:
+            yield _Bar(progress, progress.add_task(label, total=total, unit=unit, note=""))
+
+    @contextlib.contextmanager
+    def warnings_as_lines(self) -> Iterator[None]:
+        """Show each Python warning raised inside as one line on stderr, once."""
+        seen: set[str] = set()
+
+        def show(message: Any, category: type[Warning], *_: Any, **__: Any) -> None:
+            text = " ".join(str(message).split())
+            if issubclass(category, UserWarning) and text not in seen:
+                seen.add(text)
+                self.note(Text(f"warning: {text}", style="yellow"))
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("always")
+            warnings.showwarning = show
+            yield

@@ -1,0 +1,1 @@
+"""The mmts library: everything the command line does, without printing and without exit codes."""

@@ -1,0 +1,6 @@
+"""Readers: one a data set, each giving an annotations file."""
+
+from pipelines.annotations.flickr8k import prepare_flickr8k
+from pipelines.annotations.table import prepare_table
+
+__all__ = ["prepare_flickr8k", "prepare_table"]

@@ -1,0 +1,49 @@
+"""What the stages exchange: Parquet files with a schema, written whole or not at all, that say what made them.
+
+from pipelines.artifacts import read_table, read_vectors
+
+shifts = read_table("shifts.parquet", SHIFTS)      # pyarrow.Table, columns checked
+embeddings = read_vectors("embeddings.parquet")    # ids and an (n, d) float32 matrix
+"""
+
+from pipelines.artifacts.ids import align, require_unique
+from pipelines.artifacts.parquet import ArtifactWriter, open_parquet, read_table
+from pipelines.artifacts.plan import StagePlan, StageResult
+from pipelines.artifacts.provenance import Provenance, fingerprint_of, read_provenance
+from pipelines.artifacts.schemas import (
+    ANNOTATIONS,
+    CLUSTERS,
+    EMBEDDINGS,
+    FEATURES,
+    KINDS,
+    RANKS,
+    SHIFTS,
+    STEPS,
+    Kind,
+)
+from pipelines.artifacts.vectors import Vectors, read_vectors, vector_type
+
+__all__ = [
+    "ANNOTATIONS",
+    "CLUSTERS",
+    "EMBEDDINGS",
+    "FEATURES",
+    "KINDS",
+    "RANKS",
+    "SHIFTS",
+    "STEPS",
+    "ArtifactWriter",
+    "Kind",
+    "Provenance",
+    "StagePlan",
+    "StageResult",
+    "Vectors",
+    "align",
+    "fingerprint_of",
+    "open_parquet",
+    "read_provenance",
+    "read_table",
+    "read_vectors",
+    "require_unique",
+    "vector_type",
+]

@@ -1,0 +1,112 @@
+"""Files written whole or not at all, and file errors in one line."""
+
+import contextlib
+import difflib
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from pipelines.errors import InputError
+
+
+def nearest(name: str, candidates: list[str]) -> str:
+    """``"; did you mean 'caption'?"`` for the closest candidate, or an empty string."""
+    close = difflib.get_close_matches(name, candidates, n=1)
+    return f"; did you mean '{close[0]}'?" if close else ""
+
+
+def require_file(path: Path) -> None:
+    """Check that ``path`` is a file that can be read and holds something.
+
+    Raises:
+        InputError: It is missing, a directory, empty or not readable.
+    """
+    try:
+        if path.is_dir():
+            raise InputError(f"{path}: is a directory; a file was expected")
+        if not path.exists():
+            folder = path.parent
+            hint = nearest(path.name, [p.name for p in folder.iterdir()]) if folder.is_dir() else ""
+            raise InputError(f"{path}: no such file{hint}")
+        if path.stat().st_size == 0:
+            raise InputError(f"{path}: the file is empty (0 bytes)")
+        with path.open("rb"):
+            pass
+    except OSError as error:
+        raise InputError(f"{path}: can't be read ({error.strerror})") from error
+
+
+def require_writable(path: Path) -> None:
+    """Make the folder of an output and check that a file can be made there, before any work is done.
+
+    Raises:
+        InputError: ``path`` is a directory, or its folder can't be made or written to.
+    """
+    if path.is_dir():
+        raise InputError(f"{path}: is a directory; give the output a file name")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        probe = _temporary(path)
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise InputError(f"{path}: can't be written ({error.strerror}); choose another output path") from error
+
+
+def require_folder(path: Path) -> None:
+    """Make an output folder and check that it can be written to.
+
+    Raises:
+        InputError: It is a file, or can't be made or written to.
+    """
+    if path.exists() and not path.is_dir():
+        raise InputError(f"{path}: is a file; a folder was expected")
+    require_writable(path / "probe")
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield a temporary path in the folder of ``path``; sync and rename it on success, remove it on failure."""
+    temporary = _temporary(path)
+    try:
+        yield temporary
+        with temporary.open("rb") as handle:
+            os.fsync(handle.fileno())
+        temporary.replace(path)
+        _sync_folder(path.parent)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write ``value`` as indented JSON, whole or not at all."""
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file.
+
+    Raises:
+        InputError: It is missing, unreadable or not JSON.
+    """
+    require_file(path)
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: not valid JSON ({error})") from error
+
+
+def _temporary(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{os.getpid()}.tmp")
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

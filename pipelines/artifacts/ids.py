@@ -1,0 +1,54 @@
+"""Rows join on ids, never by position."""
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from pipelines.errors import InputError
+
+_SHOWN = 3
+
+
+def require_unique(ids: pa.ChunkedArray, name: str, path: Path) -> None:
+    """Check that ids are present and occur once.
+
+    Raises:
+        InputError: An id is null or occurs more than once; says how many and which first.
+    """
+    if ids.null_count:
+        raise InputError(f"{path}: {ids.null_count} rows have no {name}")
+    counts = pc.value_counts(ids)
+    repeated = counts.filter(pc.greater(counts.field("counts"), 1)).field("values")
+    if len(repeated):
+        shown = ", ".join(repeated[:_SHOWN].to_pylist())
+        raise InputError(f"{path}: {len(repeated)} values of {name} occur more than once, first: {shown}")
+
+
+def align(wanted: pa.ChunkedArray, present: pa.ChunkedArray, *, what: str, path: Path) -> NDArray[np.int64]:
+    """Where each wanted id stands among the present ones.
+
+    Args:
+        wanted: Ids to find, n of them.
+        present: Ids of the file at ``path``, each once.
+        what: What the wanted ids are, for the message.
+        path: The file that should have them.
+
+    Returns:
+        (n,) positions in ``present``.
+
+    Raises:
+        InputError: Some are missing; says how many and which first.
+    """
+    positions = pc.index_in(wanted, value_set=_flat(present))
+    if positions.null_count:
+        missing = wanted.filter(pc.is_null(positions))
+        shown = ", ".join(missing.slice(0, _SHOWN).to_pylist())
+        raise InputError(f"{path}: {len(missing)} of {len(wanted)} {what} are missing there, first: {shown}")
+    return np.asarray(positions.to_numpy(), dtype=np.int64)
+
+
+def _flat(ids: pa.ChunkedArray) -> pa.Array:
+    return ids.combine_chunks() if isinstance(ids, pa.ChunkedArray) else ids

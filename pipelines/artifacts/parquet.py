@@ -1,0 +1,166 @@
+"""Reading and writing the stages' Parquet files."""
+
+import contextlib
+import dataclasses
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from pipelines.artifacts.files import nearest, replacing, require_file
+from pipelines.artifacts.ids import require_unique
+from pipelines.artifacts.provenance import FOOTER_KEY, Provenance
+from pipelines.artifacts.schemas import Kind
+from pipelines.errors import InputError
+
+ROW_GROUP_ROWS = 25_000
+
+
+@contextlib.contextmanager
+def open_parquet(path: Path) -> Iterator[pq.ParquetFile]:
+    """Open a Parquet file; damage found while reading inside the block is reported as well.
+
+    Raises:
+        InputError: The file is missing, empty, a directory, or not whole Parquet.
+    """
+    require_file(path)
+    try:
+        with pq.ParquetFile(path) as file:
+            yield file
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
+        reason = str(error).splitlines()[0][:120]
+        raise InputError(f"{path}: not a whole Parquet file, truncated or damaged ({reason}); make it again") from error
+
+
+def read_table(path: Path | str, kind: Kind, columns: list[str] | None = None) -> pa.Table:
+    """Read an artifact and check it against its kind.
+
+    Args:
+        path: The file.
+        kind: What it is expected to be, such as ``CLUSTERS``.
+        columns: Which columns to read; those of ``kind`` and no others if None.
+
+    Returns:
+        The table, its columns cast to the kind's types.
+
+    Raises:
+        InputError: The file can't be read, a column is missing or of another type, there are no rows, the key is null
+            or occurs twice.
+    """
+    path = Path(path)
+    with open_parquet(path) as file:
+        present = file.schema_arrow.names
+        wanted = columns or [*kind.columns, *(name for name in kind.optional if name in present)]
+        for name in wanted:
+            if name not in present:
+                raise InputError(
+                    f"{path}: no column '{name}' as {kind.name} have{nearest(name, present)} "
+                    f"(columns: {', '.join(present)})"
+                )
+        table = file.read(columns=wanted)
+    if table.num_rows == 0:
+        raise InputError(f"{path}: has no rows")
+    types = {**kind.columns, **kind.optional}
+    for index, name in enumerate(wanted):
+        if name in types and table.column(name).type != types[name]:
+            table = table.set_column(index, name, _cast(table.column(name), types[name], path, name))
+    if kind.key in wanted:
+        if kind.unique:
+            require_unique(table.column(kind.key), kind.key, path)
+        elif table.column(kind.key).null_count:
+            raise InputError(f"{path}: {table.column(kind.key).null_count} rows have no {kind.key}")
+    return table
+
+
+def _cast(column: pa.ChunkedArray, target: pa.DataType, path: Path, name: str) -> pa.ChunkedArray:
+    try:
+        if pa.types.is_dictionary(column.type):
+            column = column.cast(column.type.value_type)
+        return pc.cast(column, target)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        raise InputError(f"{path}: column '{name}' is {column.type}, can't be read as {target}") from error
+
+
+class ArtifactWriter:
+    """Writes one artifact in row groups, whole or not at all, with its provenance in the footer.
+
+    Use as a context manager; the file appears under its name when the block ends without an exception.
+
+    Attributes:
+        summary: Figures for the footer; may be filled while writing.
+    """
+
+    def __init__(self, path: Path, schema: pa.Schema, provenance: Provenance) -> None:
+        self.summary: dict[str, Any] = dict(provenance.summary)
+        self._path = path
+        self._schema = schema
+        self._provenance = provenance
+        self._pending: list[pa.Table] = []
+        self._pending_rows = 0
+        self._rows = 0
+        self._stack = contextlib.ExitStack()
+
+    def __enter__(self) -> "ArtifactWriter":
+        self._stack.__enter__()
+        temporary = self._stack.enter_context(replacing(self._path))
+        self._sink = _HashingSink(self._stack.enter_context(temporary.open("wb")))
+        self._writer = pq.ParquetWriter(pa.PythonFile(self._sink, mode="w"), self._schema, compression="zstd")
+        return self
+
+    def write(self, table: pa.Table) -> None:
+        """Add rows; they reach the disk in groups of ``ROW_GROUP_ROWS``."""
+        self._pending.append(table.select(self._schema.names).cast(self._schema))
+        self._pending_rows += table.num_rows
+        if self._pending_rows >= ROW_GROUP_ROWS:
+            self._flush()
+
+    def _flush(self) -> None:
+        if self._pending_rows:
+            table = pa.concat_tables(self._pending)
+            self._writer.write_table(table, row_group_size=ROW_GROUP_ROWS)
+            self._rows += table.num_rows
+        self._pending, self._pending_rows = [], 0
+
+    def __exit__(self, kind: Any, error: Any, trace: Any) -> bool | None:
+        try:
+            if error is None:
+                self._flush()
+                provenance = dataclasses.replace(
+                    self._provenance, rows=self._rows, summary=self.summary, data_digest=self._sink.digest()
+                )
+                self._writer.add_key_value_metadata({FOOTER_KEY: provenance.to_json()})
+            self._writer.close()
+            self._sink.flush()
+        except BaseException as fault:
+            self._stack.__exit__(type(fault), fault, fault.__traceback__)
+            raise
+        return self._stack.__exit__(kind, error, trace)
+
+
+class _HashingSink:
+    """A writable file that hashes what passes, so that the footer can carry the digest of the data before it."""
+
+    def __init__(self, handle: BinaryIO) -> None:
+        self._handle = handle
+        self._digest = hashlib.sha256()
+        self.closed = False
+
+    def write(self, data: Any) -> int:
+        self._digest.update(data)
+        return self._handle.write(data)
+
+    def flush(self) -> None:
+        self._handle.flush()
+
+    def tell(self) -> int:
+        return self._handle.tell()
+
+    def close(self) -> None:
+        """Left to the writer's exit stack, which syncs the file first."""
+
+    def digest(self) -> str:
+        return self._digest.hexdigest()[:32]

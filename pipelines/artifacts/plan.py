@@ -1,0 +1,116 @@
+"""One run of a stage: is its output up to date, and where does it write."""
+
+import warnings
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from pipelines.artifacts.files import require_writable
+from pipelines.artifacts.parquet import ArtifactWriter
+from pipelines.artifacts.provenance import (
+    Provenance,
+    fingerprint_of,
+    is_intact,
+    library_versions,
+    read_provenance,
+    stage_fingerprint,
+)
+from pipelines.errors import InputError
+
+
+@dataclass(frozen=True)
+class StageResult:
+    """What a stage did.
+
+    Attributes:
+        output: The file or folder it wrote.
+        up_to_date: True if the output was there already and no work was done.
+        summary: The figures it reports, the same whether it ran or was up to date.
+    """
+
+    output: Path
+    up_to_date: bool
+    summary: dict[str, Any]
+
+
+@dataclass
+class StagePlan:
+    """What determines a stage's output, known before any work is done.
+
+    Attributes:
+        stage: Name of the stage.
+        output: The Parquet file to write.
+        parameters: Every parameter that shapes the output (not those that only change speed).
+        inputs: Input files by role.
+        seed: The seed, where there is one; also a parameter.
+        libraries: Distributions whose versions belong in the footer.
+    """
+
+    stage: str
+    output: Path
+    parameters: dict[str, Any]
+    inputs: dict[str, Path]
+    seed: int | None = None
+    libraries: tuple[str, ...] = ("pyarrow",)
+    _fingerprints: dict[str, str] = field(default_factory=dict, init=False)
+
+    def __post_init__(self) -> None:
+        """Check the paths and fingerprint the inputs.
+
+        Raises:
+            InputError: An input can't be read, or the output is one of the inputs or can't be written.
+        """
+        for role, path in self.inputs.items():
+            self._fingerprints[role] = fingerprint_of(path)
+            if path.suffix == ".parquet" and read_provenance(path) is None:
+                warnings.warn(
+                    f"{path}: no mmts footer (edited or written by another tool); used as it is", stacklevel=3
+                )
+            if path.resolve() == self.output.resolve():
+                raise InputError(f"{path}: is both input and output; choose another output path")
+        require_writable(self.output)
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of stage, parameters, seed and inputs."""
+        return stage_fingerprint(self.stage, {**self.parameters, "seed": self.seed}, self._fingerprints)
+
+    def finished(self, *, force: bool) -> StageResult | None:
+        """The result of an earlier run with the same fingerprint, or None if there is work to do.
+
+        Raises:
+            InputError: The output exists and isn't what mmts wrote: it is not overwritten without ``force``.
+        """
+        if force or not self.output.exists():
+            return None
+        try:
+            provenance = read_provenance(self.output)
+        except InputError:
+            provenance = None
+        if provenance is None or not is_intact(self.output, provenance):
+            raise InputError(
+                f"{self.output}: exists and was not written by mmts, or was changed since; "
+                "use --force to overwrite it, or another output path"
+            )
+        if provenance.fingerprint != self.fingerprint:
+            return None
+        return StageResult(self.output, True, provenance.summary)
+
+    def provenance(self) -> Provenance:
+        """The record for the output's footer."""
+        return Provenance(
+            stage=self.stage,
+            fingerprint=self.fingerprint,
+            parameters=self.parameters,
+            inputs={
+                role: {"name": path.name, "fingerprint": self._fingerprints[role]} for role, path in self.inputs.items()
+            },
+            seed=self.seed,
+            libraries=library_versions(self.libraries),
+        )
+
+    def writer(self, schema: pa.Schema) -> ArtifactWriter:
+        """A writer of the output."""
+        return ArtifactWriter(self.output, schema, self.provenance())

@@ -1,0 +1,79 @@
+"""The columns of every Parquet file the stages exchange."""
+
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of artifact.
+
+    Attributes:
+        name: What messages and ``mmts inspect`` call it.
+        key: The column that names a row.
+        columns: Required columns and the type they are read as.
+        optional: Columns read with this type where they are present.
+        unique: Whether ``key`` may occur only once.
+    """
+
+    name: str
+    key: str
+    columns: dict[str, pa.DataType]
+    optional: dict[str, pa.DataType] = field(default_factory=dict)
+    unique: bool = True
+
+
+ANNOTATIONS = Kind(
+    "annotations",
+    "sample_id",
+    {"sample_id": pa.string(), "text": pa.string()},
+    {
+        "media_id": pa.string(),
+        "media": pa.string(),
+        "start_s": pa.float64(),
+        "end_s": pa.float64(),
+        "split": pa.string(),
+    },
+)
+EMBEDDINGS = Kind("embeddings", "sample_id", {"sample_id": pa.string()}, {"split": pa.string()})
+FEATURES = Kind("features", "media_id", {"media_id": pa.string()}, {"split": pa.string()})
+CLUSTERS = Kind(
+    "clusters",
+    "sample_id",
+    {"sample_id": pa.string(), "cluster": pa.int32(), "cluster_size": pa.int64()},
+    {"similarity": pa.float32()},
+)
+SHIFTS = Kind(
+    "shifts",
+    "sample_id",
+    {"sample_id": pa.string(), "shift": pa.float32(), "cluster_size": pa.int64()},
+)
+STEPS = Kind(
+    "steps",
+    "step",
+    {
+        "step": pa.int64(),
+        "epoch": pa.int64(),
+        "loss": pa.float64(),
+        "learning_rate": pa.float64(),
+        "temperature_min": pa.float64(),
+        "temperature_mean": pa.float64(),
+        "temperature_max": pa.float64(),
+        "gradient_norm": pa.float64(),
+    },
+)
+RANKS = Kind(
+    "ranks",
+    "query_id",
+    {
+        "query_id": pa.string(),
+        "direction": pa.string(),
+        "rank": pa.int64(),
+        "cluster_size": pa.float64(),
+        "third": pa.string(),
+    },
+    unique=False,
+)
+
+KINDS = (ANNOTATIONS, EMBEDDINGS, FEATURES, CLUSTERS, SHIFTS, STEPS, RANKS)

@@ -1,0 +1,1 @@
+"""Temperature- and margin-scheduled contrastive losses: torch only, importable without the rest of mmts."""

@@ -1,0 +1,152 @@
+"""Entry point of ``embed``."""
+
+import hashlib
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from pipelines.artifacts import ANNOTATIONS, StagePlan, StageResult, open_parquet, read_table, vector_type
+from pipelines.embed.encoder import DEFAULT_MODEL, SentenceEncoder, model_identity
+from pipelines.errors import InputError
+from pipelines.progress import SILENT, Progress, Task
+
+# Rows between two writes. Texts are sorted by length within a window, so that batches are even; vectors of a window are
+# on disk before the next begins.
+WINDOW_ROWS = 100_000
+_BATCHES_PER_REPORT = 8
+
+
+def embed(
+    annotations: Path | str,
+    output: Path | str,
+    *,
+    model: str = DEFAULT_MODEL,
+    batch_size: int = 64,
+    device: str | None = None,
+    dtype: str = "float32",
+    force: bool = False,
+    progress: Progress = SILENT,
+) -> StageResult:
+    """Encode the texts of an annotations file with a sentence-transformers model.
+
+    Each distinct text is encoded once, however often it occurs. Vectors go to disk as they are made: memory holds one
+    window of rows and a 16-byte hash of each distinct text, not the vectors.
+
+    Args:
+        annotations: Annotations file, with ``sample_id`` and ``text``.
+        output: Embeddings file to write: ``sample_id``, ``embedding`` (L2-normalised), ``split`` where there is one.
+        model: Hub id or folder of any sentence-transformers model.
+        batch_size: Texts in one forward pass; does not change the result beyond float error.
+        device: Torch device; chosen by what is there if None.
+        dtype: ``float32`` or ``float16``, of the stored vectors.
+        force: Encode even if the output is up to date.
+        progress: Where to report.
+
+    Raises:
+        InputError: An input is unusable, the model can't be loaded, or texts are empty (names the rows).
+    """
+    annotations, output = Path(annotations), Path(output)
+    if dtype not in ("float32", "float16"):
+        raise InputError(f"--dtype {dtype}: expected float32 or float16")
+    if batch_size < 1:
+        raise InputError(f"--batch-size {batch_size}: expected at least 1")
+    plan = StagePlan(
+        "embed",
+        output,
+        {**model_identity(model), "dtype": dtype},
+        {"annotations": annotations},
+        libraries=("sentence-transformers", "torch", "pyarrow"),
+    )
+    if done := plan.finished(force=force):
+        return done
+    table = read_table(annotations, ANNOTATIONS, columns=_columns(annotations))
+    _require_texts(table, annotations)
+    encoder = SentenceEncoder(model, device=device, batch_size=batch_size)
+    schema = pa.schema([("sample_id", pa.string()), ("embedding", vector_type(encoder.dimension, dtype))])
+    if "split" in table.column_names:
+        schema = schema.append(pa.field("split", pa.string()))
+
+    distinct_total = len(table.column("text").unique())
+    with (
+        tempfile.TemporaryFile(dir=output.parent) as scratch,
+        progress.task("embedding", distinct_total, "texts") as task,
+        plan.writer(schema) as writer,
+    ):
+        store = _VectorStore(encoder, np.dtype(dtype), scratch.fileno())
+        for window in _windows(table):
+            vectors_nd = store.vectors(window.column("text").to_pylist(), task, batch_size)
+            flat = pa.array(vectors_nd.reshape(-1))
+            columns = {
+                "sample_id": window.column("sample_id"),
+                "embedding": pa.FixedSizeListArray.from_arrays(flat, encoder.dimension),
+            }
+            if "split" in schema.names:
+                columns["split"] = window.column("split")
+            writer.write(pa.table(columns))
+        writer.summary = {
+            "rows": table.num_rows,
+            "distinct_texts": store.distinct,
+            "dimension": encoder.dimension,
+            "truncated_texts": store.truncated,
+            "max_tokens": encoder.max_length,
+        }
+    return StageResult(output, False, writer.summary)
+
+
+class _VectorStore:
+    """Vectors of distinct texts, in a scratch file; texts are looked up by hash."""
+
+    def __init__(self, encoder: SentenceEncoder, dtype: "np.dtype[np.floating]", descriptor: int) -> None:
+        self._encoder = encoder
+        self._dtype = dtype
+        self._scratch = open(descriptor, "r+b", closefd=False)  # noqa: SIM115  the caller owns the file
+        self._row_of: dict[bytes, int] = {}
+        self.truncated = 0
+
+    @property
+    def distinct(self) -> int:
+        return len(self._row_of)
+
+    def vectors(self, texts: list[str], task: Task, batch_size: int) -> NDArray[np.floating]:
+        """(n, d) vectors of the texts; those not seen before are encoded, shortest first."""
+        keys = [hashlib.blake2b(text.encode(), digest_size=16).digest() for text in texts]
+        fresh = {key: text for key, text in zip(keys, texts, strict=True) if key not in self._row_of}
+        order = sorted(fresh, key=lambda key: len(fresh[key]))
+        step = batch_size * _BATCHES_PER_REPORT
+        for start in range(0, len(order), step):
+            chunk = order[start : start + step]
+            chunk_texts = [fresh[key] for key in chunk]
+            self.truncated += self._encoder.count_truncated(chunk_texts)
+            self._scratch.seek(0, 2)
+            self._scratch.write(self._encoder.encode(chunk_texts).astype(self._dtype).tobytes())
+            for key in chunk:
+                self._row_of[key] = len(self._row_of)
+            task.advance(len(chunk))
+        self._scratch.flush()
+        stored = np.memmap(self._scratch, dtype=self._dtype, mode="r", shape=(self.distinct, self._encoder.dimension))
+        return np.asarray(stored[[self._row_of[key] for key in keys]])
+
+
+def _columns(annotations: Path) -> list[str]:
+    with open_parquet(annotations) as file:
+        return ["sample_id", "text"] + (["split"] if "split" in file.schema_arrow.names else [])
+
+
+def _windows(table: pa.Table) -> Iterator[pa.Table]:
+    for start in range(0, table.num_rows, WINDOW_ROWS):
+        yield table.slice(start, WINDOW_ROWS)
+
+
+def _require_texts(table: pa.Table, path: Path) -> None:
+    text = table.column("text")
+    blank = pc.fill_null(pc.equal(pc.utf8_trim_whitespace(text), ""), True)
+    rows = np.flatnonzero(blank.to_numpy())
+    if len(rows):
+        first = table.column("sample_id").take(pa.array(rows[:3])).to_pylist()
+        shown = ", ".join(f"row {row + 1} ({sample_id})" for row, sample_id in zip(rows[:3], first, strict=True))
+        raise InputError(f"{path}: {len(rows)} texts are empty or null, first: {shown}")

@@ -1,0 +1,1 @@
+"""What people look at: descriptions of artifacts, pictures of clusters and temperatures."""
