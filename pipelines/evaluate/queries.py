@@ -1,0 +1,112 @@
+"""Per-query results of one direction, and the statistics that are made from them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipelines.evaluate.similarity import IntArray
+from pipelines.evaluate.thirds import THIRDS
+
+RECALL_AT = (1, 5, 10)
+DIRECTIONS = ("text_to_media", "media_to_text")
+SEGMENTS = ("overall", "head", "middle", "tail")
+
+
+@dataclass(frozen=True, eq=False)
+class QueryScores:
+    """What q queries of one direction scored. Everything here can be written as one row a query and read back.
+
+    Attributes:
+        query: Row of each query on its own side, shape ``(q,)``.
+        group: Media row that the query belongs to; the bootstrap draws these, so that the queries of one medium move
+            together. Shape ``(q,)``.
+        values: Either ``rank`` (1 for the best) or percentages by metric name, NaN where a query is left out of the
+            metric; each of shape ``(q,)``.
+        tied: Whether a tie bears on the query's result, shape ``(q,)``.
+        fold: Fold that the query was ranked in, shape ``(q,)``; scores are means over folds.
+        cluster_size: Training cluster size of the query, shape ``(q,)``, None where sizes are not known.
+        third: 0 tail, 1 middle, 2 head, shape ``(q,)``, None where sizes are not known.
+    """
+
+    query: IntArray
+    group: IntArray
+    values: Mapping[str, NDArray[Any]]
+    tied: NDArray[np.bool_]
+    fold: IntArray
+    cluster_size: NDArray[np.float64] | None = None
+    third: NDArray[np.int8] | None = None
+
+    def __len__(self) -> int:
+        return len(self.query)
+
+    def segment(self, name: str) -> NDArray[np.bool_]:
+        """Which queries belong to ``overall``, ``head``, ``middle`` or ``tail``, shape ``(q,)``."""
+        if name == "overall":
+            return np.ones(len(self), dtype=bool)
+        if self.third is None:
+            return np.zeros(len(self), dtype=bool)
+        inside: NDArray[np.bool_] = self.third == THIRDS.index(name)
+        return inside
+
+    def means(self) -> dict[str, NDArray[np.float64]]:
+        """The metrics that are means over queries: the addends of each, shape ``(q,)``, NaN where left out."""
+        if "rank" not in self.values:
+            return {name: np.asarray(value, dtype=np.float64) for name, value in self.values.items()}
+        rank = self.values["rank"]
+        recalls = {f"recall@{k}": np.where(rank <= k, 100.0, 0.0) for k in RECALL_AT}
+        return {**recalls, "mean_rank": rank.astype(np.float64)}
+
+    def medians(self) -> dict[str, NDArray[np.float64]]:
+        """The metrics that are medians over queries: the values of each, shape ``(q,)``."""
+        return {"median_rank": self.values["rank"].astype(np.float64)} if "rank" in self.values else {}
+
+
+class GroupStatistics:
+    """The metrics of some queries as functions of how often each group was drawn.
+
+    Args:
+        group_q: Group of each query, 0 to g - 1.
+        groups: Number of groups, g.
+        means: From `QueryScores.means`.
+        medians: From `QueryScores.medians`.
+    """
+
+    def __init__(
+        self,
+        group_q: IntArray,
+        groups: int,
+        means: Mapping[str, NDArray[np.float64]],
+        medians: Mapping[str, NDArray[np.float64]],
+    ) -> None:
+        self._names = list(means)
+        sums = [np.bincount(group_q, np.nan_to_num(value), groups) for value in means.values()]
+        counts = [np.bincount(group_q, ~np.isnan(value), groups) for value in means.values()]
+        self._sums_and_counts_gc = np.stack(sums + counts, axis=1)
+        self._sorted = {name: (np.sort(value), group_q[np.argsort(value)]) for name, value in medians.items()}
+
+    def __call__(self, draws_bg: IntArray) -> dict[str, NDArray[np.float64]]:
+        """Each metric in b resamples, shape ``(b,)``, NaN in a resample without a query.
+
+        Args:
+            draws_bg: How often each group was drawn, shape ``(b, g)``.
+        """
+        sums_bc, counts_bc = np.split(draws_bg.astype(np.float64) @ self._sums_and_counts_gc, 2, axis=1)
+        with np.errstate(invalid="ignore"):
+            mean_bc = sums_bc / counts_bc
+        statistics = {name: mean_bc[:, column] for column, name in enumerate(self._names)}
+        for name, (value_q, group_q) in self._sorted.items():
+            statistics[name] = _weighted_medians(value_q, draws_bg[:, group_q])
+        return statistics
+
+
+def _weighted_medians(value_q: NDArray[np.float64], weight_bq: IntArray) -> NDArray[np.float64]:
+    """Ordinary medians of sorted values that each occur a whole number of times, NaN where none occurs."""
+    reached_bq = np.cumsum(weight_bq, axis=1)
+    count_b = reached_bq[:, -1] if len(value_q) else np.zeros(len(weight_bq), dtype=np.int64)
+    lower_b = np.count_nonzero(reached_bq <= (count_b[:, None] - 1) // 2, axis=1)
+    upper_b = np.count_nonzero(reached_bq <= count_b[:, None] // 2, axis=1)
+    padded = np.append(value_q, np.nan)
+    return np.where(count_b > 0, (padded[lower_b] + padded[upper_b]) / 2, np.nan)
