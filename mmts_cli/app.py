@@ -3,12 +3,25 @@
 import sys
 
 import typer
+import typer.core
 
 from mmts_cli.command import run_app
-from mmts_cli.commands import inspect as _inspect
+from mmts_cli.commands import cluster, embed, inspect, prepare, shifts
+
+_ORDER = ("demo", "prepare", "embed", "cluster", "shifts", "plan", "train", "eval", "inspect")
+
+
+class _InOrder(typer.core.TyperGroup):
+    """Lists the commands in the order in which they are used."""
+
+    def list_commands(self, ctx: typer.Context) -> list[str]:
+        """Names of the commands."""
+        return [command for command in _ORDER if command in self.commands]
+
 
 app = typer.Typer(
     name="mmts",
+    cls=_InOrder,
     help="Temperature and margin schedules for contrastive learning on long-tail image-text and video-text data.",
     no_args_is_help=True,
     add_completion=False,
@@ -27,7 +40,7 @@ def _version(
         raise typer.Exit
 
 
-for _command in (_inspect,):
+for _command in (prepare, embed, cluster, shifts, inspect):
     _command.register(app)
 
 

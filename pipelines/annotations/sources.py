@@ -49,7 +49,7 @@ def read_source(path: Path, *, as_text: list[str]) -> pa.Table:
         raise InputError(f"{path}: the header repeats {', '.join(repeated)}")
     for name in as_text:
         require_column(table, name, path)
-        table = table.set_column(names.index(name), name, _as_string(table.column(name), name, path))
+        table = table.set_column(names.index(name), name, as_string(table.column(name), name, path))
     if table.num_rows == 0:
         raise InputError(f"{path}: has no rows")
     return table
@@ -77,7 +77,12 @@ def occurrence(keys: pa.Array) -> list[int]:
     return counts
 
 
-def _as_string(column: pa.ChunkedArray, name: str, path: Path) -> pa.ChunkedArray:
+def as_string(column: pa.ChunkedArray, name: str, path: Path) -> pa.ChunkedArray:
+    """A column as strings.
+
+    Raises:
+        InputError: It is of a type that can't be, such as a list.
+    """
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
     try:

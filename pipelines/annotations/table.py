@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from pipelines.annotations.sources import occurrence, read_source, require_column
+from pipelines.annotations.sources import as_string, occurrence, read_source, require_column
 from pipelines.artifacts import StagePlan, StageResult, require_unique
 from pipelines.errors import InputError
 
@@ -64,7 +64,8 @@ def prepare_table(
     if done := plan.finished(force=force):
         return done
     as_text = [named[key] for key in ("text", "sample_id", "media_id", "media", "split")]
-    table = read_source(source, as_text=list(dict.fromkeys(name for name in as_text if name)))
+    # A class that also serves as text keeps its type as a class; only the copy of it becomes text.
+    table = read_source(source, as_text=list(dict.fromkeys(n for n in as_text if n and n not in class_columns)))
     for name in class_columns:
         require_column(table, name, source)
         if table.column(name).null_count:
@@ -75,7 +76,7 @@ def prepare_table(
         if column is not None:
             require_column(table, column, source)
             values = table.column(column)
-            columns[key] = _seconds(values, column, source) if key.endswith("_s") else values
+            columns[key] = _seconds(values, column, source) if key.endswith("_s") else as_string(values, column, source)
     if "media" in columns:
         columns.setdefault("media_id", columns["media"])
     if "sample_id" not in columns:

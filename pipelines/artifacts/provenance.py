@@ -49,7 +49,7 @@ class Provenance:
 
     def to_json(self) -> str:
         """The footer's text."""
-        return json.dumps(asdict(self), ensure_ascii=False, sort_keys=True)
+        return json.dumps(asdict(self), ensure_ascii=False)
 
 
 def stage_fingerprint(stage: str, parameters: dict[str, Any], inputs: dict[str, str]) -> str:

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+NOISE = -1
+
 
 @dataclass(frozen=True)
 class Clustering:

@@ -49,7 +49,7 @@ def kmeans(
     model.train(training_nd)
     _, nearest_n1 = model.index.search(rows_nd, 1)
     cluster_n = nearest_n1[:, 0].astype(np.int64)
-    return Clustering(cluster_n, cosine_to(rows_nd, model.centroids, cluster_n))
+    return Clustering(cluster_n, cosine_to(rows_nd, np.asarray(model.centroids), cluster_n))
 
 
 def normalised(matrix_nd: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -65,10 +65,8 @@ def cosine_to(
     units_kd = normalised(centroids_kd)
     similarity_n = np.empty(len(matrix_nd), dtype=np.float32)
     for start in range(0, len(matrix_nd), 65_536):  # a bound on the gathered copy of the centroids
-        rows_nd = normalised(matrix_nd[start : start + 65_536])
-        similarity_n[start : start + 65_536] = np.einsum(
-            "nd,nd->n", rows_nd, units_kd[cluster_n[start : start + 65_536]]
-        )
+        block = slice(start, start + 65_536)
+        similarity_n[block] = np.einsum("nd,nd->n", normalised(matrix_nd[block]), units_kd[cluster_n[block]])
     return similarity_n
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pipelines.artifacts import Kind, StagePlan, StageResult, open_parquet, read_table, read_vectors
 from pipelines.artifacts.files import nearest
 from pipelines.cluster.classes import class_clusters
-from pipelines.cluster.clustering import Clustering, describe_sizes, fitted_sizes
+from pipelines.cluster.clustering import NOISE, Clustering, describe_sizes, fitted_sizes
 from pipelines.cluster.density import hdbscan
 from pipelines.cluster.kmeans import kmeans
 from pipelines.errors import InputError
@@ -101,11 +101,7 @@ def cluster(
     plan = StagePlan(
         "cluster",
         output,
-        {
-            "method": method,
-            **{name: value for name, value in options.items() if name != "seed"},
-            "fit_split": fit_split,
-        },
+        {"method": method, "fit_split": fit_split, **{key: options[key] for key in options if key != "seed"}},
         {"annotations" if method == "class" else "embeddings": source},
         seed=options.get("seed"),
         libraries=(*_LIBRARIES[method], "numpy", "pyarrow"),
@@ -128,10 +124,10 @@ def cluster(
         writer.summary = {
             "rows": len(size_n),
             "fitted_rows": int(fitted_n.sum()),
-            **describe_sizes(clustering.cluster_n, fitted_n),
+            **describe_sizes(clustering.cluster_n, fitted_n & (clustering.cluster_n != NOISE)),
         }
         if method == "hdbscan":
-            writer.summary["noise_rows"] = int((clustering.cluster_n == -1).sum())
+            writer.summary["noise_rows"] = int((clustering.cluster_n == NOISE).sum())
         writer.write(table)
     return StageResult(output, False, writer.summary)
 

@@ -58,6 +58,9 @@ class SentenceEncoder:
     def __init__(self, model: str, *, device: str | None, batch_size: int) -> None:
         os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
         from sentence_transformers import SentenceTransformer
+        from transformers.utils import logging
+
+        logging.disable_progress_bar()  # weights of a small model load in a blink; ours is the bar people see
 
         resolved = resolve_model(model)
         try:

@@ -19,9 +19,9 @@ def describe(path: Path | str, *, rows: int = 5) -> dict[str, Any]:
         rows: How many first rows to give.
 
     Returns:
-        ``kind`` (None where it is none of ours), ``rows``, ``row_groups``, ``bytes``, ``columns`` (name, type, nulls and
-        statistics of each), ``provenance`` (None without our footer), ``changed`` (whether the data differ from what
-        the footer's stage wrote), ``first_rows``.
+        ``kind`` (None where it is none of ours), ``rows``, ``row_groups``, ``bytes``, ``columns`` (name, type, nulls
+        and statistics of each), ``provenance`` (None without our footer), ``changed`` (whether the data differ from
+        what mmts wrote), ``first_rows``.
 
     Raises:
         InputError: The file can't be read.

@@ -1,0 +1,84 @@
+"""``mmts inspect``: what a Parquet file holds and what made it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mmts_cli.command import stage_command
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from mmts_cli.console import Output
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the app."""
+    stage_command(app, "inspect")(inspect)
+
+
+def inspect(
+    output: "Output",
+    file: Annotated[Path, typer.Argument(help="Any Parquet file.")],
+    rows: Annotated[int, typer.Option("--rows", help="First rows to show.", min=0)] = 5,
+) -> None:
+    """Show the schema, provenance, statistics and first rows of a Parquet file.
+
+    Example: mmts inspect clusters.parquet --rows 3
+    """
+    from pipelines.report.describe import describe
+
+    described = describe(file, rows=rows)
+    output.result({"command": "inspect", **described}, lambda: _human(described))
+
+
+def _human(described: dict[str, Any]) -> "Iterator[RenderableType]":
+    from rich.table import Column, Table
+    from rich.text import Text
+
+    yield (
+        f"{described['path']}: {described['kind'] or 'a Parquet file, none of the kinds mmts writes'}, "
+        f"{described['rows']:,} rows in {described['row_groups']} row groups, {described['bytes']:,} bytes"
+    )
+    provenance = described["provenance"]
+    if provenance is None:
+        yield "no mmts footer: written or edited by another tool"
+    else:
+        inputs = ", ".join(f"{role} {made['name']}" for role, made in provenance["inputs"].items())
+        parameters = ", ".join(f"{name}={value}" for name, value in provenance["parameters"].items())
+        libraries = ", ".join(f"{name} {version}" for name, version in provenance["libraries"].items())
+        yield f"made by  {provenance['stage']} from {inputs}"
+        yield Text(f"with     {parameters}" + ("" if provenance["seed"] is None else f", seed={provenance['seed']}"))
+        yield f"using    {libraries}"
+        yield f"fingerprint {provenance['fingerprint']}"
+        if described["changed"]:
+            yield "the data were changed after mmts wrote them"
+    columns = Table("column", "type", "nulls", "statistics", box=None, pad_edge=False)
+    for column in described["columns"]:
+        statistics = [
+            f"{key.replace('_', ' ')} {_show(value)}"
+            for key, value in column.items()
+            if key not in ("name", "type", "nulls")
+        ]
+        columns.add_row(column["name"], column["type"], f"{column['nulls']:,}", ", ".join(statistics))
+    yield ""
+    yield columns
+    if described["first_rows"]:
+        names = [column["name"] for column in described["columns"]]
+        rows = Table(*(Column(name, no_wrap=True, overflow="ellipsis") for name in names), box=None, pad_edge=False)
+        for row in described["first_rows"]:
+            rows.add_row(*(Text(_cell(row[name])) for name in names))
+        yield ""
+        yield rows
+
+
+def _show(value: Any) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, list):
+        return "[" + ", ".join(_show(item) for item in value) + "]"
+    return "" if value is None else _show(value) if isinstance(value, float) else str(value)

@@ -1,0 +1,104 @@
+"""``mmts prepare``: a data set as it was downloaded to annotations.parquet."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mmts_cli.command import stage_command
+from mmts_cli.options import ForceOption, OutputOption, headline, stage_json
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from mmts_cli.console import Output
+    from pipelines.artifacts import StageResult
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the app."""
+    prepare = typer.Typer(no_args_is_help=True, help="Turn a data set into annotations.parquet.")
+    stage_command(prepare, "table")(table)
+    stage_command(prepare, "flickr8k")(flickr8k)
+    app.add_typer(prepare, name="prepare")
+
+
+def table(
+    output: "Output",
+    source: Annotated[Path, typer.Argument(help="A .csv, .tsv, .jsonl or .parquet file.")],
+    path: OutputOption,
+    text_column: Annotated[str, typer.Option("--text-column", help="Column that serves as text; any will do.")],
+    id_column: Annotated[
+        str | None, typer.Option("--id-column", help="Unique column that names a sample; made from content if none.")
+    ] = None,
+    media_column: Annotated[
+        str | None, typer.Option("--media-column", help="Column with the path or URI of the medium.")
+    ] = None,
+    media_id_column: Annotated[
+        str | None, typer.Option("--media-id-column", help="Column that names the medium; several rows may share one.")
+    ] = None,
+    split_column: Annotated[str | None, typer.Option("--split-column", help="Column with the split.")] = None,
+    class_column: Annotated[
+        list[str] | None,
+        typer.Option("--class-column", help="Column for 'cluster --method class', checked for nulls; repeatable."),
+    ] = None,
+    start_column: Annotated[
+        str | None, typer.Option("--start-column", help="Column with the start of the clip, in seconds.")
+    ] = None,
+    end_column: Annotated[
+        str | None, typer.Option("--end-column", help="Column with the end of the clip, in seconds.")
+    ] = None,
+    force: ForceOption = False,
+) -> None:
+    """Any table with a column of text; columns not named here are carried along.
+
+    Example: mmts prepare table captions.csv --text-column caption --media-id-column image --split-column split
+    -o annotations.parquet
+    """
+    from pipelines.annotations import prepare_table
+
+    result = prepare_table(
+        source,
+        path,
+        text_column=text_column,
+        id_column=id_column,
+        media_column=media_column,
+        media_id_column=media_id_column,
+        split_column=split_column,
+        class_columns=class_column or [],
+        start_column=start_column,
+        end_column=end_column,
+        force=force,
+    )
+    output.result(stage_json("prepare table", result), lambda: _human(result))
+
+
+def flickr8k(
+    output: "Output",
+    path: OutputOption,
+    captions: Annotated[Path, typer.Option("--captions", help="captions.csv: image,caption,split.")],
+    images: Annotated[
+        Path | None, typer.Option("--images", help="Folder or zip of the images; each named image is checked.")
+    ] = None,
+    force: ForceOption = False,
+) -> None:
+    """Flickr8K: 8,000 images with five captions each.
+
+    Example: mmts prepare flickr8k --captions captions.csv --images images.zip -o annotations.parquet
+    """
+    from pipelines.annotations import prepare_flickr8k
+
+    result = prepare_flickr8k(captions, path, images=images, force=force)
+    output.result(stage_json("prepare flickr8k", result), lambda: _human(result))
+
+
+def _human(result: "StageResult") -> "Iterator[RenderableType]":
+    summary = result.summary
+    yield headline(result)
+    parts = [f"{summary['rows']:,} samples", f"{summary['distinct_texts']:,} distinct texts"]
+    if "media" in summary:
+        parts.append(f"{summary['media']:,} media")
+    yield ", ".join(parts)
+    if "splits" in summary:
+        yield "splits: " + ", ".join(f"{name} {rows:,}" for name, rows in summary["splits"].items())

@@ -1,0 +1,28 @@
+"""Options that several commands share, and how their results look."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+OutputOption = Annotated[Path, typer.Option("--output", "-o", help="File to write.")]
+ForceOption = Annotated[
+    bool, typer.Option("--force", help="Work even if the output is up to date, or was not written by mmts.")
+]
+SeedOption = Annotated[int, typer.Option("--seed", help="Seed of everything random.")]
+DeviceOption = Annotated[str | None, typer.Option("--device", help="Torch device; what is there if not given.")]
+
+
+def stage_json(command: str, result: Any) -> dict[str, Any]:
+    """The JSON object of a stage's result."""
+    return {
+        "command": command,
+        "output": str(result.output),
+        "up_to_date": result.up_to_date,
+        **result.summary,
+    }
+
+
+def headline(result: Any) -> str:
+    """The first line of a stage's result for people."""
+    return f"{result.output}: {'up to date' if result.up_to_date else 'written'}"

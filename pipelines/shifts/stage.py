@@ -1,0 +1,100 @@
+"""Entry point of ``shifts``."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from pipelines.artifacts import CLUSTERS, SHIFTS, StagePlan, StageResult, align, read_table
+from pipelines.errors import InputError
+
+_HISTOGRAM_BINS = 10
+
+
+def shifts(
+    clusters: Sequence[Path | str] | Path | str,
+    output: Path | str,
+    *,
+    minimum: float,
+    maximum: float,
+    rule: str = "linear",
+    force: bool = False,
+) -> StageResult:
+    """Turn cluster sizes into a shift for each sample.
+
+    Several clusterings (such as k-means with several seeds) give each a shift, and a sample gets their mean: a single
+    clustering is unstable, see the README.
+
+    Args:
+        clusters: One or more clusters files of the same samples.
+        output: Shifts file to write: ``sample_id``, ``shift``, ``cluster_size`` (mean over the clusterings, rounded).
+        minimum: Shift of the smallest cluster, in units of temperature (or margin).
+        maximum: Shift of the largest cluster.
+        rule: ``linear`` (the paper's), ``log`` or ``rank``, see `pipelines.contrast.cluster_shifts`.
+        force: Write the output even if it is up to date or was not written by mmts.
+
+    Raises:
+        InputError: A file or option can't be used, or the files are of different samples.
+    """
+    paths = [Path(path) for path in ([clusters] if isinstance(clusters, (str, Path)) else clusters)]
+    output = Path(output)
+    if not paths:
+        raise InputError("no clusters files given; make one with `mmts cluster`")
+    plan = StagePlan(
+        "shifts",
+        output,
+        {"minimum": minimum, "maximum": maximum, "rule": rule},
+        {"clusters" if len(paths) == 1 else f"clusters {n}": path for n, path in enumerate(paths, start=1)},
+        libraries=("torch", "pyarrow"),
+    )
+    if done := plan.finished(force=force):
+        return done
+    ids: pa.ChunkedArray | None = None
+    shift_sum: NDArray[np.float64] | float = 0.0
+    size_sum: NDArray[np.float64] | float = 0.0
+    for path in paths:
+        table = read_table(path, CLUSTERS, columns=["sample_id", "cluster_size"])
+        if ids is None:
+            ids = table.column("sample_id")
+        elif table.num_rows != len(ids):
+            raise InputError(f"{path}: has {table.num_rows} samples, {paths[0]} has {len(ids)}; cluster the same file")
+        rows = align(ids, table.column("sample_id"), what=f"samples of {paths[0]}", path=path)
+        size_n = table.column("cluster_size").to_numpy()[rows].astype(np.float64)
+        size_sum = size_sum + size_n
+        shift_sum = shift_sum + _shift(size_n, minimum, maximum, rule)
+    shift_n = np.asarray(shift_sum / len(paths))
+    mean_size_n = np.asarray(size_sum / len(paths))
+    schema = pa.schema([(name, SHIFTS.columns[name]) for name in ("sample_id", "shift", "cluster_size")])
+    table = pa.table(
+        {
+            "sample_id": ids,
+            "shift": shift_n.astype(np.float32),
+            "cluster_size": np.rint(mean_size_n).astype(np.int64),
+        },
+        schema=schema,
+    )
+    with plan.writer(schema) as writer:
+        writer.summary = _summary(shift_n, len(paths), minimum, maximum)
+        writer.write(table)
+    return StageResult(output, False, writer.summary)
+
+
+def _shift(size_n: NDArray[np.float64], minimum: float, maximum: float, rule: str) -> NDArray[np.float64]:
+    from pipelines.contrast.shifts import cluster_shifts
+
+    shift_n: NDArray[np.float64] = cluster_shifts(size_n, minimum, maximum, rule).numpy()  # type: ignore[arg-type]  # it checks the rule
+    return shift_n
+
+
+def _summary(shift_n: NDArray[np.float64], clusterings: int, minimum: float, maximum: float) -> dict[str, object]:
+    counts, edges = np.histogram(shift_n, bins=_HISTOGRAM_BINS, range=(minimum, maximum) if maximum > minimum else None)
+    return {
+        "rows": len(shift_n),
+        "clusterings": clusterings,
+        "shift_min": float(shift_n.min()),
+        "shift_mean": float(shift_n.mean()),
+        "shift_max": float(shift_n.max()),
+        "histogram": {"edges": edges.tolist(), "counts": counts.tolist()},
+    }
