@@ -1,0 +1,199 @@
+"""The arguments all losses share, checked and, where the batch is spread over processes, gathered."""
+
+from dataclasses import dataclass
+from typing import Literal, TypedDict
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from pipelines.contrast.processes import Processes
+from pipelines.contrast.relations import Relations
+from pipelines.contrast.tiles import Tiling, accumulation_dtype
+from pipelines.errors import InputError
+
+Related = Literal["mask", "count"]
+
+
+class LossOptions(TypedDict, total=False):
+    """What stays the same over a run, whatever the loss; see `info_nce` for the meaning."""
+
+    normalize: bool
+    related: Related
+    tile_size: int | None
+    processes: Processes | None
+
+
+class PairOptions(LossOptions, total=False):
+    """What a loss takes beside embeddings and temperatures; see `info_nce` for the meaning."""
+
+    media_group_n: Tensor | None
+    text_group_n: Tensor | None
+    weight_n: Tensor | None
+
+
+@dataclass(frozen=True)
+class PairBatch:
+    """A batch of m pairs, of which this process holds n: all of them, unless the batch is spread.
+
+    Attributes:
+        media_nd: This process's media embeddings.
+        text_md: The text embeddings of all processes, gathered with gradients.
+        rows: Where this process's pairs are among all.
+        share_m: Each pair's share of the loss, its weight over the sum of weights.
+        negatives_m: Number of negatives of each pair.
+        positives: Score of each of this process's pairs as (media anchor, text anchor), where it isn't the diagonal
+            of the score matrix.
+        tiling: How to walk over the scores.
+    """
+
+    media_nd: Tensor
+    text_md: Tensor
+    rows: slice
+    counts: list[int]
+    share_m: Tensor
+    negatives_m: Tensor
+    positives: tuple[Tensor, Tensor] | None
+    tiling: Tiling
+    processes: Processes | None
+
+    def gather(self, value_n: Tensor) -> Tensor:
+        """Return one value per pair of all processes ``[m]``, differentiable."""
+        return self.processes.gather(value_n, self.counts) if self.processes else value_n
+
+    def own_scores(self) -> tuple[Tensor, Tensor]:
+        """Return the score of each of this process's pairs, as media and as text anchors ``[n]``."""
+        dtype, normalize = self.share_m.dtype, self.tiling.normalize
+        media_nd, text_nd = (_unit(side, dtype, normalize) for side in (self.media_nd, self.text_md[self.rows]))
+        score_n = (media_nd * text_nd).sum(1)
+        return score_n, score_n
+
+    def total(self, loss: Tensor) -> Tensor:
+        """Return the loss of the whole batch from this process's share of it.
+
+        The value is the sum over processes. The gradient is that of world_size * share, so that averaging over
+        processes, as DistributedDataParallel does, gives the gradient of the sum.
+        """
+        if self.processes is None:
+            return loss
+        scaled = loss * self.processes.world_size
+        return scaled + (self.processes.sum(loss) - scaled.detach())
+
+
+def pair_batch(
+    media_nd: Tensor,
+    text_nd: Tensor,
+    *,
+    drop_related: bool,
+    normalize: bool = True,
+    media_group_n: Tensor | None = None,
+    text_group_n: Tensor | None = None,
+    related: Related = "mask",
+    weight_n: Tensor | None = None,
+    tile_size: int | None = None,
+    processes: Processes | None = None,
+) -> PairBatch:
+    """Check what the losses share and gather it from all processes.
+
+    Args:
+        media_nd: Media embeddings.
+        text_nd: Text embeddings.
+        drop_related: Whether a pair's positives take no part in the sums over negatives, as in hinge losses;
+            InfoNCE keeps them.
+        normalize: See `info_nce`, as for the rest.
+        media_group_n: Group ids of media.
+        text_group_n: Group ids of texts.
+        related: What pairs of one group are.
+        weight_n: Weights of pairs.
+        tile_size: Size of tiles.
+        processes: The processes that share the batch.
+
+    Raises:
+        InputError: Shapes don't match, a weight is negative, or all are zero.
+    """
+    if media_nd.ndim != 2 or media_nd.shape != text_nd.shape:
+        raise InputError(
+            f"media and text embeddings have shapes {tuple(media_nd.shape)} and {tuple(text_nd.shape)}; "
+            "give one row a pair and the same number of columns on both sides"
+        )
+    if related not in ("mask", "count"):
+        raise InputError(f"related is {related!r}; choose 'mask' or 'count'")
+    n, device = len(media_nd), media_nd.device
+    for name, value_n in (("media_group_n", media_group_n), ("text_group_n", text_group_n), ("weight_n", weight_n)):
+        if value_n is not None and value_n.shape != (n,):
+            raise InputError(f"{name} has shape {tuple(value_n.shape)}; give one value for each of the {n} pairs")
+    counts = processes.counts(n, device) if processes else [n]
+    m = sum(counts)
+    if m == 0:
+        raise InputError("the batch is empty; give at least one pair")
+    start = sum(counts[: processes.rank]) if processes else 0
+    rows = slice(start, start + n)
+
+    def gather(value: Tensor) -> Tensor:
+        return processes.gather(value, counts) if processes else value
+
+    dtype = accumulation_dtype(media_nd, text_nd)
+    text_md = gather(text_nd)
+    share_m = _shares(gather(weight_n.detach().to(dtype)), m) if weight_n is not None else None
+    if share_m is None:
+        share_m = torch.full((m,), 1 / m, dtype=dtype, device=device)
+    positives = relations = None
+    negatives_m = torch.full((m,), m - 1, dtype=dtype, device=device)
+    if media_group_n is not None or text_group_n is not None:
+        relations = Relations(
+            None if media_group_n is None else gather(media_group_n),
+            None if text_group_n is None else gather(text_group_n),
+        )
+        count_m = relations.count_m
+        negatives_m = (m - count_m).to(dtype)
+        if related == "count":
+            sides = (gather(media_nd), text_md)
+            unit = [_unit(side, dtype, normalize) for side in sides]
+            mean = [relations.sum(side) / count_m[:, None] for side in unit]
+            positives = ((unit[0] * mean[1]).sum(1)[rows], (unit[1] * mean[0]).sum(1)[rows])
+    hide = drop_related or related == "mask"
+    tiling = Tiling(
+        normalize=normalize,
+        offset=start,
+        drop_diagonal=drop_related,
+        relations=relations if hide else None,
+        tile_size=tile_size,
+    )
+    return PairBatch(media_nd, text_md, rows, counts, share_m, negatives_m, positives, tiling, processes)
+
+
+def per_pair(value: Tensor | float, name: str, like_nd: Tensor, dtype: torch.dtype) -> Tensor:
+    """Return a temperature or margin as one finite, positive value per pair ``[n]``.
+
+    Args:
+        value: A number or a tensor of shape ``[n]`` or of one element.
+        name: What it is, for messages.
+        like_nd: Embeddings, for their number and device.
+        dtype: Precision wanted.
+
+    Raises:
+        InputError: It has another shape, or holds a value that is not finite and positive.
+    """
+    value_n = torch.as_tensor(value, device=like_nd.device).to(dtype)
+    n = len(like_nd)
+    if value_n.numel() == 1:
+        value_n = value_n.reshape(()).expand(n)
+    if value_n.shape != (n,):
+        raise InputError(f"{name} has shape {tuple(value_n.shape)}; give a number, or one for each of the {n} pairs")
+    good_n = (value_n > 0) & value_n.isfinite()
+    if not bool(good_n.all()):
+        worst = float(value_n[~good_n][0])
+        raise InputError(f"a {name} is {worst:g}; it must be positive (a lower alpha, or larger shifts, would help)")
+    return value_n
+
+
+def _unit(embedding_nd: Tensor, dtype: torch.dtype, normalize: bool) -> Tensor:
+    embedding_nd = embedding_nd.to(dtype)
+    return functional.normalize(embedding_nd, dim=1) if normalize else embedding_nd
+
+
+def _shares(weight_m: Tensor, m: int) -> Tensor:
+    total = weight_m.sum()
+    if not bool((weight_m >= 0).all() & (total > 0) & total.isfinite()):
+        raise InputError(f"weight_n of the {m} pairs must be finite, not negative, and not all zero")
+    return weight_m / total

@@ -1,0 +1,131 @@
+"""InfoNCE in both directions, with a temperature per pair."""
+
+from typing import Unpack
+
+import torch
+from torch import Tensor, nn
+
+from pipelines.contrast.batch import LossOptions, PairBatch, PairOptions, pair_batch, per_pair
+from pipelines.contrast.logsumexp import RowsAndColumns, logsumexp_both
+
+
+def info_nce(
+    media_nd: Tensor,
+    text_nd: Tensor,
+    temperature_n: Tensor | float,
+    *,
+    text_temperature_n: Tensor | float | None = None,
+    **options: Unpack[PairOptions],
+) -> Tensor:
+    """Return the InfoNCE loss of n pairs, both directions, at the temperature of the anchor.
+
+    With S = V X^T of the L2-normalised rows::
+
+        L = 1/(2n) * sum_i [CE(S[i, :] / tau_i, i) + CE(S[:, i] / tau_i, i)]
+
+    (MM-TS, arXiv 2603.08202; with one constant temperature the loss of CLIP, arXiv 2103.00020). S is walked over
+    in tiles, once for the value and once for the gradients; memory grows as n. Sums are kept in float32, or
+    float64 where an input is.
+
+    Args:
+        media_nd: Media embeddings ``[n, d]``; float16, bfloat16, float32 or float64.
+        text_nd: Text embeddings ``[n, d]``, row i matching row i of the media.
+        temperature_n: Temperature, a number or one per pair ``[n]``; differentiable.
+        text_temperature_n: Temperature of the text anchors where it is another than that of the media anchors.
+        **options: ``normalize``: L2-normalise rows first (default true).
+            ``media_group_n``, ``text_group_n``: integer ids ``[n]``; rows that share either are related (captions
+            of one image; clips with one sentence).
+            ``related``: ``"mask"`` (default) leaves related pairs out of the negatives; ``"count"`` makes them
+            positives, the loss being the mean over an anchor's positives (arXiv 2004.11362, eq. 2).
+            ``weight_n``: weights of pairs ``[n]``, a constant; the loss is the weighted mean over anchors.
+            ``tile_size``: rows and columns of a tile, by default chosen from the memory there is.
+            ``processes``: the `Processes` that share the batch; then arguments are this process's pairs.
+
+    Returns:
+        A scalar in the precision of accumulation.
+
+    Raises:
+        InputError: Shapes don't match, a temperature isn't positive, or a weight is negative.
+    """
+    batch = pair_batch(media_nd, text_nd, drop_related=False, **options)
+    dtype = batch.share_m.dtype
+    media_temperature_n = per_pair(temperature_n, "temperature", media_nd, dtype)
+    if text_temperature_n is None:
+        text_temperature_n = media_temperature_n
+    text_temperature_n = per_pair(text_temperature_n, "temperature", media_nd, dtype)
+    sums = anchor_sums(batch, media_temperature_n, text_temperature_n)
+    media_positive_n, text_positive_n = batch.positives or (sums.positive_n, sums.positive_n)
+    loss_n = sums.row_n - media_positive_n / media_temperature_n
+    loss_n = loss_n + sums.column_m - text_positive_n / text_temperature_n
+    return batch.total((loss_n * batch.share_m[batch.rows]).sum() / 2)
+
+
+def anchor_sums(
+    batch: PairBatch, media_temperature_n: Tensor, text_temperature_n: Tensor, *, means: bool = False
+) -> RowsAndColumns:
+    """Return the log-sum-exps of this process's anchors, media as rows and text as columns.
+
+    A process walks over its own media rows and all text columns: both directions come from the same tile. Its rows
+    are then complete and its columns partial; the partial ones of all processes are combined.
+
+    Args:
+        batch: The pairs.
+        media_temperature_n: Temperature of this process's media anchors.
+        text_temperature_n: Temperature of this process's text anchors.
+        means: Also return the softmax means of the scores.
+    """
+    sums = logsumexp_both(
+        batch.media_nd,
+        batch.text_md,
+        media_temperature_n.reciprocal(),
+        batch.gather(text_temperature_n.reciprocal()),
+        batch.tiling,
+        means=means,
+    )
+    if batch.processes is None:
+        return sums
+    one_each = [1] * batch.processes.world_size
+    partial_wn = batch.processes.gather(sums.column_m[None], one_each)[:, batch.rows]
+    column_n = torch.logsumexp(partial_wn, 0)
+    mean_n = sums.column_mean_m[batch.rows]
+    if means:
+        mean_wn = batch.processes.gather(sums.column_mean_m[None], one_each)[:, batch.rows]
+        mean_n = (torch.exp(partial_wn - column_n).detach() * mean_wn).sum(0)
+    return sums._replace(column_m=column_n, column_mean_m=mean_n)
+
+
+class InfoNCE(nn.Module):
+    """`info_nce` as a module.
+
+    Args:
+        temperature: Temperature used where a call gives none.
+        **options: ``normalize``, ``related``, ``tile_size`` and ``processes``, see `info_nce`.
+    """
+
+    def __init__(self, temperature: float = 0.07, **options: Unpack[LossOptions]) -> None:
+        super().__init__()
+        self.temperature = temperature
+        self.options = options
+
+    def forward(
+        self,
+        media_nd: Tensor,
+        text_nd: Tensor,
+        temperature_n: Tensor | float | None = None,
+        *,
+        text_temperature_n: Tensor | float | None = None,
+        media_group_n: Tensor | None = None,
+        text_group_n: Tensor | None = None,
+        weight_n: Tensor | None = None,
+    ) -> Tensor:
+        """Return the loss; arguments as for `info_nce`."""
+        return info_nce(
+            media_nd,
+            text_nd,
+            self.temperature if temperature_n is None else temperature_n,
+            text_temperature_n=text_temperature_n,
+            media_group_n=media_group_n,
+            text_group_n=text_group_n,
+            weight_n=weight_n,
+            **self.options,
+        )

@@ -1,0 +1,157 @@
+"""Walking over a similarity matrix in tiles, so that nothing of size n x n is ever held."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from pipelines.contrast.relations import Relations
+from pipelines.errors import InputError
+
+# A score no pair can have: small enough that exp() of it vanishes at any temperature in use, and small enough in
+# magnitude that products with the vanished exp() stay negligible instead of overflowing.
+HIDDEN_SCORE = -1e12
+
+# Two tiles of scores and their slices of embeddings should stay in a core's second-level cache.
+_CPU_TILE = 512
+_CUDA_TILES = (1024, 8192)
+_CUDA_MEMORY_SHARE = 1 / 16
+_BUFFERS = 2
+
+
+@dataclass(frozen=True)
+class Tiling:
+    """How one walk over the scores of n media rows against m text columns is done.
+
+    Attributes:
+        normalize: L2-normalise the rows of both sides first.
+        offset: Column of the positive of row 0; row i belongs to column ``offset + i``.
+        drop_diagonal: Leave the positives out.
+        relations: Groups whose related pairs (other than the positives) are left out, or ``None``.
+        tile_size: Rows and columns of a tile, or ``None`` to choose from the memory there is.
+    """
+
+    normalize: bool = True
+    offset: int = 0
+    drop_diagonal: bool = False
+    relations: Relations | None = None
+    tile_size: int | None = None
+
+    def diagonal(self, values_rc: Tensor, rows: slice, columns: slice) -> tuple[Tensor, slice]:
+        """Return a view of the positives inside a tile and the rows, counted from 0, they belong to.
+
+        Args:
+            values_rc: Tile of shape ``[rows, columns]``.
+            rows: Rows of the tile.
+            columns: Columns of the tile.
+
+        Returns:
+            The view (empty where no positive lies in the tile) and its slice of all rows.
+        """
+        first = max(rows.start, columns.start - self.offset)
+        last = max(first, min(rows.stop, columns.stop - self.offset))
+        if first == last:
+            return values_rc.new_empty(0), slice(first, first)
+        block = values_rc[first - rows.start :, first + self.offset - columns.start :]
+        return block.diagonal()[: last - first], slice(first, last)
+
+    def hide_(self, scores_rc: Tensor, rows: slice, columns: slice) -> None:
+        """Overwrite, in place, the scores that take no part as negatives."""
+        if self.relations is not None:
+            hidden_rc = self.relations.mask(slice(rows.start + self.offset, rows.stop + self.offset), columns)
+            self.diagonal(hidden_rc, rows, columns)[0].fill_(False)
+            scores_rc.masked_fill_(hidden_rc, HIDDEN_SCORE)
+        if self.drop_diagonal:
+            self.diagonal(scores_rc, rows, columns)[0].fill_(HIDDEN_SCORE)
+
+
+class UnitRows:
+    """Embeddings read a few rows at a time, L2-normalised and in the precision of accumulation.
+
+    Normalising a slice when it is needed, rather than all rows beforehand, saves two matrices the size of the
+    embeddings: at 8,192 pairs of 256 numbers those would be most of the memory of the loss.
+
+    Args:
+        embedding_nd: Embeddings of shape ``[n, d]``, any floating dtype.
+        dtype: Precision of accumulation.
+        normalize: Whether rows are L2-normalised, or used as they are.
+    """
+
+    def __init__(self, embedding_nd: Tensor, dtype: torch.dtype, normalize: bool) -> None:
+        self.embedding_nd = embedding_nd
+        self.dtype = dtype
+        self.inverse_norm_n1: Tensor | None = None
+        if normalize:
+            norm_n1 = torch.linalg.vector_norm(embedding_nd, dim=1, keepdim=True, dtype=dtype)
+            self.inverse_norm_n1 = norm_n1.clamp_min_(1e-12).reciprocal_()
+
+    def __getitem__(self, rows: slice) -> Tensor:
+        """Return the unit rows ``[rows, d]`` of a slice."""
+        part_rd = self.embedding_nd[rows]
+        if self.inverse_norm_n1 is None:
+            return part_rd.to(self.dtype)
+        return part_rd * self.inverse_norm_n1[rows]  # promotes half precision to that of the norms
+
+    def finish_gradient_(self, gradient_nd: Tensor, tile: int) -> Tensor:
+        """Turn, in place, the gradient for unit rows into the one for the rows given.
+
+        With u = x / |x| the gradient for x is (g - u (u . g)) / |x|.
+        """
+        if self.inverse_norm_n1 is not None:
+            for rows in slices(len(gradient_nd), tile):
+                unit_rd, part_rd = self[rows], gradient_nd[rows]
+                part_rd.addcmul_(unit_rd, (unit_rd * part_rd).sum(1, keepdim=True), value=-1)
+                part_rd.mul_(self.inverse_norm_n1[rows])
+        return gradient_nd
+
+
+class Buffers:
+    """Tiles of scratch memory, allocated once a walk; ragged last tiles are views of the same memory."""
+
+    def __init__(self, like: Tensor, dtype: torch.dtype, rows: int, columns: int) -> None:
+        self._flat = [torch.empty(rows * columns, dtype=dtype, device=like.device) for _ in range(_BUFFERS)]
+
+    def views(self, rows: slice, columns: slice) -> tuple[Tensor, Tensor]:
+        """Return two contiguous tiles ``[rows, columns]``, contents undefined."""
+        height, width = rows.stop - rows.start, columns.stop - columns.start
+        first, second = (flat[: height * width].view(height, width) for flat in self._flat)
+        return first, second
+
+
+def accumulation_dtype(*tensors: Tensor) -> torch.dtype:
+    """Return the precision sums are kept in: float64 where an input is, otherwise float32."""
+    return torch.float64 if any(tensor.dtype == torch.float64 for tensor in tensors) else torch.float32
+
+
+def choose_tile_size(embedding_nd: Tensor, dtype: torch.dtype, given: int | None = None) -> int:
+    """Return the rows and columns of a tile.
+
+    On a CPU two tiles should fit its cache. On CUDA larger tiles hide the launch of kernels, so the buffers
+    may take a sixteenth of the memory that is free.
+
+    Args:
+        embedding_nd: Embeddings, for their device.
+        dtype: Precision of accumulation.
+        given: The user's choice, used as it is.
+
+    Raises:
+        InputError: ``given`` is not positive.
+    """
+    if given is not None:
+        if given < 1:
+            raise InputError(f"tile_size is {given}; give a positive number of rows, or None to choose it")
+        return given
+    if embedding_nd.device.type != "cuda":
+        return _CPU_TILE
+    free, _ = torch.cuda.mem_get_info(embedding_nd.device)
+    fitting = math.isqrt(int(free * _CUDA_MEMORY_SHARE) // (_BUFFERS * dtype.itemsize))
+    smallest, largest = _CUDA_TILES
+    return max(smallest, min(largest, fitting // 256 * 256))
+
+
+def slices(length: int, tile: int) -> Iterator[slice]:
+    """Yield slices of at most ``tile`` rows that cover ``length`` rows in order."""
+    for start in range(0, length, tile):
+        yield slice(start, min(start + tile, length))
