@@ -1,7 +1,5 @@
 """Paints the backgrounds: soft patterns computed at the final size, never twice the same."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from math import pi
 
@@ -25,7 +23,7 @@ def paint_background(name: str, size: int, noise: np.random.Generator) -> Pixels
     base, paint = _PAINTERS[name]
     pattern = paint(size, noise).astype(np.float32)[:, :, None]
     shade = np.asarray(base, dtype=np.float32) + noise.uniform(-12, 12, 3).astype(np.float32)
-    return np.clip(shade + pattern, 0, 255)
+    return np.asarray(np.clip(shade + pattern, 0, 255), dtype=np.float32)
 
 
 def _grid(size: int, noise: np.random.Generator) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -41,7 +39,7 @@ def _blotches(size: int, cells: int, noise: np.random.Generator) -> NDArray[np.f
     low = at.astype(int)
     part = at - low
     rows = rough[low] * (1 - part[:, None]) + rough[low + 1] * part[:, None]
-    return rows[:, low] * (1 - part) + rows[:, low + 1] * part
+    return np.asarray(rows[:, low] * (1 - part) + rows[:, low + 1] * part)
 
 
 def _night(size: int, noise: np.random.Generator) -> NDArray[np.float64]:
@@ -79,7 +77,7 @@ def _squared(size: int, noise: np.random.Generator) -> NDArray[np.float64]:
 
 
 def _wood(size: int, noise: np.random.Generator) -> NDArray[np.float64]:
-    y, x = _grid(size, noise)
+    _, x = _grid(size, noise)
     grain = np.sin(2 * pi * (14 * x + 0.5 * _blotches(size, 3, noise)))
     return 12 * grain - np.where((x * 3) % 1 < 0.06, 45, 0)
 
@@ -88,9 +86,7 @@ def _stone(size: int, noise: np.random.Generator) -> NDArray[np.float64]:
     return 16 * _blotches(size, 8, noise) + 8 * _blotches(size, 20, noise)
 
 
-_PAINTERS: dict[
-    str, tuple[tuple[int, int, int], Callable[[int, np.random.Generator], NDArray[np.float64]]]
-] = {
+_PAINTERS: dict[str, tuple[tuple[int, int, int], Callable[[int, np.random.Generator], NDArray[np.float64]]]] = {
     "night": ((20, 22, 52), _night),
     "sand": ((222, 198, 150), _sand),
     "grass": ((86, 112, 52), _grass),

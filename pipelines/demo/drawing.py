@@ -1,18 +1,16 @@
 """Renders a scene: objects drawn at four times the size and scaled down, over a textured background."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from math import cos, pi, sin
 from random import Random
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw
+from PIL import Image, ImageChops, ImageDraw
 
 from pipelines.demo.backgrounds import paint_background
 from pipelines.demo.grammar import OPPOSITE, Group, Scene
-from pipelines.demo.shapes import HOLES, outline
+from pipelines.demo.shapes import SHAPES, Polygon
 
 OVERSAMPLING = 4
 RGB = {
@@ -26,7 +24,7 @@ RGB = {
     "pink": (250, 136, 190),
 }
 
-_RADII = {"small": (0.095, 0.115), "large": (0.15, 0.17)}
+_RADII = {"small": (0.105, 0.125), "large": (0.155, 0.175)}
 _REGIONS = {  # left, top, right, bottom as parts of the image
     "middle": (0.08, 0.25, 0.92, 0.75),
     "top": (0.02, 0.03, 0.98, 0.47),
@@ -35,6 +33,8 @@ _REGIONS = {  # left, top, right, bottom as parts of the image
     "right": (0.53, 0.02, 0.97, 0.98),
 }
 _PAINT_JITTER = 14
+_TILT = pi / 15
+_RIM = 5  # pixels of the oversampled canvas; the outer half shows
 _NOISE = 5.0
 
 
@@ -58,15 +58,15 @@ def render(scene: Scene, size: int, rng: Random) -> Image.Image:
     cover = objects[:, :, 3:] / 255
     pixels = paint_background(scene.background, size, noise) * (1 - cover) + objects[:, :, :3] * cover
     pixels *= _light(size, noise)
-    pixels += noise.normal(0, _NOISE, pixels.shape)
+    pixels += _NOISE * noise.standard_normal(pixels.shape, dtype=np.float32)
     return Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8))
 
 
 def _light(size: int, noise: np.random.Generator) -> NDArray[np.float32]:
     """A brightness that falls off slightly in a random direction, shape (size, size, 1)."""
     angle = noise.uniform(0, 2 * pi)
-    y, x = np.mgrid[-1 : 1 : size * 1j, -1 : 1 : size * 1j]
-    return (0.98 + 0.07 * (x * cos(angle) + y * sin(angle)))[:, :, None].astype(np.float32)
+    along = np.linspace(-0.07, 0.07, size, dtype=np.float32)
+    return 0.98 + along[None, :, None] * np.float32(cos(angle)) + along[:, None, None] * np.float32(sin(angle))
 
 
 def _draw_group(canvas: Image.Image, group: Group, place: str, rng: Random) -> None:
@@ -86,46 +86,51 @@ def _jitter(slack: float, rng: Random) -> float:
     return rng.uniform(-1, 1) * max(0.0, slack)
 
 
-def _draw_object(
-    canvas: Image.Image, group: Group, centre: tuple[float, float], radius: float, rng: Random
-) -> None:
+def _draw_object(canvas: Image.Image, group: Group, centre: tuple[float, float], radius: float, rng: Random) -> None:
     """Draws one object with a thin dark rim of its own colour."""
-    angle = rng.uniform(-pi / 12, pi / 12)
-    paint = np.clip([c + rng.uniform(-_PAINT_JITTER, _PAINT_JITTER) for c in RGB[group.colour]], 0, 255)
-    box = int(2.4 * radius)
+    angle = rng.uniform(-_TILT, _TILT)
+    paint = [min(255.0, max(0.0, c + rng.uniform(-_PAINT_JITTER, _PAINT_JITTER))) for c in RGB[group.colour]]
+    box = int(2.3 * radius)
     corner = (round(centre[0]) - box // 2, round(centre[1]) - box // 2)
-    rim = tuple(int(c) for c in paint * 0.45)
-    canvas.paste(rim, corner, _mask(group.shape, box, radius * 1.1, 0.85, angle))
-    accent = _TEXTURES[group.texture](box, radius, angle)[:, :, None]
-    second = paint * 0.3 + 255 * 0.7
-    fill = Image.fromarray((paint * (1 - accent) + second * accent).astype(np.uint8))
-    canvas.paste(fill, corner, _mask(group.shape, box, radius * 0.97, 1.1, angle))
+    mask, rim = _masks(group.shape, box, radius, angle)
+    canvas.paste(tuple(int(c * 0.45) for c in paint), corner, rim)
+    canvas.paste(tuple(int(c) for c in paint), corner, mask)
+    if group.texture in _TEXTURES:
+        light = Image.fromarray(_TEXTURES[group.texture](box, radius, angle).astype(np.uint8) * 255)
+        canvas.paste(tuple(int(c * 0.3 + 255 * 0.7) for c in paint), corner, ImageChops.darker(mask, light))
 
 
-def _mask(shape: str, box: int, radius: float, hole: float, angle: float) -> Image.Image:
-    """White where the shape is; ``hole`` widens or narrows its hole if it has one."""
+def _masks(shape: str, box: int, radius: float, angle: float) -> tuple[Image.Image, Image.Image]:
+    """White where the shape is, and white where the shape or its rim is."""
     turn_x, turn_y = cos(angle) * radius, sin(angle) * radius
-    middle = box / 2
+
+    def place(polygon: Polygon) -> Polygon:
+        return [(box / 2 + x * turn_x - y * turn_y, box / 2 + x * turn_y + y * turn_x) for x, y in polygon]
+
+    parts = [place(polygon) for polygon in SHAPES[shape].parts]
+    holes = [place(polygon) for polygon in SHAPES[shape].holes]
     mask = Image.new("L", (box, box))
     pen = ImageDraw.Draw(mask)
-    pen.polygon([(middle + x * turn_x - y * turn_y, middle + x * turn_y + y * turn_x) for x, y in outline(shape)], 255)
-    if shape in HOLES:
-        pen.circle((middle, middle), HOLES[shape] * hole * radius, 0)
-    return mask
+    for polygon in parts:
+        pen.polygon(polygon, 255)
+    for polygon in holes:
+        pen.polygon(polygon, 0)
+    rim = mask.copy()
+    pen = ImageDraw.Draw(rim)
+    for polygon in parts + holes:
+        pen.line([*polygon, polygon[0]], 255, _RIM)
+    return mask, rim
 
 
 def _turned(box: int, radius: float, angle: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Coordinates within the box in units of the radius, turned by the angle."""
-    y, x = (np.mgrid[:box, :box] - box / 2) / radius
+    along = (np.arange(box) - box / 2) / radius
+    x, y = along[None, :], along[:, None]
     return x * cos(angle) + y * sin(angle), y * cos(angle) - x * sin(angle)
 
 
-def _plain(box: int, radius: float, angle: float) -> NDArray[np.bool_]:
-    return np.zeros((box, box), dtype=np.bool_)
-
-
 def _striped(box: int, radius: float, angle: float) -> NDArray[np.bool_]:
-    x, y = _turned(box, radius, angle + pi / 4)
+    x, _ = _turned(box, radius, angle + pi / 4)
     return np.asarray((x * 1.9) % 1 > 0.55)
 
 
@@ -140,7 +145,6 @@ def _checkered(box: int, radius: float, angle: float) -> NDArray[np.bool_]:
 
 
 _TEXTURES: dict[str, Callable[[int, float, float], NDArray[np.bool_]]] = {
-    "plain": _plain,
     "striped": _striped,
     "spotted": _spotted,
     "checkered": _checkered,

@@ -1,11 +1,11 @@
 """What a long-tail scene can hold, and the short English captions that describe it."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from random import Random
 
-SHAPES = ("circle", "square", "triangle", "star", "heart", "cross", "ring", "crescent", "arrow", "flower")
+from pipelines.demo.shapes import PLAIN_SHAPES, THINGS
+
+CONCEPTS = tuple(THINGS)
 COLOURS = ("red", "orange", "yellow", "green", "turquoise", "blue", "purple", "pink")
 TEXTURES = ("plain", "striped", "spotted", "checkered")
 SIZES = ("small", "large")
@@ -13,7 +13,7 @@ COUNTS = (1, 2, 3)
 BACKGROUNDS = {
     "night": ("in the night sky", "against a starry night sky"),
     "sand": ("on sand", "on a sandy beach"),
-    "grass": ("on grass", "on a green lawn"),
+    "grass": ("on grass", "on a lawn"),
     "water": ("on water", "on rippling water"),
     "brick": ("on a brick wall", "in front of a brick wall"),
     "grid": ("on graph paper", "on white squared paper"),
@@ -34,9 +34,9 @@ RELATIONS = {
     "right": ("to the right of", "right of"),
 }
 OPPOSITE = {"top": "bottom", "bottom": "top", "left": "right", "right": "left"}
-CONCEPTS = tuple(f"{colour} {shape}" for shape in SHAPES for colour in COLOURS)
 
 _NUMBERS = {1: "a", 2: "two", 3: "three"}
+_PLURALS = {"fish": "fish", "leaf": "leaves", "cross": "crosses", "snowman": "snowmen", "butterfly": "butterflies"}
 _TOGETHER = ("with", "next to", "beside")
 
 
@@ -45,7 +45,7 @@ class Group:
     """One to three equal objects.
 
     Attributes:
-        shape: One of ``SHAPES``.
+        shape: A key of ``shapes.SHAPES``.
         colour: One of ``COLOURS``.
         texture: One of ``TEXTURES``.
         size: One of ``SIZES``.
@@ -64,9 +64,9 @@ class Scene:
     """What one image shows.
 
     Attributes:
-        main: The objects whose colour and shape are the scene's concept.
-        other: A single object of another colour and shape opposite the main ones, or None.
-        place: Where the main objects are: one of ``PLACES``, never "middle" where there is another object.
+        main: The things that are the scene's concept.
+        other: One plain shape of another colour on the opposite side, or None.
+        place: Where the main things are: one of ``PLACES``, never "middle" where there is another object.
         background: One of ``BACKGROUNDS``.
     """
 
@@ -77,8 +77,8 @@ class Scene:
 
     @property
     def concept(self) -> str:
-        """Colour and shape of the main objects, such as "red star"."""
-        return f"{self.main.colour} {self.main.shape}"
+        """What the main things are."""
+        return self.main.shape
 
 
 def draw_scene(concept: str, rng: Random) -> Scene:
@@ -91,12 +91,12 @@ def draw_scene(concept: str, rng: Random) -> Scene:
     Returns:
         The scene.
     """
-    colour, shape = concept.split()
-    main = Group(shape, colour, rng.choice(TEXTURES), rng.choice(SIZES), rng.choice(COUNTS))
+    colour = rng.choice(COLOURS)
+    main = Group(concept, colour, rng.choice(TEXTURES), rng.choice(SIZES), rng.choice(COUNTS))
     background = rng.choice(tuple(BACKGROUNDS))
-    if rng.random() < 0.2:
+    if rng.random() < 0.4:
         return Scene(main, None, rng.choice(tuple(PLACES)), background)
-    other_shape = rng.choice([s for s in SHAPES if s != shape])
+    other_shape = rng.choice(tuple(PLAIN_SHAPES))
     other_colour = rng.choice([c for c in COLOURS if c != colour])
     other = Group(other_shape, other_colour, "plain", rng.choice(SIZES), 1)
     return Scene(main, other, rng.choice(tuple(RELATIONS)), background)
@@ -136,15 +136,11 @@ def _noun_phrase(group: Group, rng: Random) -> str:
     words = [group.size] if rng.random() < 0.5 else []
     if rng.random() < (0.15 if group.texture == "plain" else 0.8):
         words.append(group.texture)
-    words += [group.colour, _plural(group.shape) if group.count > 1 else group.shape]
+    words += [group.colour, _PLURALS.get(group.shape, group.shape + "s") if group.count > 1 else group.shape]
     number = _NUMBERS[group.count]
     if number == "a" and words[0][0] in "aeiou":
         number = "an"
     return " ".join([number, *words])
-
-
-def _plural(noun: str) -> str:
-    return noun + ("es" if noun.endswith("s") else "s")
 
 
 def _join(*parts: str) -> str:
