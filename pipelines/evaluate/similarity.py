@@ -7,6 +7,7 @@ integers below 2**53 (Cauchy-Schwarz), which float64 holds exactly, so every ord
 number. The rounding, at most 2**-27 per coordinate of a unit vector, is finer than a float32 product's own error.
 """
 
+import copy
 import math
 from collections.abc import Iterator
 from typing import Any, Protocol
@@ -39,6 +40,9 @@ class ScoreSource(Protocol):
 
     def pairs(self, row_p: IntArray, column_p: IntArray) -> FloatArray:
         """The similarities ``S[row_p[i], column_p[i]]``, equal to the last bit to those in the blocks."""
+
+    def transposed(self) -> "ScoreSource":
+        """The same similarities with texts as rows and media as columns."""
 
 
 class EmbeddingScores:
@@ -75,7 +79,7 @@ class EmbeddingScores:
 
     def block(self, rows: slice, columns: slice) -> FloatArray:
         """The similarities of some media with some texts, float64."""
-        block_nm: FloatArray = self._media.take(rows) @ self._text.take(columns).T
+        block_nm: FloatArray = self._media.strip(rows) @ self._text.strip(columns).T
         return block_nm
 
     def pairs(self, row_p: IntArray, column_p: IntArray) -> FloatArray:
@@ -86,20 +90,28 @@ class EmbeddingScores:
             score_p[part] = np.einsum("pd,pd->p", media_pd, text_pd)
         return score_p
 
+    def transposed(self) -> "EmbeddingScores":
+        """The same similarities, to the last bit, with texts as rows and media as columns."""
+        other = copy.copy(self)
+        other._media, other._text = self._text, self._media
+        return other
+
 
 class DenseScores:
     """A similarity matrix that is already there.
 
     Args:
         scores_nm: Similarities of n media (rows) and m texts (columns), float32 or float64.
+        side: What the rows are, for messages.
     """
 
     dimension = 0
 
-    def __init__(self, scores_nm: FloatArray) -> None:
+    def __init__(self, scores_nm: FloatArray, side: str = "media") -> None:
         if scores_nm.ndim != 2 or 0 in scores_nm.shape:
             raise InputError(f"similarities have shape {scores_nm.shape}: give a matrix of media by texts")
         self._scores_nm = scores_nm
+        self._side = side
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -117,7 +129,7 @@ class DenseScores:
         if len(nan_rows):
             first = rows.indices(self.shape[0])[0]
             raise InputError(
-                f"similarities are NaN in {_name_rows(first + nan_rows)} (media): "
+                f"similarities are NaN in {_name_rows(first + nan_rows)} ({self._side}): "
                 "look for NaN or zero-length embeddings there"
             )
         return block_nm
@@ -126,6 +138,10 @@ class DenseScores:
         """The similarities of the given pairs, shape ``(p,)``."""
         score_p: FloatArray = self._scores_nm[row_p, column_p]
         return score_p
+
+    def transposed(self) -> "DenseScores":
+        """The same similarities with texts as rows and media as columns."""
+        return DenseScores(self._scores_nm.T, "text" if self._side == "media" else "media")
 
 
 class _FixedPointRows:
@@ -145,6 +161,14 @@ class _FixedPointRows:
             exponent_n = np.frexp(norm_n)[1]
             self._up_n = np.ldexp(1.0, FRACTION_BITS - exponent_n)
             self._down_n = np.ldexp(1.0, exponent_n - FRACTION_BITS)
+        self._last: tuple[slice, NDArray[np.float64]] | None = None
+
+    def strip(self, rows: slice) -> NDArray[np.float64]:
+        """The rows of a block, shape ``(b, d)``; the last ones are kept for the next block beside it."""
+        last = self._last  # read once: blocks may be asked for from several threads
+        if last is None or last[0] != rows:
+            self._last = last = rows, self.take(rows)
+        return last[1]
 
     def take(self, rows: slice | IntArray) -> NDArray[np.float64]:
         """The rows, shape ``(len(rows), d)``."""

@@ -29,3 +29,29 @@ def rank_metrics(ranks) -> dict[str, float]:
     """Recalls in percent, median and mean of a list of ranks."""
     recalls = {f"recall@{k}": 100.0 * sum(rank <= k for rank in ranks) / len(ranks) for k in (1, 5, 10)}
     return {**recalls, "median_rank": float(np.median(ranks)), "mean_rank": sum(ranks) / len(ranks)}
+
+
+def graded_of(score_i, relevancy_i, ties: str) -> tuple[float, float, float, bool]:
+    """nDCG, published and binary average precision in percent of one query, and whether unequal items tie."""
+    order = {
+        "index": lambda item: (-score_i[item], item),
+        "optimistic": lambda item: (-score_i[item], -relevancy_i[item]),
+        "pessimistic": lambda item: (-score_i[item], relevancy_i[item]),
+    }[ties]
+    ranked = [relevancy_i[item] for item in sorted(range(len(score_i)), key=order)]
+    relevant = sum(value > 0 for value in ranked)
+    gains = sum(value / np.log2(rank + 1) for rank, value in enumerate(ranked[:relevant], start=1))
+    best = sorted(ranked, reverse=True)
+    ideal = sum(value / np.log2(rank + 1) for rank, value in enumerate(best[:relevant], start=1))
+    exact = [rank for rank, value in enumerate(ranked, start=1) if value == 1]
+    published = [sum(ranked[:rank]) / rank for rank in exact]
+    binary = [sum(value == 1 for value in ranked[:rank]) / rank for rank in exact]
+    tied = any(
+        score_i[a] == score_i[b] and relevancy_i[a] != relevancy_i[b] for a in range(len(score_i)) for b in range(a)
+    )
+    return (
+        100 * gains / ideal if relevant else np.nan,
+        100 * sum(published) / len(exact) if exact else np.nan,
+        100 * sum(binary) / len(exact) if exact else np.nan,
+        tied,
+    )

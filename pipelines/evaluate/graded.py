@@ -1,0 +1,177 @@
+"""nDCG and mean average precision of rankings with graded relevancy, in blocks of queries."""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipelines.errors import InputError
+from pipelines.evaluate.ranks import BLOCK_BYTES, Ties
+from pipelines.evaluate.relevancy import Relevancy
+from pipelines.evaluate.similarity import FloatArray, IntArray, ScoreSource
+
+WORKERS = 2
+BYTES_A_SCORE = 48
+SCORES_IN_CACHE = 2**17
+CODE_BITS = 12
+MOST_ITEMS = 2 ** (31 - CODE_BITS)
+
+
+@dataclass(frozen=True, eq=False)
+class GradedScores:
+    """Measures of q queries, each of shape ``(q,)``.
+
+    Attributes:
+        ndcg: Normalised discounted cumulative gain, 0-100, NaN for a query without relevant items.
+        average_precision: Average precision as published for EK-100, 0-100, NaN without items of relevancy 1.
+        average_precision_binary: Textbook average precision, 0-100, NaN without items of relevancy 1.
+        tied: Whether items of different relevancy tie.
+    """
+
+    ndcg: NDArray[np.float64]
+    average_precision: NDArray[np.float64]
+    average_precision_binary: NDArray[np.float64]
+    tied: NDArray[np.bool_]
+
+
+def graded_scores(
+    source: ScoreSource, relevancy: Relevancy, *, ties: Ties = "index", block_bytes: int = BLOCK_BYTES
+) -> GradedScores:
+    """Score every row of a matrix of similarities as a query.
+
+    For a query with k items of relevancy above 0, let r_i be the relevancy of the item at rank i:
+
+    - nDCG: ``sum_{i<=k} r_i / log2(i + 1)``, divided by the same sum in the ideal order.
+    - Average precision, as published: the mean, over the ranks i with ``r_i == 1``, of ``(r_1 + ... + r_i) / i``.
+      The sum runs over fractional relevancies, so this is not the textbook measure.
+    - Binary average precision: the same with ``[r_j == 1]`` summed in place of ``r_j``.
+
+    Similarities are compared in float32. Of tied items the rule puts first the one of the lower index (``index``),
+    of the higher relevancy (``optimistic``) or of the lower relevancy (``pessimistic``).
+
+    Args:
+        source: Similarities, queries as rows.
+        relevancy: Relevancies, queries as rows.
+        ties: The rule for ties.
+        block_bytes: Memory bound of the blocks that are worked on at once, in bytes. It changes no score.
+
+    Raises:
+        InputError: The shapes differ, an unknown rule for ties, more than 2**19 items, or NaN in the similarities.
+
+    Source:
+        Damen et al., Rescaling Egocentric Vision (2022), and the code of its retrieval challenge.
+    """
+    if ties not in get_args(Ties):
+        raise InputError(f"ties={ties!r} is no rule for ties: use one of {', '.join(get_args(Ties))}")
+    queries, items = source.shape
+    if relevancy.shape != source.shape:
+        raise InputError(f"similarities are {source.shape}, relevancies {relevancy.shape}: give both the same shape")
+    if items > MOST_ITEMS:
+        raise InputError(f"{items} items are too many for graded relevancy: at most {MOST_ITEMS}")
+    scorer = _BlockScorer(relevancy, ties)
+    parts: list[GradedScores] = []
+    # Half of the memory for products, which are fastest in large blocks, half for sorting, fastest within the cache.
+    with ThreadPoolExecutor(WORKERS) as pool:
+        for rows in _slices(0, queries, block_bytes // (2 * 8 * items)):
+            block_qi = source.block(rows, slice(0, items))
+            sorted_at_once = min(SCORES_IN_CACHE, block_bytes // (2 * BYTES_A_SCORE * WORKERS))
+            inner = _slices(rows.start, rows.stop, sorted_at_once // items)
+            parts += pool.map(
+                lambda part: scorer(block_qi[part.start - rows.start : part.stop - rows.start], part), inner
+            )
+    columns = zip(*((p.ndcg, p.average_precision, p.average_precision_binary, p.tied) for p in parts), strict=True)
+    ndcg, published, binary, tied = (np.concatenate(column) for column in columns)
+    return GradedScores(ndcg, published, binary, tied)
+
+
+class _BlockScorer:
+    """What all blocks share: grades, discounts, and the ideal gain of each distinct row of relevancies."""
+
+    def __init__(self, relevancy: Relevancy, ties: Ties) -> None:
+        items = relevancy.shape[1]
+        self._relevancy = relevancy
+        self._ties = ties
+        counts_kg = relevancy.counts()
+        self._relevant_k = items - counts_kg[:, 0]
+        top = len(relevancy.grades) - 1
+        self._exact_code = top if relevancy.grades[top] == 1 else -1
+        self._exact_k = counts_kg[:, top] if self._exact_code == top else np.zeros(len(counts_kg), dtype=np.int64)
+        self._discount = 1 / np.log2(np.arange(2, items + 2))
+        reached = np.append(0.0, np.cumsum(self._discount))
+        end_kg = np.cumsum(counts_kg[:, ::-1], axis=1)
+        gains_kg = (reached[end_kg] - reached[end_kg - counts_kg[:, ::-1]]) * relevancy.grades[::-1]
+        self._ideal_k = gains_kg.sum(axis=1)
+
+    def __call__(self, block_qi: FloatArray, rows: slice) -> GradedScores:
+        code_qi, tied = self._ranked_codes(block_qi, rows)
+        queries, items = code_qi.shape
+        key_q = self._relevancy.row_key[rows]
+        relevant_q, exact_q = self._relevant_k[key_q], self._exact_k[key_q]
+
+        # From here on only the relevant items, query by query in the order of their ranks.
+        flat = np.flatnonzero(code_qi)
+        code = code_qi.ravel()[flat]
+        query = np.repeat(np.arange(queries), relevant_q)
+        rank = flat - query * items
+        gain = self._relevancy.grades[code]
+        counted = rank < relevant_q[query]
+        found = np.bincount(query[counted], gain[counted] * self._discount[rank[counted]], queries)
+
+        ordinal = _ordinals(relevant_q)
+        gained_qk = np.zeros((queries, int(relevant_q.max(initial=0))))
+        gained_qk[query, ordinal] = gain
+        np.cumsum(gained_qk, axis=1, out=gained_qk)
+        exact = np.flatnonzero(code == self._exact_code)
+        of, position = query[exact], rank[exact] + 1
+        published = np.bincount(of, gained_qk[of, ordinal[exact]] / position, queries)
+        binary = np.bincount(of, (_ordinals(exact_q) + 1) / position, queries)
+        with np.errstate(invalid="ignore"):
+            ndcg = 100 * found / self._ideal_k[key_q]
+            return GradedScores(ndcg, 100 * published / exact_q, 100 * binary / exact_q, tied)
+
+    def _ranked_codes(self, block_qi: FloatArray, rows: slice) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
+        """Codes of the relevancies from rank 1 on, and whether items of different codes tie.
+
+        One sort of 64-bit integers does it: the upper half orders by descending score, the lower half by the rule
+        for ties and carries the code.
+        """
+        items = block_qi.shape[1]
+        descending = np.subtract(0, block_qi, dtype=np.float32, order="C", casting="same_kind").view(np.int32)
+        # As integers, negative floats are in reverse order; flipping their other bits mends that.
+        descending ^= (descending >> 31) & 0x7FFFFFFF
+        key_qi = descending.astype(np.int64)
+        key_qi <<= 32
+        code_qi = self._relevancy.rows(rows).astype(np.int32)
+        item_bits = items.bit_length()
+        if self._ties == "index":
+            shift = 0
+            key_qi += np.arange(items) << CODE_BITS
+        else:
+            shift = item_bits
+            key_qi += np.arange(items)
+            if self._ties == "optimistic":
+                code_qi = 2**CODE_BITS - 1 - code_qi
+        key_qi += code_qi.astype(np.int64) << shift
+        key_qi.sort(axis=1)
+        ranked_qi = ((key_qi >> shift) & (2**CODE_BITS - 1)).astype(np.int32)
+        if self._ties == "optimistic":
+            ranked_qi = 2**CODE_BITS - 1 - ranked_qi
+        flat = key_qi.ravel()
+        same = np.flatnonzero((flat[1:] ^ flat[:-1]) >> 32 == 0)
+        same = same[(same + 1) % items != 0]
+        differ = same[ranked_qi.ravel()[same] != ranked_qi.ravel()[same + 1]]
+        tied = np.zeros(len(key_qi), dtype=bool)
+        tied[differ // items] = True
+        return ranked_qi, tied
+
+
+def _slices(start: int, stop: int, step: int) -> list[slice]:
+    step = max(1, step)
+    return [slice(first, min(first + step, stop)) for first in range(start, stop, step)]
+
+
+def _ordinals(count_q: IntArray) -> IntArray:
+    """0, 1, ... for each query in turn, shape ``(sum of counts,)``."""
+    return np.arange(count_q.sum()) - np.repeat(np.cumsum(count_q) - count_q, count_q)

@@ -1,0 +1,130 @@
+"""Graded relevancy of media and texts, kept once per distinct kind of annotation."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipelines.errors import InputError
+from pipelines.evaluate.similarity import IntArray
+
+# uint16 codes index the distinct relevancies; a matrix with more of them than this is not graded but continuous.
+MOST_GRADES = 2**12
+
+
+@dataclass(frozen=True, eq=False)
+class Relevancy:
+    """Relevancy of n media (rows) and m texts (columns), ``grades[codes[row_key[i], column_key[j]]]``.
+
+    Annotations repeat (the 9,668 clips of EK-100 have 1,979 distinct classes), so rows and columns point to distinct
+    keys, and entries to distinct values.
+
+    Attributes:
+        grades: The distinct values, ascending, the first of them 0, float64.
+        codes: Index into ``grades`` for each pair of distinct keys, uint16.
+        row_key: Key of each row, shape ``(n,)``.
+        column_key: Key of each column, shape ``(m,)``.
+    """
+
+    grades: NDArray[np.float64]
+    codes: NDArray[np.uint16]
+    row_key: IntArray
+    column_key: IntArray
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Number of media and of texts, ``(n, m)``."""
+        return len(self.row_key), len(self.column_key)
+
+    def rows(self, rows: slice) -> NDArray[np.uint16]:
+        """Codes of some rows, shape ``(b, m)``."""
+        return self.codes[self.row_key[rows]].take(self.column_key, axis=1)
+
+    def transposed(self) -> "Relevancy":
+        """The same relevancy with texts as rows."""
+        return Relevancy(self.grades, np.ascontiguousarray(self.codes.T), self.column_key, self.row_key)
+
+    def counts(self) -> IntArray:
+        """How many columns have which grade, for each distinct row key; shape ``(row keys, grades)``."""
+        repeats = np.bincount(self.column_key, minlength=self.codes.shape[1])
+        flat = self.codes + len(self.grades) * np.arange(len(self.codes))[:, None]
+        weights = np.broadcast_to(repeats, self.codes.shape).ravel()
+        counts = np.bincount(flat.ravel(), weights, minlength=len(self.codes) * len(self.grades))
+        return counts.astype(np.int64).reshape(len(self.codes), len(self.grades))
+
+
+def matrix_relevancy(relevancy_nm: NDArray[Any]) -> Relevancy:
+    """Relevancy from a matrix of values in 0..1.
+
+    Args:
+        relevancy_nm: Relevancies of n media (rows) and m texts (columns).
+
+    Raises:
+        InputError: Values outside 0..1 or NaN, or more than 4,096 distinct ones.
+    """
+    if not ((relevancy_nm >= 0) & (relevancy_nm <= 1)).all():
+        raise InputError("relevancies must be numbers from 0 to 1: check the relevancy matrix")
+    grades, codes = np.unique(np.append(relevancy_nm.ravel(), 0.0), return_inverse=True)
+    if len(grades) > MOST_GRADES:
+        raise InputError(
+            f"the relevancy matrix has {len(grades)} distinct values, at most {MOST_GRADES} are possible: round them"
+        )
+    codes_nm = codes[:-1].reshape(relevancy_nm.shape).astype(np.uint16)
+    return Relevancy(grades.astype(np.float64), codes_nm, *(np.arange(count) for count in relevancy_nm.shape))
+
+
+def class_relevancy(
+    verb_class: Sequence[int] | NDArray[np.integer[Any]],
+    noun_classes: Sequence[Collection[int]],
+    text_media_index: NDArray[np.integer[Any]],
+) -> Relevancy:
+    """Relevancy of EPIC-KITCHENS-100: ``0.5 * [same verb class] + 0.5 * IoU of the sets of noun classes``.
+
+    Args:
+        verb_class: Verb class of each of the n clips.
+        noun_classes: All noun classes of each clip (``all_noun_classes``).
+        text_media_index: Row of the clip whose ``narration_id`` each of the m sentences carries, shape ``(m,)``; a
+            sentence takes that clip's classes.
+
+    Raises:
+        InputError: A clip without noun classes, or columns of different lengths.
+
+    Source:
+        Damen et al., Rescaling Egocentric Vision (2022), section on multi-instance retrieval.
+    """
+    if len(verb_class) != len(noun_classes):
+        raise InputError(f"{len(verb_class)} verb classes but {len(noun_classes)} noun lists: give one of each a clip")
+    keys: dict[tuple[int, frozenset[int]], int] = {}
+    row_key = np.empty(len(verb_class), dtype=np.int64)
+    for row, (verb, nouns) in enumerate(zip(verb_class, noun_classes, strict=True)):
+        if not len(nouns):
+            raise InputError(f"clip row {row} has no noun class: relevancy needs all_noun_classes of every clip")
+        row_key[row] = keys.setdefault((int(verb), frozenset(nouns)), len(keys))
+    grades, codes = _grades(list(keys))
+    return Relevancy(grades, codes, row_key, row_key[text_media_index])
+
+
+def _grades(keys: list[tuple[int, frozenset[int]]]) -> tuple[NDArray[np.float64], NDArray[np.uint16]]:
+    """The distinct relevancies of all pairs of keys, and the code of each pair."""
+    noun_column = {noun: column for column, noun in enumerate(sorted({n for _, nouns in keys for n in nouns}))}
+    has_noun_kc = np.zeros((len(keys), len(noun_column)), dtype=np.float32)
+    for row, (_, nouns) in enumerate(keys):
+        has_noun_kc[row, [noun_column[noun] for noun in nouns]] = 1
+    verb_k = np.array([verb for verb, _ in keys])
+    size_k = has_noun_kc.sum(axis=1).astype(np.int32)
+    most = int(size_k.max())
+    # Relevancy depends on three small integers: same verb or not, size of the intersection, sum of the two sizes.
+    same_t, shared_t, sizes_t = np.indices((2, most + 1, 2 * most + 1)).reshape(3, -1)
+    value_t = 0.5 * same_t + 0.5 * shared_t / np.maximum(sizes_t - shared_t, 1)
+    triples_kk = np.empty((len(keys), len(keys)), dtype=np.int32)
+    for row in range(len(keys)):
+        shared_k = (has_noun_kc @ has_noun_kc[row]).astype(np.int32)
+        same_k = verb_k == verb_k[row]
+        triples_kk[row] = (same_k * (most + 1) + shared_k) * (2 * most + 1) + size_k + size_k[row]
+    used = np.unique(np.append(triples_kk, 0))
+    grades, code_of_used = np.unique(value_t[used], return_inverse=True)
+    code_t = np.zeros(len(value_t), dtype=np.uint16)
+    code_t[used] = code_of_used
+    return grades, code_t[triples_kk]
