@@ -52,8 +52,8 @@ def ours(inputs: Inputs) -> list[float]:
     means: list[float] = []
     for scores, graded in ((source, relevancy), (source.transposed(), relevancy.transposed())):
         result = graded_scores(scores, graded)
-        for values in (result.average_precision, result.average_precision_binary, result.ndcg):
-            means.append(float(np.nanmean(values)))
+        values = (result.average_precision, result.average_precision_binary, result.ndcg)
+        means += [float(np.nanmean(value_q)) for value_q in values]
     return means
 
 

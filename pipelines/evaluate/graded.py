@@ -16,6 +16,7 @@ WORKERS = 2
 BYTES_A_SCORE = 48
 SCORES_IN_CACHE = 2**17
 CODE_BITS = 12
+CODE_MASK = np.uint16(2**CODE_BITS - 1)
 MOST_ITEMS = 2 ** (31 - CODE_BITS)
 
 
@@ -78,9 +79,8 @@ def graded_scores(
             block_qi = source.block(rows, slice(0, items))
             sorted_at_once = min(SCORES_IN_CACHE, block_bytes // (2 * BYTES_A_SCORE * WORKERS))
             inner = _slices(rows.start, rows.stop, sorted_at_once // items)
-            parts += pool.map(
-                lambda part: scorer(block_qi[part.start - rows.start : part.stop - rows.start], part), inner
-            )
+            blocks = [block_qi[part.start - rows.start : part.stop - rows.start] for part in inner]
+            parts += pool.map(scorer, blocks, inner)
     columns = zip(*((p.ndcg, p.average_precision, p.average_precision_binary, p.tied) for p in parts), strict=True)
     ndcg, published, binary, tied = (np.concatenate(column) for column in columns)
     return GradedScores(ndcg, published, binary, tied)
@@ -111,7 +111,7 @@ class _BlockScorer:
         relevant_q, exact_q = self._relevant_k[key_q], self._exact_k[key_q]
 
         # From here on only the relevant items, query by query in the order of their ranks.
-        flat = np.flatnonzero(code_qi)
+        flat = np.flatnonzero(code_qi != 0)
         code = code_qi.ravel()[flat]
         query = np.repeat(np.arange(queries), relevant_q)
         rank = flat - query * items
@@ -131,7 +131,7 @@ class _BlockScorer:
             ndcg = 100 * found / self._ideal_k[key_q]
             return GradedScores(ndcg, 100 * published / exact_q, 100 * binary / exact_q, tied)
 
-    def _ranked_codes(self, block_qi: FloatArray, rows: slice) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
+    def _ranked_codes(self, block_qi: FloatArray, rows: slice) -> tuple[NDArray[np.uint16], NDArray[np.bool_]]:
         """Codes of the relevancies from rank 1 on, and whether items of different codes tie.
 
         One sort of 64-bit integers does it: the upper half orders by descending score, the lower half by the rule
@@ -143,23 +143,14 @@ class _BlockScorer:
         descending ^= (descending >> 31) & 0x7FFFFFFF
         key_qi = descending.astype(np.int64)
         key_qi <<= 32
-        code_qi = self._relevancy.rows(rows).astype(np.int32)
-        item_bits = items.bit_length()
-        if self._ties == "index":
-            shift = 0
-            key_qi += np.arange(items) << CODE_BITS
-        else:
-            shift = item_bits
-            key_qi += np.arange(items)
-            if self._ties == "optimistic":
-                code_qi = 2**CODE_BITS - 1 - code_qi
-        key_qi += code_qi.astype(np.int64) << shift
+        by_item, by_code = (CODE_BITS, 0) if self._ties == "index" else (0, items.bit_length())
+        flipped = CODE_MASK if self._ties == "optimistic" else np.uint16(0)
+        key_qi += np.arange(items) << by_item
+        key_qi += np.left_shift(self._relevancy.rows(rows) ^ flipped, by_code, dtype=np.int64)
         key_qi.sort(axis=1)
-        ranked_qi = ((key_qi >> shift) & (2**CODE_BITS - 1)).astype(np.int32)
-        if self._ties == "optimistic":
-            ranked_qi = 2**CODE_BITS - 1 - ranked_qi
+        ranked_qi = (key_qi >> by_code).astype(np.uint16) & CODE_MASK ^ flipped
         flat = key_qi.ravel()
-        same = np.flatnonzero((flat[1:] ^ flat[:-1]) >> 32 == 0)
+        same = np.flatnonzero((flat[1:] ^ flat[:-1]).view(np.uint64) < 2**32)
         same = same[(same + 1) % items != 0]
         differ = same[ranked_qi.ravel()[same] != ranked_qi.ravel()[same + 1]]
         tied = np.zeros(len(key_qi), dtype=bool)
