@@ -1,12 +1,13 @@
 """The Typer app. Nothing imported here brings in torch, faiss, umap or transformers before a command runs."""
 
 import sys
+from typing import Any
 
 import typer
 import typer.core
 
 from mmts_cli.command import run_app
-from mmts_cli.commands import cluster, embed, inspect, prepare, shifts
+from mmts_cli.commands import cluster, embed, eval, inspect, prepare, shifts, train
 
 _ORDER = ("demo", "prepare", "embed", "cluster", "shifts", "plan", "train", "eval", "inspect")
 
@@ -14,7 +15,7 @@ _ORDER = ("demo", "prepare", "embed", "cluster", "shifts", "plan", "train", "eva
 class _InOrder(typer.core.TyperGroup):
     """Lists the commands in the order in which they are used."""
 
-    def list_commands(self, ctx: typer.Context) -> list[str]:
+    def list_commands(self, ctx: Any) -> list[str]:
         """Names of the commands."""
         return [command for command in _ORDER if command in self.commands]
 
@@ -40,7 +41,7 @@ def _version(
         raise typer.Exit
 
 
-for _command in (prepare, embed, cluster, shifts, inspect):
+for _command in (prepare, embed, cluster, shifts, train, eval, inspect):
     _command.register(app)
 
 

@@ -51,12 +51,12 @@ class Output:
             sys.stdout.write(json.dumps(value, ensure_ascii=False, allow_nan=False) + "\n")
         elif not self.quiet:
             for part in human():
-                self._out.print(part, soft_wrap=isinstance(part, str))
+                self._out.print(part, soft_wrap=isinstance(part, (str, Text)))
 
     def note(self, text: RenderableType) -> None:
         """Say something about the way there, on stderr."""
         if not self.quiet:
-            self._err.print(text, soft_wrap=isinstance(text, str))
+            self._err.print(text, soft_wrap=isinstance(text, (str, Text)))
 
     @contextlib.contextmanager
     def task(self, label: str, total: int, unit: str) -> Iterator[_Bar]:

@@ -6,6 +6,7 @@ shifts = read_table("shifts.parquet", SHIFTS)      # pyarrow.Table, columns chec
 embeddings = read_vectors("embeddings.parquet")    # ids and an (n, d) float32 matrix
 """
 
+from pipelines.artifacts.annotations import read_annotations, rows_of_split
 from pipelines.artifacts.ids import align, require_unique
 from pipelines.artifacts.parquet import ArtifactWriter, open_parquet, read_table
 from pipelines.artifacts.plan import StagePlan, StageResult
@@ -41,9 +42,11 @@ __all__ = [
     "align",
     "fingerprint_of",
     "open_parquet",
+    "read_annotations",
     "read_provenance",
     "read_table",
     "read_vectors",
     "require_unique",
+    "rows_of_split",
     "vector_type",
 ]

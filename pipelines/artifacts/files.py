@@ -2,6 +2,7 @@
 
 import contextlib
 import difflib
+import errno
 import json
 import os
 from collections.abc import Iterator
@@ -11,10 +12,14 @@ from typing import Any
 from pipelines.errors import InputError
 
 
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
 def nearest(name: str, candidates: list[str]) -> str:
     """``"; did you mean 'caption'?"`` for the closest candidate, or an empty string."""
-    close = difflib.get_close_matches(name, candidates, n=1)
-    return f"; did you mean '{close[0]}'?" if close else ""
+    folded = {candidate.casefold(): candidate for candidate in reversed(candidates)}
+    close = difflib.get_close_matches(name.casefold(), folded, n=1, cutoff=0.5)
+    return f"; did you mean '{folded[close[0]]}'?" if close else ""
 
 
 def require_file(path: Path) -> None:
@@ -68,7 +73,11 @@ def require_folder(path: Path) -> None:
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Yield a temporary path in the folder of ``path``; sync and rename it on success, remove it on failure."""
+    """Yield a temporary path in the folder of ``path``; sync and rename it on success, remove it on failure.
+
+    Raises:
+        InputError: The disk is full.
+    """
     temporary = _temporary(path)
     try:
         yield temporary
@@ -76,8 +85,10 @@ def replacing(path: Path) -> Iterator[Path]:
             os.fsync(handle.fileno())
         temporary.replace(path)
         _sync_folder(path.parent)
-    except BaseException:
+    except BaseException as error:
         temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.errno in _NO_ROOM:
+            raise InputError(f"{path}: can't be written ({error.strerror}); choose another output path") from error
         raise
 
 

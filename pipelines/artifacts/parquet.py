@@ -105,10 +105,11 @@ class ArtifactWriter:
         self._stack = contextlib.ExitStack()
 
     def __enter__(self) -> "ArtifactWriter":
-        self._stack.__enter__()
-        temporary = self._stack.enter_context(replacing(self._path))
-        self._sink = _HashingSink(self._stack.enter_context(temporary.open("wb")))
-        self._writer = pq.ParquetWriter(pa.PythonFile(self._sink, mode="w"), self._schema, compression="zstd")
+        with contextlib.ExitStack() as stack:
+            temporary = stack.enter_context(replacing(self._path))
+            self._sink = _HashingSink(stack.enter_context(temporary.open("wb")))
+            self._writer = pq.ParquetWriter(pa.PythonFile(self._sink, mode="w"), self._schema, compression="zstd")
+            self._stack = stack.pop_all()
         return self
 
     def write(self, table: pa.Table) -> None:

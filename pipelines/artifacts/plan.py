@@ -46,6 +46,7 @@ class StagePlan:
         inputs: Input files by role.
         seed: The seed, where there is one; also a parameter.
         libraries: Distributions whose versions belong in the footer.
+        foreign: Roles of inputs that other tools write as a rule, so that a missing footer is no news.
     """
 
     stage: str
@@ -54,6 +55,7 @@ class StagePlan:
     inputs: dict[str, Path]
     seed: int | None = None
     libraries: tuple[str, ...] = ("pyarrow",)
+    foreign: tuple[str, ...] = ()
     _fingerprints: dict[str, str] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
@@ -64,7 +66,7 @@ class StagePlan:
         """
         for role, path in self.inputs.items():
             self._fingerprints[role] = fingerprint_of(path)
-            if path.suffix == ".parquet" and read_provenance(path) is None:
+            if role not in self.foreign and path.suffix == ".parquet" and read_provenance(path) is None:
                 warnings.warn(
                     f"{path}: no mmts footer (edited or written by another tool); used as it is", stacklevel=3
                 )

@@ -1,0 +1,127 @@
+"""``mmts eval``: retrieval scores with intervals, by head, middle and tail."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from mmts_cli.command import stage_command
+from mmts_cli.options import DeviceOption, ForceOption, SeedOption, headline, stage_json
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from rich.table import Table
+
+    from mmts_cli.console import Output
+    from pipelines.artifacts import StageResult
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the app."""
+    stage_command(app, "eval")(evaluate)
+
+
+def evaluate(
+    console: "Output",
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write.")],
+    run: Annotated[Path | None, typer.Argument(help="Run folder; or give --media and --text alone.")] = None,
+    media: Annotated[
+        Path | None, typer.Option("--media", help="features.parquet (or images, with a run); the run's by default.")
+    ] = None,
+    text: Annotated[
+        Path | None, typer.Option("--text", help="embeddings.parquet of the texts; the run's by default.")
+    ] = None,
+    annotations: Annotated[
+        Path | None, typer.Option("--annotations", help="annotations.parquet; the run's by default.")
+    ] = None,
+    clusters: Annotated[
+        Path | None,
+        typer.Option(
+            "--clusters", help="clusters or shifts file, for head, middle, tail; the run's shifts by default."
+        ),
+    ] = None,
+    split: Annotated[str, typer.Option("--split", help="Split to score.")] = "test",
+    protocol: Annotated[
+        Literal["captions", "pairs"],
+        typer.Option("--protocol", help="Several texts a medium, or exactly one."),
+    ] = "captions",
+    ties: Annotated[
+        Literal["index", "optimistic", "pessimistic"],
+        typer.Option("--ties", help="Which tied items count as ranked before the positive."),
+    ] = "index",
+    folds: Annotated[
+        int, typer.Option("--folds", min=1, help="Contiguous folds whose scores are averaged; 5 for MSCOCO-1K.")
+    ] = 1,
+    resamples: Annotated[int, typer.Option("--resamples", min=0, help="Bootstrap resamples; 0 for none.")] = 1000,
+    seed: SeedOption = 0,
+    device: DeviceOption = None,
+    force: ForceOption = False,
+) -> None:
+    """Score retrieval in both directions, of a run or of two embeddings files.
+
+    Example: mmts eval run -o scores --split test
+
+    Example: mmts eval --media features.parquet --text embeddings.parquet --annotations annotations.parquet -o scores
+    """
+    from pipelines.evaluate.stage import evaluate as score
+
+    result = score(
+        output,
+        run=run,
+        media=media,
+        text=text,
+        annotations=annotations,
+        clusters=clusters,
+        split=split,
+        protocol=protocol,
+        ties=ties,
+        folds=folds,
+        resamples=resamples,
+        seed=seed,
+        device=device,
+        force=force,
+        progress=console,
+    )
+    console.result(stage_json("eval", result), lambda: _human(result))
+
+
+def _human(result: "StageResult") -> "Iterator[RenderableType]":
+    metrics = result.summary
+    yield headline(result)
+    queries, ties = metrics["queries"], metrics["ties"]
+    yield (
+        f"protocol {metrics['protocol']}: {queries['text_to_media']:,} text queries ({ties['text_to_media']} tied), "
+        f"{queries['media_to_text']:,} media queries ({ties['media_to_text']} tied; ties by {ties['rule']})"
+    )
+    if "thirds" in metrics:
+        low, high = metrics["thirds"]["edges"]
+        yield f"thirds of the samples by training cluster size: tail <= {low:g} < middle <= {high:g} < head"
+    for direction in ("text_to_media", "media_to_text"):
+        yield ""
+        yield _table(metrics, direction)
+
+
+def _table(metrics: dict[str, Any], direction: str) -> "Table":
+    from rich.table import Table
+
+    scores = metrics["scores"]
+    names = list(scores["overall"][direction])
+    table = Table(box=None, pad_edge=False)
+    table.add_column(direction.replace("_", " "), no_wrap=True)
+    table.add_column("queries", justify="right", no_wrap=True)
+    for name in names:
+        table.add_column(name.replace("recall", "R").replace("_", " "), justify="right", no_wrap=True)
+    for segment in scores:
+        counts = metrics["queries"] if segment == "overall" else None
+        count = counts[direction] if counts else metrics["thirds"][direction][segment]
+        table.add_row(segment, f"{count:,}", *(_interval(scores[segment][direction][name]) for name in names))
+    return table
+
+
+def _interval(score: dict[str, float | None]) -> str:
+    """A score, with its interval below it."""
+    value = f"{score['value']:.1f}"
+    if score.get("low") is None:
+        return value
+    return f"{value}\n[dim]{score['low']:.1f}-{score['high']:.1f}[/dim]"

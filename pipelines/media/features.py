@@ -1,0 +1,36 @@
+"""Media as feature vectors extracted beforehand."""
+
+from pathlib import Path
+
+import pyarrow as pa
+import torch
+from torch import Tensor
+
+from pipelines.artifacts import align, read_vectors
+
+
+class FeatureMedia:
+    """Feature vectors of media, in memory.
+
+    Args:
+        path: Parquet file with ``media_id`` (or ``sample_id``) and ``embedding``.
+        ids: The media wanted, in this order.
+
+    Raises:
+        InputError: The file can't be used, or lacks some of the media.
+    """
+
+    def __init__(self, path: Path, ids: list[str]) -> None:
+        vectors = read_vectors(path)
+        rows = align(pa.chunked_array([ids], pa.string()), vectors.ids, what="media", path=path)
+        self.ids = ids
+        self.vectors_nd = torch.from_numpy(vectors.matrix_nd[rows])
+
+    @property
+    def dimension(self) -> int:
+        """Size of a feature vector."""
+        return self.vectors_nd.shape[1]
+
+    def batch(self, rows: Tensor) -> Tensor:
+        """Features ``[n, d]`` of some rows ``[n]``."""
+        return self.vectors_nd[rows]

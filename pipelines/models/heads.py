@@ -1,0 +1,28 @@
+"""Projection heads."""
+
+from typing import Literal, get_args
+
+from torch import nn
+
+from pipelines.errors import InputError
+
+HeadName = Literal["linear", "mlp"]
+HEADS: tuple[HeadName, ...] = get_args(HeadName)
+
+
+def make_head(name: HeadName, inputs: int, outputs: int) -> nn.Module:
+    """Return a projection head from ``[n, inputs]`` to ``[n, outputs]``.
+
+    Args:
+        name: ``linear``, one matrix and a bias, or ``mlp``, two with GELU between, the hidden size that of the inputs.
+        inputs: Size of what it reads.
+        outputs: Size of the shared space.
+
+    Raises:
+        InputError: The name is unknown.
+    """
+    if name == "linear":
+        return nn.Linear(inputs, outputs)
+    if name == "mlp":
+        return nn.Sequential(nn.Linear(inputs, inputs), nn.GELU(), nn.Linear(inputs, outputs))
+    raise InputError(f"head {name!r} is unknown; choose one of {', '.join(HEADS)}")

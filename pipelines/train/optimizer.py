@@ -1,0 +1,45 @@
+"""AdamW, its parameter groups, and the learning rate of each step."""
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from torch import nn
+
+
+def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
+    """Matrices with weight decay; biases and norms (one dimension or none) without."""
+    parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    return [
+        {"params": [p for p in parameters if p.ndim >= 2], "weight_decay": weight_decay},
+        {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0},
+    ]
+
+
+def learning_rate(step: int, *, highest: float, lowest: float, warmup_steps: int, total_steps: int) -> float:
+    """The learning rate at a step: a line up over ``warmup_steps``, then half a cosine down to ``lowest``.
+
+    Args:
+        step: Optimizer steps done, from 0.
+        highest: The rate after the warm-up.
+        lowest: The rate the cosine ends at.
+        warmup_steps: Steps of the line; step 0 already takes a positive rate.
+        total_steps: Steps of the run.
+    """
+    if step < warmup_steps:
+        return highest * (step + 1) / warmup_steps
+    progress = (step - warmup_steps) / max(1, total_steps - warmup_steps)
+    return lowest + (highest - lowest) * (1 + math.cos(math.pi * progress)) / 2
+
+
+def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
+    """Give all groups of an optimizer the same learning rate."""
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+
+
+def gradient_norm(parameters: Iterable[nn.Parameter], max_norm: float | None) -> float:
+    """The norm of all gradients together, which are scaled down to ``max_norm`` where one is given."""
+    kept = [parameter for parameter in parameters if parameter.grad is not None]
+    return float(torch.nn.utils.clip_grad_norm_(kept, math.inf if max_norm is None else max_norm))
