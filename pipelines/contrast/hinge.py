@@ -68,57 +68,54 @@ def _walk(
     *,
     tiling: Tiling,
     subtract_positive: bool,
-    gradients: bool,
-) -> tuple[Tensor, _Gradients | None]:
-    """Return the value and, where asked for, its gradients."""
+    text_gradient: bool,
+) -> tuple[Tensor, _Gradients]:
+    """Return the value and its gradients, that for texts only where asked for."""
     dtype = accumulation_dtype(media_nd, text_md)
-    tile = choose_tile_size(media_nd, dtype, tiling.tile_size)
     n, m = len(media_nd), len(text_md)
-    media, text = (UnitRows(side, dtype, tiling.normalize) for side in (media_nd, text_md))
+    tile = choose_tile_size(media_nd, max(n, m), dtype, tiling.tile_size)
+    media, text = (UnitRows(side, dtype, tiling.normalize, tile) for side in (media_nd, text_md))
     if subtract_positive:
         positive_n = torch.cat([(media[rows] * text[rows]).sum(1) for rows in slices(n, tile)])
         row_bound_n, column_bound_m = row_bound_n - positive_n, column_bound_m - positive_n
     buffers = Buffers(media_nd, dtype, min(tile, n), min(tile, m))
-    row_sum_n, row_count_n = torch.zeros_like(row_bound_n), torch.zeros_like(row_bound_n)
-    column_sum_m, column_count_m = torch.zeros_like(column_bound_m), torch.zeros_like(column_bound_m)
-    grad_media_nd = torch.zeros_like(media_nd, dtype=dtype) if gradients else None
-    grad_text_md = torch.zeros_like(text_md, dtype=dtype) if gradients else None
+    row_count_n, column_count_m = torch.zeros_like(row_bound_n), torch.zeros_like(column_bound_m)
+    grad_media_nd = torch.zeros_like(media_nd, dtype=dtype)
+    grad_text_md = torch.zeros_like(text_md, dtype=dtype)
     for columns in slices(m, tile):
         text_cd = text[columns]
         for rows in slices(n, tile):
-            scores_rc, work_rc = buffers.views(rows, columns)
+            scores_rc, active_rc = buffers.views(rows, columns)
             media_rd = media[rows]
             torch.mm(media_rd, text_cd.T, out=scores_rc)
             tiling.hide_(scores_rc, rows, columns)
-            torch.add(scores_rc, row_bound_n[rows, None], out=work_rc).clamp_min_(0)
-            row_sum_n[rows] += work_rc.sum(1)
-            scores_rc.add_(column_bound_m[columns]).clamp_min_(0)
-            column_sum_m[columns] += scores_rc.sum(0)
-            if grad_media_nd is not None and grad_text_md is not None:
-                row_count_n[rows] += work_rc.gt_(0).sum(1)
-                column_count_m[columns] += scores_rc.gt_(0).sum(0)
-                work_rc.mul_(row_weight_n[rows, None])
-                work_rc.addcmul_(scores_rc, column_weight_m[None, columns])
-                grad_media_nd[rows].addmm_(work_rc, text_cd)
-                grad_text_md[columns].addmm_(work_rc.T, media_rd)
-    value = (row_weight_n * row_sum_n).sum() + (column_weight_m * column_sum_m).sum()
-    if grad_media_nd is None or grad_text_md is None:
-        return value, None
+            torch.gt(scores_rc, -row_bound_n[rows, None], out=active_rc)
+            scores_rc.gt_(-column_bound_m[columns])
+            row_count_n[rows] += active_rc.sum(1)
+            column_count_m[columns] += scores_rc.sum(0)
+            active_rc.mul_(row_weight_n[rows, None]).addcmul_(scores_rc, column_weight_m[None, columns])
+            grad_media_nd[rows].addmm_(active_rc, text_cd)
+            if text_gradient:
+                grad_text_md[columns].addmm_(active_rc.T, media_rd)
     row_count_n.mul_(row_weight_n)
     column_count_m.mul_(column_weight_m)
+    # The sum is linear in scores and bounds where the mask is constant: it equals the sum of each input times its
+    # gradient, and needs no pass over tiles of its own.
+    value = (row_count_n * row_bound_n).sum() + (column_count_m * column_bound_m).sum()
+    for rows in slices(n, tile):
+        value += (media[rows] * grad_media_nd[rows]).sum()
     if subtract_positive:
         pull_n1 = (row_count_n + column_count_m)[:, None]
         for rows in slices(n, tile):
             media_rd, text_rd = media[rows], text[rows]
             grad_media_nd[rows].addcmul_(text_rd, pull_n1[rows], value=-1)
             grad_text_md[rows].addcmul_(media_rd, pull_n1[rows], value=-1)
-    found = _Gradients(
+    return value, _Gradients(
         media.finish_gradient_(grad_media_nd, tile),
         text.finish_gradient_(grad_text_md, tile),
         row_count_n,
         column_count_m,
     )
-    return value, found
 
 
 class _Hinge(torch.autograd.Function):
@@ -136,9 +133,13 @@ class _Hinge(torch.autograd.Function):
     ) -> Tensor:
         inputs = (media_nd, text_md, row_bound_n, column_bound_m, row_weight_n, column_weight_m)
         with torch.autocast(media_nd.device.type, enabled=False):
-            value, ctx.gradients = _walk(
-                *inputs, tiling=tiling, subtract_positive=subtract_positive, gradients=any(ctx.needs_input_grad)
+            value, gradients = _walk(
+                *inputs,
+                tiling=tiling,
+                subtract_positive=subtract_positive,
+                text_gradient=ctx.needs_input_grad[1],
             )
+        ctx.gradients = gradients if any(ctx.needs_input_grad) else None
         ctx.save_for_backward(*inputs)
         ctx.tiling, ctx.subtract_positive = tiling, subtract_positive
         return value
@@ -150,9 +151,8 @@ class _Hinge(torch.autograd.Function):
         if found is None:  # a second backward through a retained graph: the first one scaled them in place
             with torch.autocast(ctx.saved_tensors[0].device.type, enabled=False):
                 _, found = _walk(
-                    *ctx.saved_tensors, tiling=ctx.tiling, subtract_positive=ctx.subtract_positive, gradients=True
+                    *ctx.saved_tensors, tiling=ctx.tiling, subtract_positive=ctx.subtract_positive, text_gradient=True
                 )
-        assert found is not None  # for the type checker: the walk above was asked for gradients
         parts = (found.media_nd, found.text_md, found.row_bound_n, found.column_bound_m)
         # Scaled before they are rounded to half precision: a gradient scaler is there to save the small ones.
         scaled = (part.mul_(grad).to(given.dtype) for part, given in zip(parts, ctx.saved_tensors, strict=False))

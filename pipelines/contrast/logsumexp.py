@@ -6,11 +6,11 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from pipelines.contrast.tiles import Buffers, Tiling, UnitRows, accumulation_dtype, choose_tile_size, slices
+from pipelines.contrast.tiles import Buffers, Tiling, UnitRows, choose_tile_size, slices
 
-# exp() of less than this is below any rounding error of a sum that is at least 1, and above the subnormal numbers,
-# on which a CPU is a hundred times slower.
-_SMALLEST_EXPONENT = {torch.float32: -70.0, torch.float64: -600.0}
+# exp() of minus this is below any rounding error of a sum that is at least 1, and well above the subnormal numbers,
+# on which a CPU is a hundred times slower; sums of exp() of plus this don't overflow.
+_LARGEST_EXPONENT = {torch.float32: 60.0, torch.float64: 600.0}
 
 
 class RowsAndColumns(NamedTuple):
@@ -71,110 +71,170 @@ class _LogSumExp(torch.autograd.Function):
         means: bool,
     ) -> tuple[Tensor, ...]:
         with torch.autocast(media_nd.device.type, enabled=False):
-            dtype = accumulation_dtype(media_nd, text_md)
-            tile = choose_tile_size(media_nd, dtype, tiling.tile_size)
-            n, m = len(media_nd), len(text_md)
-            media, text = (UnitRows(side, dtype, tiling.normalize) for side in (media_nd, text_md))
-            buffers = Buffers(media_nd, dtype, min(tile, n), min(tile, m))
-            positive_n = torch.zeros(n, dtype=dtype, device=media_nd.device)
-            row = _RunningSums(positive_n, n, means)
-            column = _RunningSums(positive_n, m, means)
-            for columns in slices(m, tile):
-                text_cd = text[columns]
-                for rows in slices(n, tile):
-                    scores_rc, work_rc = buffers.views(rows, columns)
-                    torch.mm(media[rows], text_cd.T, out=scores_rc)
-                    diagonal, diagonal_rows = tiling.diagonal(scores_rc, rows, columns)
-                    positive_n[diagonal_rows] = diagonal
-                    tiling.hide_(scores_rc, rows, columns)
-                    row.add(rows, scores_rc, row_sharpness_n[rows, None], work_rc, dim=1)
-                    column.add(columns, scores_rc, column_sharpness_m[None, columns], work_rc, dim=0)
-            row_n, row_mean_n = row.finish()
-            column_m, column_mean_m = column.finish()
+            found = _sums(media_nd, text_md, row_sharpness_n, column_sharpness_m, tiling, means)
         ctx.save_for_backward(
-            media_nd, text_md, row_sharpness_n, column_sharpness_m, row_n, column_m, row_mean_n, column_mean_m
+            media_nd,
+            text_md,
+            row_sharpness_n,
+            column_sharpness_m,
+            found.row_n,
+            found.column_m,
+            found.row_mean_n,
+            found.column_mean_m,
         )
         ctx.tiling = tiling
-        ctx.tile = tile
-        ctx.mark_non_differentiable(row_mean_n, column_mean_m)
-        return row_n, column_m, positive_n, row_mean_n, column_mean_m
+        ctx.mark_non_differentiable(found.row_mean_n, found.column_mean_m)
+        return found
 
     @staticmethod
     @once_differentiable
     def backward(
         ctx: Any, grad_row_n: Tensor, grad_column_m: Tensor, grad_positive_n: Tensor, *_: Tensor
     ) -> tuple[Tensor | None, ...]:
-        (
-            media_nd,
-            text_md,
-            row_sharpness_n,
-            column_sharpness_m,
-            row_n,
-            column_m,
-            row_mean_n,
-            column_mean_m,
-        ) = ctx.saved_tensors
-        tiling: Tiling = ctx.tiling
-        tile: int = ctx.tile
-        grads: list[Tensor | None] = [None, None]
+        row_mean_n, column_mean_m = ctx.saved_tensors[-2:]
+        grads: tuple[Tensor | None, Tensor | None] = (None, None)
         if ctx.needs_input_grad[0] or ctx.needs_input_grad[1]:
-            with torch.autocast(media_nd.device.type, enabled=False):
-                dtype = row_n.dtype
-                floor = _SMALLEST_EXPONENT[dtype]
-                n, m = len(media_nd), len(text_md)
-                media, text = (UnitRows(side, dtype, tiling.normalize) for side in (media_nd, text_md))
-                buffers = Buffers(media_nd, dtype, min(tile, n), min(tile, m))
-                row_factor_n = grad_row_n * row_sharpness_n
-                column_factor_m = grad_column_m * column_sharpness_m
-                grad_media_nd = torch.zeros_like(media_nd, dtype=dtype)
-                grad_text_md = torch.zeros_like(text_md, dtype=dtype)
-                for columns in slices(m, tile):
-                    text_cd = text[columns]
-                    for rows in slices(n, tile):
-                        scores_rc, grad_rc = buffers.views(rows, columns)
-                        media_rd = media[rows]
-                        torch.mm(media_rd, text_cd.T, out=scores_rc)
-                        tiling.hide_(scores_rc, rows, columns)
-                        torch.mul(scores_rc, row_sharpness_n[rows, None], out=grad_rc)
-                        grad_rc.sub_(row_n[rows, None]).clamp_min_(floor).exp_()
-                        grad_rc.mul_(row_factor_n[rows, None])
-                        scores_rc.mul_(column_sharpness_m[columns]).sub_(column_m[columns])
-                        scores_rc.clamp_min_(floor).exp_()
-                        grad_rc.addcmul_(scores_rc, column_factor_m[None, columns])
-                        diagonal, diagonal_rows = tiling.diagonal(grad_rc, rows, columns)
-                        diagonal.add_(grad_positive_n[diagonal_rows])
-                        grad_media_nd[rows].addmm_(grad_rc, text_cd)
-                        grad_text_md[columns].addmm_(grad_rc.T, media_rd)
-                grads = [
-                    media.finish_gradient_(grad_media_nd, tile).to(media_nd.dtype),
-                    text.finish_gradient_(grad_text_md, tile).to(text_md.dtype),
-                ]
+            with torch.autocast(grad_row_n.device.type, enabled=False):
+                grads = _gradients(
+                    *ctx.saved_tensors[:-2],
+                    grad_row_n=grad_row_n,
+                    grad_column_m=grad_column_m,
+                    grad_positive_n=grad_positive_n,
+                    tiling=ctx.tiling,
+                )
         # d logsumexp_j(b S_j) / db is the softmax mean of S.
         return *grads, grad_row_n * row_mean_n, grad_column_m * column_mean_m, None, None
 
 
+def _sums(
+    media_nd: Tensor,
+    text_md: Tensor,
+    row_sharpness_n: Tensor,
+    column_sharpness_m: Tensor,
+    tiling: Tiling,
+    means: bool,
+) -> RowsAndColumns:
+    """Walk over the tiles once for the log-sum-exps."""
+    dtype = row_sharpness_n.dtype
+    n, m = len(media_nd), len(text_md)
+    tile = choose_tile_size(media_nd, max(n, m), dtype, tiling.tile_size)
+    media, text = (UnitRows(side, dtype, tiling.normalize, tile) for side in (media_nd, text_md))
+    buffers = Buffers(media_nd, dtype, min(tile, n), min(tile, m))
+    bounded = _bounded(row_sharpness_n, column_sharpness_m, tiling)
+    row = _RunningSums(row_sharpness_n, bounded, means)
+    column = _RunningSums(column_sharpness_m, bounded, means)
+    positive_n = torch.zeros_like(row.total)
+    for columns in slices(m, tile):
+        text_cd = text[columns]
+        for rows in slices(n, tile):
+            scores_rc, work_rc = buffers.views(rows, columns)
+            torch.mm(media[rows], text_cd.T, out=scores_rc)
+            diagonal, diagonal_rows = tiling.diagonal(scores_rc, rows, columns)
+            positive_n[diagonal_rows] = diagonal
+            tiling.hide_(scores_rc, rows, columns)
+            row.add(rows, scores_rc, work_rc, dim=1)
+            column.add(columns, scores_rc, work_rc, dim=0)
+    row_n, row_mean_n = row.finish()
+    column_m, column_mean_m = column.finish()
+    return RowsAndColumns(row_n, column_m, positive_n, row_mean_n, column_mean_m)
+
+
+def _gradients(
+    media_nd: Tensor,
+    text_md: Tensor,
+    row_sharpness_n: Tensor,
+    column_sharpness_m: Tensor,
+    row_n: Tensor,
+    column_m: Tensor,
+    *,
+    grad_row_n: Tensor,
+    grad_column_m: Tensor,
+    grad_positive_n: Tensor,
+    tiling: Tiling,
+) -> tuple[Tensor, Tensor]:
+    """Walk over the tiles once for the gradients of media and text, both directions' added up in each tile."""
+    dtype = row_n.dtype
+    n, m = len(media_nd), len(text_md)
+    tile = choose_tile_size(media_nd, max(n, m), dtype, tiling.tile_size)
+    media, text = (UnitRows(side, dtype, tiling.normalize, tile) for side in (media_nd, text_md))
+    buffers = Buffers(media_nd, dtype, min(tile, n), min(tile, m))
+    row_factor_n, column_factor_m = grad_row_n * row_sharpness_n, grad_column_m * column_sharpness_m
+    bounded = _bounded(row_sharpness_n, column_sharpness_m, tiling)
+    if bounded:
+        row_factor_n.mul_(torch.exp(-row_n))
+        column_factor_m.mul_(torch.exp(-column_m))
+    grad_media_nd = torch.zeros_like(media_nd, dtype=dtype)
+    grad_text_md = torch.zeros_like(text_md, dtype=dtype)
+    for columns in slices(m, tile):
+        text_cd = text[columns]
+        for rows in slices(n, tile):
+            scores_rc, grad_rc = buffers.views(rows, columns)
+            media_rd = media[rows]
+            torch.mm(media_rd, text_cd.T, out=scores_rc)
+            tiling.hide_(scores_rc, rows, columns)
+            row_reference = None if bounded else row_n[rows, None]
+            _exponentials(scores_rc, row_sharpness_n[rows, None], row_reference, grad_rc)
+            column_reference = None if bounded else column_m[columns]
+            _exponentials(scores_rc, column_sharpness_m[columns], column_reference, scores_rc)
+            grad_rc.mul_(row_factor_n[rows, None]).addcmul_(scores_rc, column_factor_m[None, columns])
+            diagonal, diagonal_rows = tiling.diagonal(grad_rc, rows, columns)
+            diagonal.add_(grad_positive_n[diagonal_rows])
+            grad_media_nd[rows].addmm_(grad_rc, text_cd)
+            grad_text_md[columns].addmm_(grad_rc.T, media_rd)
+    return (
+        media.finish_gradient_(grad_media_nd, tile).to(media_nd.dtype),
+        text.finish_gradient_(grad_text_md, tile).to(text_md.dtype),
+    )
+
+
 class _RunningSums:
-    """Sums of exponentials along one side of the matrix, kept relative to the largest exponent seen so far."""
+    """Sums of exponentials along one side of the matrix.
 
-    def __init__(self, like: Tensor, length: int, means: bool) -> None:
-        self.top = like.new_full((length,), -torch.inf)
-        self.total = like.new_zeros(length)
-        self.weighted = like.new_zeros(length)
+    Where exponents are bounded they are summed as they are. Otherwise sums are relative to the largest exponent seen so
+    far, which grows as tiles come in.
+    """
+
+    def __init__(self, sharpness: Tensor, bounded: bool, means: bool) -> None:
+        self.sharpness = sharpness
+        self.total = sharpness.new_zeros(len(sharpness))
+        self.weighted = sharpness.new_zeros(len(sharpness))
+        self.top = None if bounded else sharpness.new_full((len(sharpness),), -torch.inf)
         self.means = means
-        self.floor = _SMALLEST_EXPONENT[like.dtype]
 
-    def add(self, part: slice, scores_rc: Tensor, sharpness: Tensor, work_rc: Tensor, dim: int) -> None:
-        """Add a tile, summed over ``dim``; ``sharpness`` broadcasts along it."""
-        top = self.top[part]
-        new_top = torch.maximum(top, scores_rc.amax(dim) * sharpness.flatten())
-        shrink = torch.exp(top - new_top)
-        torch.mul(scores_rc, sharpness, out=work_rc)
-        work_rc.sub_(new_top.unsqueeze(dim)).clamp_min_(self.floor).exp_()
-        self.total[part].mul_(shrink).add_(work_rc.sum(dim))
+    def add(self, part: slice, scores_rc: Tensor, work_rc: Tensor, dim: int) -> None:
+        """Add a tile to the sums of ``part``, which run over ``dim`` of the tile."""
+        sharpness, reference = self.sharpness[part].unsqueeze(dim), None
+        if self.top is not None:
+            old_top = self.top[part]
+            top = torch.maximum(old_top, scores_rc.amax(dim) * self.sharpness[part])
+            shrink = torch.exp(old_top - top)
+            self.total[part] *= shrink
+            self.weighted[part] *= shrink
+            self.top[part] = top
+            reference = top.unsqueeze(dim)
+        _exponentials(scores_rc, sharpness, reference, work_rc)
+        self.total[part] += work_rc.sum(dim)
         if self.means:
-            self.weighted[part].mul_(shrink).add_(work_rc.mul_(scores_rc).sum(dim))
-        top.copy_(new_top)
+            self.weighted[part] += work_rc.mul_(scores_rc).sum(dim)
 
     def finish(self) -> tuple[Tensor, Tensor]:
-        """Return the log-sum-exps and the softmax means."""
-        return self.top + self.total.log(), self.weighted / self.total
+        """Return the log-sum-exps and the softmax means; finite, if meaningless, where every score was hidden."""
+        total = self.total.clamp_min(torch.finfo(self.total.dtype).tiny)
+        sums = total.log() if self.top is None else self.top + total.log()
+        return sums, self.weighted / total
+
+
+def _exponentials(scores_rc: Tensor, sharpness: Tensor, reference: Tensor | None, out_rc: Tensor) -> None:
+    """Write exp(sharpness * score - reference) to a tile, without producing subnormal numbers."""
+    torch.mul(scores_rc, sharpness, out=out_rc)
+    if reference is not None:
+        out_rc.sub_(reference).clamp_min_(-_LARGEST_EXPONENT[out_rc.dtype])
+    out_rc.exp_()
+
+
+def _bounded(row_sharpness_n: Tensor, column_sharpness_m: Tensor, tiling: Tiling) -> bool:
+    """Whether exponents of unit rows' scores, at most the sharpness, can be summed as they are: in half the passes."""
+    if not tiling.normalize:
+        return False
+    largest = max(float(side.max()) for side in (row_sharpness_n, column_sharpness_m) if len(side))
+    return largest <= _LARGEST_EXPONENT[row_sharpness_n.dtype]

@@ -14,8 +14,9 @@ from pipelines.errors import InputError
 # magnitude that products with the vanished exp() stay negligible instead of overflowing.
 HIDDEN_SCORE = -1e12
 
-# Two tiles of scores and their slices of embeddings should stay in a core's second-level cache.
-_CPU_TILE = 512
+# Two tiles of scores and their slices of embeddings should stay close to a core's second-level cache, yet be large
+# enough for matrix products to run at full speed.
+_CPU_TILE = 768
 _CUDA_TILES = (1024, 8192)
 _CUDA_MEMORY_SHARE = 1 / 16
 _BUFFERS = 2
@@ -77,22 +78,24 @@ class UnitRows:
         embedding_nd: Embeddings of shape ``[n, d]``, any floating dtype.
         dtype: Precision of accumulation.
         normalize: Whether rows are L2-normalised, or used as they are.
+        tile: Most rows read at a time.
     """
 
-    def __init__(self, embedding_nd: Tensor, dtype: torch.dtype, normalize: bool) -> None:
+    def __init__(self, embedding_nd: Tensor, dtype: torch.dtype, normalize: bool, tile: int) -> None:
         self.embedding_nd = embedding_nd
-        self.dtype = dtype
+        self._buffer_td = embedding_nd.new_empty(min(tile, len(embedding_nd)), embedding_nd.shape[1], dtype=dtype)
         self.inverse_norm_n1: Tensor | None = None
         if normalize:
             norm_n1 = torch.linalg.vector_norm(embedding_nd, dim=1, keepdim=True, dtype=dtype)
             self.inverse_norm_n1 = norm_n1.clamp_min_(1e-12).reciprocal_()
 
     def __getitem__(self, rows: slice) -> Tensor:
-        """Return the unit rows ``[rows, d]`` of a slice."""
+        """Return the unit rows ``[rows, d]`` of a slice, valid until the next is read."""
         part_rd = self.embedding_nd[rows]
+        unit_rd = self._buffer_td[: len(part_rd)]
         if self.inverse_norm_n1 is None:
-            return part_rd.to(self.dtype)
-        return part_rd * self.inverse_norm_n1[rows]  # promotes half precision to that of the norms
+            return unit_rd.copy_(part_rd)
+        return torch.mul(part_rd, self.inverse_norm_n1[rows], out=unit_rd)
 
     def finish_gradient_(self, gradient_nd: Tensor, tile: int) -> Tensor:
         """Turn, in place, the gradient for unit rows into the one for the rows given.
@@ -125,7 +128,7 @@ def accumulation_dtype(*tensors: Tensor) -> torch.dtype:
     return torch.float64 if any(tensor.dtype == torch.float64 for tensor in tensors) else torch.float32
 
 
-def choose_tile_size(embedding_nd: Tensor, dtype: torch.dtype, given: int | None = None) -> int:
+def choose_tile_size(embedding_nd: Tensor, longest: int, dtype: torch.dtype, given: int | None = None) -> int:
     """Return the rows and columns of a tile.
 
     On a CPU two tiles should fit its cache. On CUDA larger tiles hide the launch of kernels, so the buffers
@@ -133,6 +136,7 @@ def choose_tile_size(embedding_nd: Tensor, dtype: torch.dtype, given: int | None
 
     Args:
         embedding_nd: Embeddings, for their device.
+        longest: Rows or columns of the score matrix, whichever are more; at least 1.
         dtype: Precision of accumulation.
         given: The user's choice, used as it is.
 
@@ -144,7 +148,9 @@ def choose_tile_size(embedding_nd: Tensor, dtype: torch.dtype, given: int | None
             raise InputError(f"tile_size is {given}; give a positive number of rows, or None to choose it")
         return given
     if embedding_nd.device.type != "cuda":
-        return _CPU_TILE
+        # Tiles of one size: a sliver at the end costs more than it computes.
+        even = math.ceil(longest / math.ceil(longest / _CPU_TILE))
+        return -(-even // 16) * 16
     free, _ = torch.cuda.mem_get_info(embedding_nd.device)
     fitting = math.isqrt(int(free * _CUDA_MEMORY_SHARE) // (_BUFFERS * dtype.itemsize))
     smallest, largest = _CUDA_TILES
