@@ -18,10 +18,12 @@ Strategies do it for a training loop; other people's (fixed, learned, TS, iSogCL
     output.loss.backward()
 
 With ``processes=Processes()`` a batch spread over processes gives the gradients of the whole batch on one.
+`cached_backward` fits batches of any size into the memory of a micro-batch. `adapters` hold losses for other trainers.
 """
 
 from pipelines.contrast.bands import BandLine, ShiftedSchedule, band, check_alpha, frequency_thirds
 from pipelines.contrast.batch import LossOptions, PairOptions
+from pipelines.contrast.gradient_cache import cached_backward
 from pipelines.contrast.info_nce import InfoNCE, info_nce
 from pipelines.contrast.max_margin import MaxMargin, max_margin
 from pipelines.contrast.processes import Processes
@@ -77,6 +79,7 @@ __all__ = [
     "TempNet",
     "WarmUpSchedule",
     "band",
+    "cached_backward",
     "check_alpha",
     "cluster_shifts",
     "frequency_thirds",

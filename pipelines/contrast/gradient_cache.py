@@ -27,8 +27,8 @@ def cached_backward(
     through. Parameters of the loss itself (a learned temperature) get their gradient once, from the loss over all
     micro-batches, so it is that of the large batch and not a multiple.
 
-    Layers that change their state in a forward pass in training, such as batch normalisation, see every micro-batch twice
-    and normalise over micro-batches; everything else gives the large batch's gradients to rounding error.
+    Layers that change their state in a forward pass in training, such as batch normalisation, see every micro-batch
+    twice and normalise over micro-batches; all else gives the large batch's gradients to rounding error.
 
     Example::
 
@@ -91,7 +91,7 @@ class _RandomState:
 
     def __init__(self) -> None:
         self.cpu = torch.get_rng_state()
-        self.cuda = torch.cuda.get_rng_state() if torch.cuda.is_initialized() else None
+        self.cuda = torch.cuda.get_rng_state() if torch.cuda.is_available() else None
 
     def restore(self) -> None:
         torch.set_rng_state(self.cpu)

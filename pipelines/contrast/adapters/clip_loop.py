@@ -11,8 +11,8 @@ class ClipLoopLoss(nn.Module):
     It takes the place of such a loop's ``ClipLoss(image_features, text_features, logit_scale)``; features need not be
     normalised, and no ``logit_scale`` is passed: the strategy holds the temperature.
 
-    Requirements: with several processes, build the strategy with ``processes=Processes.current()`` and leave out the loop's
-    own gathering. Give ``strategy.parameter_groups()`` to the optimizer where the strategy learns.
+    Requirements: with several processes, build the strategy with ``processes=Processes.current()`` and leave out the
+    loop's own gathering. Give ``strategy.parameter_groups()`` to the optimizer where the strategy learns.
 
     Inputs: features of shape ``[n, d]``, a shift per pair ``[n]`` in units of temperature, the optimizer step from 0.
 
