@@ -53,7 +53,13 @@ def stage_command(app: typer.Typer, name: str) -> Callable[[Callable[..., None]]
             if path is not None:
                 from mmts_cli.config import read_flags
 
-                context.default_map = read_flags(path, name, own)
+                by_name = {parameter.name: parameter for parameter in own}
+                known = {
+                    max(declared.opts, key=len).lstrip("-").replace("_", "-"): by_name[declared.name]
+                    for declared in context.command.params
+                    if declared.name in by_name
+                }
+                context.default_map = read_flags(path, context.command_path.split()[1:], known)
             return path
 
         config_option = _COMMON["config"].__metadata__[0]
@@ -99,7 +105,8 @@ def _explain(error: Exception) -> int:
 
     if hasattr(error, "format_message"):  # a usage error of the parser: wrong flag, missing argument
         context = getattr(error, "ctx", None)
-        _say(f"{error.format_message()}{f' (see {context.command_path} --help)' if context else ''}")
+        message = error.format_message() or "no command given"
+        _say(f"{message}{f' (see {context.command_path} --help)' if context else ''}")
         return EXIT_INPUT
     if isinstance(error, InputError):
         _say(str(error))

@@ -1,7 +1,9 @@
 """Flags from a file: a TOML file, or the ``config.json`` of a run."""
 
 import inspect
+import json
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, get_args
 
@@ -11,50 +13,47 @@ from pipelines.artifacts.files import nearest, read_json, require_file
 from pipelines.errors import InputError
 
 
-def read_flags(path: Path, command: str, parameters: list[inspect.Parameter]) -> dict[str, Any]:
-    """Read the flags of ``command`` from a file and check them against the command's own parameters.
+def read_flags(path: Path, command: Sequence[str], known: dict[str, inspect.Parameter]) -> dict[str, Any]:
+    """Read the flags of ``command`` from a file and check them against ``known``, its parameters by flag.
 
-    A TOML file holds flags as keys (``batch-size = 512``), at the top level or in a table named after the command. The
-    ``config.json`` of a run folder holds them under ``parameters``.
+    A TOML file holds flags as keys (``batch-size = 512``), at the top level or in a table named after the command
+    (``[embed]``, ``[prepare.table]``). The ``config.json`` of a run folder holds them under ``parameters``.
+
+    Returns:
+        The values by the names of the parameters, as Typer's ``default_map`` wants them.
 
     Raises:
         InputError: The file can't be read, a key is no flag of the command, or a value is of the wrong type.
     """
-    flags = _load(path, command)
-    known = {parameter.name: parameter for parameter in parameters}
-    flags = {key.replace("-", "_"): value for key, value in flags.items()}
-    for key in flags:
-        if key not in known:
-            names = [name.replace("_", "-") for name in known]
-            raise InputError(
-                f"{path}: '{key.replace('_', '-')}' is no flag of mmts {command}{nearest(key.replace('_', '-'), names)}"
-            )
+    flags = {key.replace("_", "-"): value for key, value in _load(path, command).items()}
+    for flag in flags:
+        if flag not in known:
+            raise InputError(f"{path}: '{flag}' is no flag of mmts {' '.join(command)}{nearest(flag, list(known))}")
     fields: dict[str, Any] = {
-        name: (_value_type(parameter) | None, None) for name, parameter in known.items() if name in flags
+        known[flag].name: (get_args(known[flag].annotation)[0], pydantic.Field(alias=flag)) for flag in flags
     }
-    model = pydantic.create_model("Flags", __config__=pydantic.ConfigDict(extra="forbid"), **fields)
+    model = pydantic.create_model("Flags", **fields)
     try:
-        checked = model(**flags)
+        # As JSON, since there strict means the types that a file can hold: a path is a string, a 5 may be a float.
+        checked = model.model_validate_json(json.dumps(flags, default=str), strict=True)
     except pydantic.ValidationError as error:
         first = error.errors()[0]
         raise InputError(f"{path}: {first['loc'][0]} = {first['input']!r}: {first['msg']}") from error
-    return {name: value for name in fields if (value := getattr(checked, name)) is not None}
+    return {name: getattr(checked, name) for name in fields}
 
 
-def _value_type(parameter: inspect.Parameter) -> Any:
-    return get_args(parameter.annotation)[0]
-
-
-def _load(path: Path, command: str) -> dict[str, Any]:
+def _load(path: Path, command: Sequence[str]) -> dict[str, Any]:
     if path.suffix == ".json":
         content = read_json(path)
-        if not isinstance(content, dict) or content.get("command") != command:
-            raise InputError(f"{path}: is not the config.json of a run of mmts {command}")
+        if not isinstance(content, dict) or content.get("command") != " ".join(command):
+            raise InputError(f"{path}: is not the config.json of a run of mmts {' '.join(command)}")
         return dict(content["parameters"])
     require_file(path)
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: not valid TOML ({error})") from error
-    section = content.get(command)
+    section: Any = content
+    for name in command:
+        section = section.get(name) if isinstance(section, dict) else None
     return section if isinstance(section, dict) else content

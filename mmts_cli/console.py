@@ -42,8 +42,8 @@ class Output:
     def __init__(self, *, as_json: bool = False, quiet: bool = False) -> None:
         self.as_json = as_json
         self.quiet = quiet
-        self._out = Console(highlight=False)
-        self._err = Console(stderr=True, highlight=False)
+        self._out = Console(highlight=False, markup=False, emoji=False)
+        self._err = Console(stderr=True, highlight=False, markup=False, emoji=False)
 
     def result(self, value: dict[str, Any], human: Callable[[], Iterator[RenderableType]]) -> None:
         """Show a command's result: ``value`` as JSON for scripts, what ``human`` yields for people."""

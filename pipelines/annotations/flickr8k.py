@@ -37,6 +37,8 @@ def prepare_flickr8k(
     if done := plan.finished(force=force):
         return done
     table = read_source(captions, as_text=["image", "caption"])
+    if missing := table.column("image").null_count:
+        raise InputError(f"{captions}: {missing} rows have no image")
     names = table.column("image").to_pylist()
     columns: dict[str, object] = {
         "sample_id": [f"{name}#{n}" for name, n in zip(names, occurrence(table.column("image")), strict=True)],

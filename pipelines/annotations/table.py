@@ -1,6 +1,7 @@
 """``prepare table``: any table with a column of text."""
 
 import hashlib
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -28,15 +29,16 @@ def prepare_table(
     """Turn a user's table into an annotations file.
 
     The named columns become ``text``, ``sample_id``, ``media``, ``media_id``, ``split``, ``start_s`` and ``end_s``; all
-    other columns are carried along under their names. Without ``id_column`` ids are made from content: ``MEDIA_ID#n``
-    for the n-th text of a medium, else a hash of the text and ``#n`` for its n-th occurrence, so that re-runs, and rows
-    in another order, give the same ids. Without ``media_id_column`` the medium's path is its id.
+    other columns are carried along under their names, and one that has such a name already needs no naming. Where there
+    are no ids they are made from content: ``MEDIA_ID#n`` for the n-th text of a medium, else a hash of the text and
+    ``#n`` for its n-th occurrence, so that re-runs, and rows in another order, give the same ids. Without
+    ``media_id_column`` the medium's path is its id. Empty cells of a CSV or TSV are null.
 
     Args:
         source: A CSV, TSV, JSON-lines or Parquet file.
         output: The annotations file to write.
         text_column: Any column; numbers are read as text.
-        id_column: A column that is unique.
+        id_column: A column that is unique and holds no nulls.
         media_column: Path or URI of the medium.
         media_id_column: Name of the medium; several rows may share one.
         split_column: Split of each row.
@@ -59,13 +61,24 @@ def prepare_table(
         "split": split_column,
     }
     plan = StagePlan(
-        "prepare table", output, {"columns": named, "class_columns": list(class_columns)}, {"source": source}
+        "prepare table",
+        output,
+        {"columns": dict(named), "class_columns": list(class_columns)},
+        {"source": source},
+        foreign=("source",),
     )
     if done := plan.finished(force=force):
         return done
     as_text = [named[key] for key in ("text", "sample_id", "media_id", "media", "split")]
     # A class that also serves as text keeps its type as a class; only the copy of it becomes text.
-    table = read_source(source, as_text=list(dict.fromkeys(n for n in as_text if n and n not in class_columns)))
+    table = read_source(
+        source,
+        as_text=list(dict.fromkeys(n for n in as_text if n and n not in class_columns)),
+        as_text_if_present=("sample_id", "media_id", "media", "split"),
+    )
+    for key in named:
+        if named[key] is None and key in table.column_names and key not in named.values():
+            named[key] = key
     for name in class_columns:
         require_column(table, name, source)
         if table.column(name).null_count:
@@ -81,12 +94,14 @@ def prepare_table(
         columns.setdefault("media_id", columns["media"])
     if "sample_id" not in columns:
         columns["sample_id"] = _make_ids(columns["text"], columns.get("media_id"))
-    require_unique(columns["sample_id"], "sample_id", source)
+    require_unique(columns["sample_id"], named["sample_id"] or "sample_id", source)
     ordered = {key: columns[key] for key in named if key in columns}
     consumed = {name for name in named.values() if name} - set(class_columns)
     for name in table.column_names:
-        if name not in consumed and name not in ordered:
+        if name not in ordered and name not in consumed:
             ordered[name] = table.column(name)
+        elif named.get(name) not in (None, name):
+            warnings.warn(f"{source}: column '{name}' is dropped, '{named[name]}' takes its name", stacklevel=2)
     annotations = pa.table(ordered)
     with plan.writer(annotations.schema) as writer:
         writer.summary = summarise(annotations)

@@ -11,7 +11,6 @@ from typing import Any
 
 from pipelines.errors import InputError
 
-
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 

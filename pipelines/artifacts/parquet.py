@@ -102,7 +102,6 @@ class ArtifactWriter:
         self._pending: list[pa.Table] = []
         self._pending_rows = 0
         self._rows = 0
-        self._stack = contextlib.ExitStack()
 
     def __enter__(self) -> "ArtifactWriter":
         with contextlib.ExitStack() as stack:

@@ -9,6 +9,7 @@ import hashlib
 import importlib.metadata
 import json
 import warnings
+import zipfile
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -97,7 +98,8 @@ def fingerprint_of(path: Path) -> str:
     """The fingerprint of an input file, or of a folder of media.
 
     An artifact of ours answers from its footer, after its data has been checked against the footer's digest. Any other
-    file is hashed whole. A folder, or an archive, of media is hashed by names, sizes and modification times.
+    file is hashed whole. A folder of media is hashed by names, sizes and modification times, a zip archive by the
+    names, sizes and checksums in its index.
 
     Raises:
         InputError: The path is missing, unreadable or empty.
@@ -105,6 +107,8 @@ def fingerprint_of(path: Path) -> str:
     if path.is_dir():
         return _folder_fingerprint(path)
     require_file(path)
+    if path.suffix.lower() == ".zip" and zipfile.is_zipfile(path):
+        return _archive_fingerprint(path)
     stat = path.stat()
     return _file_fingerprint(path, stat.st_mtime_ns, stat.st_size)
 
@@ -130,6 +134,14 @@ def hash_bytes(path: Path, count: int) -> str:
                 break
             digest.update(chunk)
             count -= len(chunk)
+    return digest.hexdigest()[:32]
+
+
+def _archive_fingerprint(archive: Path) -> str:
+    digest = hashlib.sha256()
+    with zipfile.ZipFile(archive) as index:
+        for entry in index.infolist():
+            digest.update(f"{entry.filename}\0{entry.file_size}\0{entry.CRC}\n".encode())
     return digest.hexdigest()[:32]
 
 

@@ -62,7 +62,7 @@ def read_vectors(path: Path | str, *, id_column: str | None = None, column: str 
         if file.metadata.num_rows == 0:
             raise InputError(f"{path}: has no rows")
         scalars = file.read(columns=[id_column] + (["split"] if "split" in names else []))
-        ids = scalars.column(id_column).cast(pa.string())
+        ids = _strings(scalars.column(id_column), id_column, path)
         require_unique(ids, id_column, path)
         matrix_nd: NDArray[np.float32] | None = None
         start = 0
@@ -78,8 +78,15 @@ def read_vectors(path: Path | str, *, id_column: str | None = None, column: str 
             start += len(block)
     assert matrix_nd is not None  # there are rows, so there are row groups
     _require_finite(matrix_nd, ids, id_column, path)
-    split = scalars.column("split").cast(pa.string()) if "split" in names else None
+    split = _strings(scalars.column("split"), "split", path) if "split" in names else None
     return Vectors(path, id_column, ids, matrix_nd, split)
+
+
+def _strings(column: pa.ChunkedArray, name: str, path: Path) -> pa.ChunkedArray:
+    try:
+        return column.cast(pa.string())
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        raise InputError(f"{path}: column '{name}' is {column.type}, can't be read as string") from error
 
 
 def _matrix(column: pa.ChunkedArray, ids: pa.ChunkedArray, start: int, path: Path) -> NDArray[np.float32]:

@@ -37,18 +37,22 @@ def hdbscan(
     Raises:
         InputError: An option is out of range, or there are too few rows.
     """
-    import hdbscan as density
-
     fitted_count = int(fitted_n.sum())
     if noise not in NOISE_RULES:
         raise InputError(f"--noise {noise}: expected one of {', '.join(NOISE_RULES)}")
     if min_cluster_size < 2:
         raise InputError(f"--min-cluster-size {min_cluster_size}: expected at least 2")
-    if umap_dims < 0 or fitted_count <= max(umap_dims + 1, umap_neighbors, min_cluster_size):
+    if umap_dims < 0:
+        raise InputError(f"--umap-dims {umap_dims}: expected at least 0")
+    if umap_dims and umap_neighbors < 2:
+        raise InputError(f"--umap-neighbors {umap_neighbors}: expected at least 2")
+    if fitted_count <= max(min_cluster_size, *((umap_dims + 1, umap_neighbors) if umap_dims else (0,))):
+        options = f"--umap-dims {umap_dims}, --umap-neighbors {umap_neighbors} and " if umap_dims else ""
         raise InputError(
-            f"{fitted_count} rows to fit on are too few for --umap-dims {umap_dims}, --umap-neighbors "
-            f"{umap_neighbors} and --min-cluster-size {min_cluster_size}"
+            f"{fitted_count} rows to fit on are too few for {options}--min-cluster-size {min_cluster_size}"
         )
+    import hdbscan as density
+
     rows_nd = normalised(matrix_nd)
     cluster_n = np.empty(len(rows_nd), dtype=np.int64)
     with warnings.catch_warnings():

@@ -16,6 +16,7 @@ from pipelines.cluster.density import hdbscan
 from pipelines.cluster.kmeans import kmeans
 from pipelines.errors import InputError
 
+_LARGEST_SEED = 2**31 - 1  # faiss holds it in a C int
 METHODS = ("kmeans", "hdbscan", "class")
 _SCHEMA = pa.schema(
     [
@@ -70,12 +71,16 @@ def cluster(
         InputError: An input or option can't be used.
     """
     source, output = Path(source), Path(output)
+    if not 0 <= seed <= _LARGEST_SEED:
+        raise InputError(f"--seed {seed}: expected 0 to {_LARGEST_SEED}")
     options: dict[str, Any]
     if method == "kmeans":
         if k is None:
             raise InputError("--method kmeans needs --k, the number of clusters (the paper takes 200 for YouCook2)")
         if niter < 1:
             raise InputError(f"--niter {niter}: expected at least 1")
+        if max_points_per_centroid is not None and max_points_per_centroid < 1:
+            raise InputError(f"--max-points-per-centroid {max_points_per_centroid}: expected at least 1")
         options = {
             "k": k,
             "seed": seed,

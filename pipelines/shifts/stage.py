@@ -1,5 +1,6 @@
 """Entry point of ``shifts``."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -40,6 +41,8 @@ def shifts(
     """
     paths = [Path(path) for path in ([clusters] if isinstance(clusters, (str, Path)) else clusters)]
     output = Path(output)
+    if not math.isfinite(minimum) or not math.isfinite(maximum):
+        raise InputError(f"--min {minimum} --max {maximum}: expected finite numbers")
     if not paths:
         raise InputError("no clusters files given; make one with `mmts cluster`")
     plan = StagePlan(
@@ -58,9 +61,9 @@ def shifts(
         table = read_table(path, CLUSTERS, columns=["sample_id", "cluster_size"])
         if ids is None:
             ids = table.column("sample_id")
-        elif table.num_rows != len(ids):
-            raise InputError(f"{path}: has {table.num_rows} samples, {paths[0]} has {len(ids)}; cluster the same file")
         rows = align(ids, table.column("sample_id"), what=f"samples of {paths[0]}", path=path)
+        if table.num_rows > len(ids):
+            align(table.column("sample_id"), ids, what=f"samples of {path}", path=paths[0])
         size_n = table.column("cluster_size").to_numpy()[rows].astype(np.float64)
         size_sum = size_sum + size_n
         shift_sum = shift_sum + _shift(size_n, minimum, maximum, rule)
