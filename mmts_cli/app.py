@@ -7,7 +7,7 @@ import typer
 import typer.core
 
 from mmts_cli.command import run_app
-from mmts_cli.commands import cluster, embed, eval, inspect, prepare, shifts, train
+from mmts_cli.commands import cluster, demo, embed, eval, inspect, plan, prepare, shifts, train
 
 _ORDER = ("demo", "prepare", "embed", "cluster", "shifts", "plan", "train", "eval", "inspect")
 
@@ -41,7 +41,7 @@ def _version(
         raise typer.Exit
 
 
-for _command in (prepare, embed, cluster, shifts, train, eval, inspect):
+for _command in (demo, prepare, embed, cluster, shifts, plan, train, eval, inspect):
     _command.register(app)
 
 

@@ -12,6 +12,7 @@ from mmts_cli.options import DeviceOption, ForceOption, SeedOption, headline, st
 if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.table import Table
+    from rich.text import Text
 
     from mmts_cli.console import Output
     from pipelines.artifacts import StageResult
@@ -37,9 +38,7 @@ def evaluate(
     ] = None,
     clusters: Annotated[
         Path | None,
-        typer.Option(
-            "--clusters", help="clusters or shifts file, for head, middle, tail; the run's shifts by default."
-        ),
+        typer.Option("--clusters", help="clusters or shifts file, for thirds; the run's shifts by default."),
     ] = None,
     split: Annotated[str, typer.Option("--split", help="Split to score.")] = "test",
     protocol: Annotated[
@@ -119,9 +118,11 @@ def _table(metrics: dict[str, Any], direction: str) -> "Table":
     return table
 
 
-def _interval(score: dict[str, float | None]) -> str:
+def _interval(score: dict[str, float | None]) -> "Text":
     """A score, with its interval below it."""
-    value = f"{score['value']:.1f}"
-    if score.get("low") is None:
-        return value
-    return f"{value}\n[dim]{score['low']:.1f}-{score['high']:.1f}[/dim]"
+    from rich.text import Text
+
+    cell = Text(f"{score['value']:.1f}")
+    if score.get("low") is not None:
+        cell.append(f"\n{score['low']:.1f}-{score['high']:.1f}", style="dim")
+    return cell

@@ -30,6 +30,10 @@ def shifts(
     rule: Annotated[
         Literal["linear", "log", "rank"], typer.Option("--rule", help="How sizes in between are placed.")
     ] = "linear",
+    picture: Annotated[
+        Path | None,
+        typer.Option("--picture", help="Draw cluster sizes and shifts of the first file (.png, .svg or .pdf)."),
+    ] = None,
     force: ForceOption = False,
 ) -> None:
     """Turn cluster sizes into a temperature or margin shift for each sample.
@@ -39,6 +43,10 @@ def shifts(
     from pipelines.shifts import shifts as run
 
     result = run(clusters, path, minimum=minimum, maximum=maximum, rule=rule, force=force)
+    if picture is not None:
+        from pipelines.report.pictures import picture_clusters
+
+        picture_clusters(clusters[0], path, picture)
     output.result(stage_json("shifts", result), lambda: _human(result))
 
 

@@ -22,6 +22,7 @@ from pipelines.artifacts.schemas import (
     STEPS,
     Kind,
 )
+from pipelines.artifacts.shifts import Shifts, read_shifts
 from pipelines.artifacts.vectors import Vectors, read_vectors, vector_type
 
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     "ArtifactWriter",
     "Kind",
     "Provenance",
+    "Shifts",
     "StagePlan",
     "StageResult",
     "Vectors",
@@ -44,6 +46,7 @@ __all__ = [
     "open_parquet",
     "read_annotations",
     "read_provenance",
+    "read_shifts",
     "read_table",
     "read_vectors",
     "require_unique",

@@ -185,7 +185,7 @@ def _encoded(
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     import torch
 
-    from pipelines.media import open_media
+    from pipelines.media import FeatureMedia, open_media
     from pipelines.models import encode_media, encode_texts, load_model
 
     chosen = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
@@ -194,14 +194,9 @@ def _encoded(
     media = open_media(sources.media, media_ids.to_pylist(), image_size=image_size)
     text = read_vectors(sources.text, id_column="sample_id")
     rows = align(sample_ids, text.ids, what="samples", path=sources.text)
-    expected = {sources.text: (text.matrix_nd.shape[1], model.settings["text_inputs"])}
-    if image_size is None:
-        expected[sources.media] = (media.dimension, model.settings["media_inputs"])
-    for path, (found, wanted) in expected.items():
-        if found != wanted:
-            raise InputError(
-                f"{path}: holds {found}-dimensional vectors, {run} was trained on {wanted}-dimensional ones"
-            )
+    _require_size(sources.text, text.matrix_nd.shape[1], model.settings["text_inputs"], run)
+    if isinstance(media, FeatureMedia):
+        _require_size(sources.media, media.dimension, model.settings["media_inputs"], run)
     media_nd = encode_media(model, media, chosen, progress=progress).numpy()
     text_nd = encode_texts(model, torch.from_numpy(text.matrix_nd[rows]), chosen, progress=progress).numpy()
     return media_nd, text_nd
@@ -238,9 +233,7 @@ def _ranks(evaluation: Evaluation, media_ids: pa.Array, table: pa.Table) -> pa.T
                     "query_id": names[direction].take(pa.array(queries.query)),
                     "direction": pa.array([direction] * rows),
                     "rank": queries.values["rank"],
-                    "cluster_size": pa.nulls(rows, pa.float64())
-                    if queries.cluster_size is None
-                    else queries.cluster_size,
+                    "cluster_size": size,
                     "third": third,
                     "media_id": media_ids.take(pa.array(queries.group)),
                     "tied": queries.tied,

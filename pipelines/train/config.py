@@ -123,5 +123,6 @@ class TrainConfig(BaseModel):
         return {name: getattr(self, name) for name in names if getattr(self, name) is not None}
 
     def recipe(self) -> dict[str, Any]:
-        """The settings that shape the result: all but paths (whose contents count) and the device."""
-        return self.model_dump(mode="json", exclude={"annotations", "output", "media", "text", "shifts", "device"})
+        """The settings that shape the result, but the seed: not paths (their contents count), nor the device."""
+        elsewhere = {"annotations", "output", "media", "text", "shifts", "device", "seed"}
+        return self.model_dump(mode="json", exclude=elsewhere, exclude_none=True)

@@ -9,8 +9,7 @@ import pyarrow as pa
 import torch
 from torch import Tensor
 
-from pipelines.artifacts import SHIFTS, Vectors, align, read_table
-from pipelines.errors import InputError
+from pipelines.artifacts import Shifts, Vectors, align, read_shifts
 from pipelines.media import MediaSource, open_media
 
 
@@ -23,14 +22,14 @@ class PairedData:
         sample_ids: Ids of the n captions.
         text_nd: Text embeddings ``[n, d]``.
         media_of_sample_n: Row of each caption's medium ``[n]``.
-        shift_n: Shift of each caption ``[n]``, float64, where there are shifts.
+        shifts: Shift of each caption, where there are shifts.
     """
 
     media: MediaSource
     sample_ids: list[str]
     text_nd: Tensor
     media_of_sample_n: Tensor
-    shift_n: Tensor | None = None
+    shifts: Shifts | None = None
 
 
 def pair_up(table: pa.Table, media: Path, text: Vectors, *, shifts: Path | None, image_size: int | None) -> PairedData:
@@ -55,18 +54,8 @@ def pair_up(table: pa.Table, media: Path, text: Vectors, *, shifts: Path | None,
         sample_ids.to_pylist(),
         torch.from_numpy(text.matrix_nd[text_rows]),
         torch.from_numpy(media_of_sample.indices.to_numpy().astype(np.int64)),
-        None if shifts is None else _read_shifts(shifts, sample_ids),
+        None if shifts is None else read_shifts(shifts, sample_ids),
     )
-
-
-def _read_shifts(path: Path, sample_ids: pa.ChunkedArray) -> Tensor:
-    table = read_table(path, SHIFTS, columns=["sample_id", "shift"])
-    rows = align(sample_ids, table.column("sample_id"), what="training samples", path=path)
-    shift_n = table.column("shift").to_numpy().astype(np.float64)[rows]
-    if not np.isfinite(shift_n).all():
-        bad = int(np.flatnonzero(~np.isfinite(shift_n))[0])
-        raise InputError(f"{path}: the shift of {sample_ids[bad].as_py()} is {shift_n[bad]}; make the shifts again")
-    return torch.from_numpy(shift_n)
 
 
 class EpochSampler:

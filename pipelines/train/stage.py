@@ -68,6 +68,7 @@ def train(config: TrainConfig, *, force: bool = False, progress: Progress = SILE
     parameters = [parameter for group in groups for parameter in group["params"]]
     warmup_steps = round(config.warmup_epochs * sampler.steps)
 
+    all_shifts = None if training.shifts is None else torch.from_numpy(training.shifts.shift_n)
     _start_folder(run, config, plan)
     log = StepLog()
     epochs: list[dict[str, float]] = []
@@ -84,7 +85,7 @@ def train(config: TrainConfig, *, force: bool = False, progress: Progress = SILE
                 set_learning_rate(optimizer, rate)
                 media_nd = model.embed_media(training.media.batch(media_rows).to(device))
                 text_nd = model.embed_text(training.text_nd[sample_rows].to(device))
-                shift_n = None if training.shift_n is None else training.shift_n[sample_rows].to(device)
+                shift_n = None if all_shifts is None else all_shifts[sample_rows].to(device)
                 output = strategy(media_nd, text_nd, step=step, shift_n=shift_n, sample_n=sample_rows.to(device))
                 loss = float(output.loss.detach())
                 if not math.isfinite(loss):
@@ -155,12 +156,11 @@ def _read_data(config: TrainConfig, image_size: int | None) -> tuple[PairedData,
 
 def _strategy(config: TrainConfig, training: PairedData, total_steps: int) -> Strategy:
     """The temperature strategy; settings that would not stay positive are refused here, before the first step."""
-    shift_n = training.shift_n
     return make_strategy(
         config.temperature,
         loss=config.loss,
         total_steps=total_steps,
-        shift_range=None if shift_n is None else (float(shift_n.min()), float(shift_n.max())),
+        shift_range=None if training.shifts is None else training.shifts.range,
         sample_ids=training.sample_ids,
         embedding_size=config.dimension,
         **config.strategy_options(),

@@ -1,0 +1,102 @@
+"""``mmts plan``: the temperatures of a run before it starts."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from mmts_cli.command import stage_command
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from mmts_cli.console import Output
+    from pipelines.report.band import Band
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the app."""
+    stage_command(app, "plan")(plan)
+
+
+def plan(
+    output: "Output",
+    shifts: Annotated[Path, typer.Argument(help="shifts.parquet.")],
+    steps: Annotated[int, typer.Option("--steps", help="Optimizer steps of the run.")],
+    alpha: Annotated[
+        float | None, typer.Option("--alpha", help="Distance from lowest to highest value. [default: 0.08]")
+    ] = None,
+    oscillations: Annotated[
+        float | None, typer.Option("--oscillations", help="Full periods in the run. [default: 5]")
+    ] = None,
+    loss: Annotated[
+        Literal["infonce", "max-margin"], typer.Option("--loss", help="Whether temperatures or margins are planned.")
+    ] = "infonce",
+    annotations: Annotated[
+        Path | None, typer.Option("--annotations", help="Count only the samples of --split, as training does.")
+    ] = None,
+    split: Annotated[str, typer.Option("--split", help="Split to train on.")] = "train",
+    picture: Annotated[
+        Path | None, typer.Option("--picture", help="Draw the band over the steps (.png, .svg or .pdf).")
+    ] = None,
+) -> None:
+    """Show the temperature band of an mmts run, and refuse what 'train' would refuse.
+
+    Example: mmts plan shifts.parquet --alpha 0.04 --steps 5000 --picture band.png
+    """
+    from pipelines.report.band import plan_band
+
+    band = plan_band(
+        shifts,
+        steps=steps,
+        alpha=alpha,
+        oscillations=oscillations,
+        loss=loss,
+        annotations=annotations,
+        split=split,
+    )
+    quantity = "temperature" if loss == "infonce" else "margin"
+    if picture is not None:
+        from pipelines.report.pictures import picture_band
+
+        picture_band(band, picture, quantity=quantity)
+    output.result(_json(band, quantity, steps, picture), lambda: _human(band, quantity, steps, picture))
+
+
+def _json(band: "Band", quantity: str, steps: int, picture: Path | None) -> dict[str, Any]:
+    return {
+        "command": "plan",
+        "quantity": quantity,
+        "steps": steps,
+        "lowest": band.lowest,
+        "highest": band.highest,
+        "groups": {
+            line.name: {
+                "samples": line.samples,
+                "cluster_sizes": line.cluster_sizes,
+                "min": min(line.minimum),
+                "mean": sum(line.mean) / len(line.mean),
+                "max": max(line.maximum),
+            }
+            for line in band.lines
+        },
+        "picture": None if picture is None else str(picture),
+    }
+
+
+def _human(band: "Band", quantity: str, steps: int, picture: Path | None) -> "Iterator[RenderableType]":
+    from rich.table import Table
+
+    yield f"{quantity} over {steps:,} steps: {band.lowest:.4g} .. {band.highest:.4g}"
+    table = Table(box=None, pad_edge=False)
+    table.add_column("samples")
+    for name in ("count", "cluster sizes", "min", "mean", "max"):
+        table.add_column(name, justify="right")
+    for line in band.lines:
+        sizes = "" if line.cluster_sizes is None else f"{line.cluster_sizes[0]:g}-{line.cluster_sizes[1]:g}"
+        values = (min(line.minimum), sum(line.mean) / len(line.mean), max(line.maximum))
+        table.add_row(line.name, f"{line.samples:,}", sizes, *(f"{value:.4f}" for value in values))
+    yield table
+    if picture is not None:
+        yield f"{picture}: written"

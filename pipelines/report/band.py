@@ -1,0 +1,70 @@
+"""The band of temperatures, or margins, that shifts and a schedule make: known before a run starts."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from pipelines.artifacts import read_annotations, read_shifts, rows_of_split
+from pipelines.contrast import MMTS, BandLine, band, make_strategy
+from pipelines.errors import InputError
+
+
+@dataclass(frozen=True)
+class Band:
+    """A planned run's temperatures.
+
+    Attributes:
+        lowest: Lowest value of any sample at any step, exactly as reached.
+        highest: Highest value of any sample at any step.
+        lines: How all samples, and the tail, middle and head third, run over the steps.
+    """
+
+    lowest: float
+    highest: float
+    lines: list[BandLine]
+
+
+def plan_band(
+    shifts: Path | str,
+    *,
+    steps: int,
+    alpha: float | None = None,
+    oscillations: float | None = None,
+    loss: str = "infonce",
+    annotations: Path | str | None = None,
+    split: str = "train",
+) -> Band:
+    """Work out the temperatures of a run with ``--temperature mmts`` without running it.
+
+    Args:
+        shifts: Shifts file.
+        steps: Optimizer steps of the run.
+        alpha: Distance from the lowest to the highest value of the cosine; what ``train`` takes if None.
+        oscillations: Full periods in the run; what ``train`` takes if None.
+        loss: ``infonce`` (temperatures) or ``max-margin`` (margins).
+        annotations: Annotations file; with it only the samples of ``split`` count, as in training.
+        split: Split to train on.
+
+    Raises:
+        InputError: A file can't be used, or ``train`` would refuse the settings.
+    """
+    if steps < 1:
+        raise InputError(f"--steps {steps}: expected at least 1")
+    sample_ids = None
+    if annotations is not None:
+        path = Path(annotations)
+        sample_ids = rows_of_split(read_annotations(path), split, path).column("sample_id")
+    read = read_shifts(Path(shifts), sample_ids)
+    given = {"alpha": alpha, "oscillations": oscillations}
+    strategy = make_strategy(
+        "mmts",
+        loss=loss,  # type: ignore[arg-type]  # it checks the name
+        total_steps=steps,
+        shift_range=read.range,
+        **{name: value for name, value in given.items() if value is not None},  # type: ignore[arg-type]  # floats
+    )
+    assert isinstance(strategy, MMTS)
+    low, high = strategy.range(steps)
+    sizes = torch.from_numpy(read.cluster_size_n)
+    return Band(low, high, band(strategy.shifted.base, torch.from_numpy(read.shift_n), sizes, steps))
