@@ -1,5 +1,6 @@
 """nDCG and mean average precision of rankings with graded relevancy, in blocks of queries."""
 
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import get_args
@@ -13,6 +14,7 @@ from pipelines.evaluate.relevancy import Relevancy
 from pipelines.evaluate.similarity import FloatArray, IntArray, ScoreSource
 
 WORKERS = 2
+UPPER_AND_LOWER = (1, 0) if sys.byteorder == "little" else (0, 1)
 BYTES_A_SCORE = 48
 SCORES_IN_CACHE = 2**17
 CODE_BITS = 12
@@ -137,24 +139,29 @@ class _BlockScorer:
         One sort of 64-bit integers does it: the upper half orders by descending score, the lower half by the rule
         for ties and carries the code.
         """
-        items = block_qi.shape[1]
+        queries, items = block_qi.shape
+        key_qi = np.empty((queries, items), dtype=np.int64)
+        halves = key_qi.view(np.uint32).reshape(queries, items, 2)
+        upper_qi, lower_qi = (halves[:, :, half] for half in UPPER_AND_LOWER)
+
         descending = np.subtract(0, block_qi, dtype=np.float32, order="C", casting="same_kind").view(np.int32)
         # As integers, negative floats are in reverse order; flipping their other bits mends that.
         descending ^= (descending >> 31) & 0x7FFFFFFF
-        key_qi = descending.astype(np.int64)
-        key_qi <<= 32
+        upper_qi[:] = descending.view(np.uint32)
+
         by_item, by_code = (CODE_BITS, 0) if self._ties == "index" else (0, items.bit_length())
         flipped = CODE_MASK if self._ties == "optimistic" else np.uint16(0)
-        key_qi += np.arange(items) << by_item
-        key_qi += np.left_shift(self._relevancy.rows(rows) ^ flipped, by_code, dtype=np.int64)
+        code_qi = self._relevancy.rows(rows)
+        np.left_shift(code_qi ^ flipped if flipped else code_qi, by_code, out=lower_qi, dtype=np.uint32)
+        lower_qi += (np.arange(items) << by_item).astype(np.uint32)
         key_qi.sort(axis=1)
-        ranked_qi = (key_qi >> by_code).astype(np.uint16) & CODE_MASK ^ flipped
-        flat = key_qi.ravel()
-        same = np.flatnonzero((flat[1:] ^ flat[:-1]).view(np.uint64) < 2**32)
-        same = same[(same + 1) % items != 0]
-        differ = same[ranked_qi.ravel()[same] != ranked_qi.ravel()[same + 1]]
-        tied = np.zeros(len(key_qi), dtype=bool)
-        tied[differ // items] = True
+
+        ranked_qi = (lower_qi >> by_code).astype(np.uint16) & CODE_MASK ^ flipped
+        upper, ranked = upper_qi.ravel(), ranked_qi.ravel()
+        left = np.flatnonzero(upper[1:] == upper[:-1])
+        left = left[(left + 1) % items != 0]
+        tied = np.zeros(queries, dtype=bool)
+        tied[left[ranked[left] != ranked[left + 1]] // items] = True
         return ranked_qi, tied
 
 

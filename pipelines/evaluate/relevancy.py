@@ -12,6 +12,7 @@ from pipelines.evaluate.similarity import IntArray
 
 # uint16 codes index the distinct relevancies; a matrix with more of them than this is not graded but continuous.
 MOST_GRADES = 2**12
+KEYS_AT_ONCE = 256
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,13 +119,13 @@ def _grades(keys: list[tuple[int, frozenset[int]]]) -> tuple[NDArray[np.float64]
     # Relevancy depends on three small integers: same verb or not, size of the intersection, sum of the two sizes.
     same_t, shared_t, sizes_t = np.indices((2, most + 1, 2 * most + 1)).reshape(3, -1)
     value_t = 0.5 * same_t + 0.5 * shared_t / np.maximum(sizes_t - shared_t, 1)
-    triples_kk = np.empty((len(keys), len(keys)), dtype=np.int32)
-    for row in range(len(keys)):
-        shared_k = (has_noun_kc @ has_noun_kc[row]).astype(np.int32)
-        same_k = verb_k == verb_k[row]
-        triples_kk[row] = (same_k * (most + 1) + shared_k) * (2 * most + 1) + size_k + size_k[row]
-    used = np.unique(np.append(triples_kk, 0))
-    grades, code_of_used = np.unique(value_t[used], return_inverse=True)
-    code_t = np.zeros(len(value_t), dtype=np.uint16)
-    code_t[used] = code_of_used
-    return grades, code_t[triples_kk]
+    grade_t, code_t = np.unique(value_t, return_inverse=True)
+    codes_kk = np.empty((len(keys), len(keys)), dtype=np.uint16)
+    for start in range(0, len(keys), KEYS_AT_ONCE):
+        part = slice(start, start + KEYS_AT_ONCE)
+        triple_pk = (has_noun_kc[part] @ has_noun_kc.T).astype(np.int32) * (2 * most + 1)
+        triple_pk += size_k + size_k[part, None]
+        triple_pk += (verb_k == verb_k[part, None]) * np.int32((most + 1) * (2 * most + 1))
+        codes_kk[part] = code_t.astype(np.uint16)[triple_pk]
+    used = np.flatnonzero(np.bincount(np.append(codes_kk, 0), minlength=len(grade_t)))
+    return grade_t[used], np.searchsorted(used, np.arange(len(grade_t))).astype(np.uint16)[codes_kk]
