@@ -174,7 +174,7 @@ def per_pair(value: Tensor | float, name: str, like_nd: Tensor, dtype: torch.dty
     Raises:
         InputError: It has another shape, or holds a value that is not finite and positive.
     """
-    value_n = torch.as_tensor(value, device=like_nd.device).to(dtype)
+    value_n = torch.as_tensor(value, dtype=dtype, device=like_nd.device)
     n = len(like_nd)
     if value_n.numel() == 1:
         value_n = value_n.reshape(()).expand(n)

@@ -181,9 +181,10 @@ class ISogCLR(Strategy):
             return torch.div(total, count)
 
         state = {name: self._state(side, name) for name in _STATE}
-        gradient = per_sample(gradient_m.clamp(-_LARGEST_GRADIENT, _LARGEST_GRADIENT)).float()
+        dtype = state["temperature"].dtype
+        gradient = per_sample(gradient_m.clamp(-_LARGEST_GRADIENT, _LARGEST_GRADIENT)).to(dtype)
         momentum = (1 - self.beta) * state["momentum"][sample] + self.beta * gradient
         temperature = state["temperature"][sample] - self.eta * momentum
         state["momentum"][sample] = momentum
         state["temperature"][sample] = temperature.clamp(self.tau_min, self.tau_max)
-        state["log_average"][sample] = per_sample(log_average_m).float()
+        state["log_average"][sample] = per_sample(log_average_m).to(dtype)

@@ -1,0 +1,55 @@
+"""Every strategy with every loss it works with, built alike; shared by the golden and the multi-process tests."""
+
+import torch
+from torch import Tensor
+
+from pipelines.contrast import Strategy, make_strategy
+
+N, SIZE = 12, 6
+SAMPLE_IDS = [f"sample-{i}" for i in range(20)]
+CASES = [
+    ("fixed", "infonce"),
+    ("fixed", "max-margin"),
+    ("learned", "infonce"),
+    ("cosine", "infonce"),
+    ("cosine", "max-margin"),
+    ("mmts", "infonce"),
+    ("mmts", "max-margin"),
+    ("mmts-learned", "infonce"),
+    ("ts", "infonce"),
+    ("ts", "max-margin"),
+    ("isogclr", "infonce"),
+    ("tempnet", "infonce"),
+]
+
+
+def build(name: str, loss: str, **options: object) -> Strategy:
+    torch.manual_seed(5)
+    strategy = make_strategy(
+        name,
+        loss=loss,
+        alpha=0.08,
+        period=10,
+        shift_range=(0.05, 0.2),
+        sample_ids=SAMPLE_IDS,
+        embedding_size=SIZE,
+        **options,
+    )
+    if name == "tempnet":  # it starts with one temperature for all; let them differ
+        for network in (strategy.media_network, strategy.text_network):
+            torch.nn.init.normal_(network.pool.weight)
+    return strategy.double()
+
+
+def inputs() -> dict[str, Tensor]:
+    generator = torch.Generator().manual_seed(6)
+    media_nd = torch.randn(N, SIZE, generator=generator, dtype=torch.float64)
+    text_nd = media_nd + torch.randn(N, SIZE, generator=generator, dtype=torch.float64)
+    return {
+        "media_nd": media_nd,
+        "text_nd": text_nd,
+        "shift_n": torch.rand(N, generator=generator, dtype=torch.float64) * 0.15 + 0.05,
+        "sample_n": torch.randperm(20, generator=generator)[:N],
+        "media_group_n": torch.tensor([0, 1, 2, 3, 4, 5, 6, 0, 8, 9, 4, 11]),
+        "weight_n": torch.rand(N, generator=generator, dtype=torch.float64) + 0.5,
+    }
