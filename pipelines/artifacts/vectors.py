@@ -96,7 +96,7 @@ def _matrix(column: pa.ChunkedArray, ids: pa.ChunkedArray, start: int, path: Pat
     ):
         raise InputError(f"{path}: column 'embedding' is {array.type}; lists of floats were expected")
     if array.null_count:
-        first = ids.slice(start).filter(pc.is_null(array)).slice(0, 1).to_pylist()[0]
+        first = ids.slice(start, len(array)).filter(pc.is_null(array)).slice(0, 1).to_pylist()[0]
         raise InputError(f"{path}: {array.null_count} vectors are null, first: {first}")
     lengths = pc.unique(pc.list_value_length(array)).to_pylist()
     if len(lengths) != 1 or lengths[0] == 0:

@@ -1,0 +1,170 @@
+"""``prepare table``: any table becomes annotations."""
+
+import json
+import warnings
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from pipelines.annotations import prepare_table
+from pipelines.artifacts import ANNOTATIONS, read_table
+from pipelines.errors import InputError
+
+ROWS = [
+    {"caption": "A dog", "image": "1.jpg", "split": "train", "noun": 3, "begin": 0.5},
+    {"caption": "A cat", "image": "1.jpg", "split": "train", "noun": 4, "begin": 1.0},
+    {"caption": "A dog", "image": "2.jpg", "split": "test", "noun": 3, "begin": 2.0},
+]
+
+
+def write(path, rows=ROWS):
+    if path.suffix in (".csv", ".tsv"):
+        mark = "," if path.suffix == ".csv" else "\t"
+        lines = [mark.join(rows[0]), *(mark.join(str(value) for value in row.values()) for row in rows)]
+        path.write_text("\n".join(lines) + "\n")
+    elif path.suffix == ".parquet":
+        pq.write_table(pa.Table.from_pylist(rows), path)
+    else:
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+def prepared(source, tmp_path, **options) -> dict[str, list]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        result = prepare_table(source, tmp_path / "out.parquet", force=True, **{"text_column": "caption", **options})
+    return pq.read_table(result.output).to_pydict()
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet"])
+def test_every_format_gives_the_same_annotations(tmp_path, suffix) -> None:
+    source = write(tmp_path / f"in{suffix}")
+    assert prepared(source, tmp_path, media_column="image", split_column="split", start_column="begin") == {
+        "sample_id": ["1.jpg#0", "1.jpg#1", "2.jpg#0"],
+        "text": ["A dog", "A cat", "A dog"],
+        "media_id": ["1.jpg", "1.jpg", "2.jpg"],
+        "media": ["1.jpg", "1.jpg", "2.jpg"],
+        "start_s": [0.5, 1.0, 2.0],
+        "split": ["train", "train", "test"],
+        "noun": [3, 4, 3],
+    }
+
+
+def test_annotations_are_of_their_kind_and_summed_up(tmp_path) -> None:
+    source = write(tmp_path / "in.csv")
+    result = prepare_table(source, tmp_path / "out.parquet", text_column="caption", media_id_column="image")
+    assert read_table(result.output, ANNOTATIONS).num_rows == 3
+    assert result.summary == {"rows": 3, "distinct_texts": 2, "media": 2, "splits": {"train": 2, "test": 1}}
+    assert not result.up_to_date
+
+
+def test_made_ids_do_not_depend_on_the_order_of_rows(tmp_path) -> None:
+    forward = prepared(write(tmp_path / "a.csv"), tmp_path)
+    backward = prepared(write(tmp_path / "b.csv", ROWS[::-1]), tmp_path)
+    assert len(set(forward["sample_id"])) == 3
+    assert set(forward["sample_id"]) == set(backward["sample_id"])
+    text_of = dict(zip(backward["sample_id"], backward["text"], strict=True))
+    assert [text_of[sample_id] for sample_id in forward["sample_id"]] == forward["text"]
+
+
+def test_made_ids_are_these(tmp_path) -> None:
+    """Ids are in users' files: another version of mmts has to make the same ones."""
+    ids = prepared(write(tmp_path / "in.csv"), tmp_path)["sample_id"]
+    assert ids == ["d2894c61cfd420d0#0", "a7a8377f6368041e#0", "d2894c61cfd420d0#1"]
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_ids_that_look_like_numbers_stay_text(tmp_path, suffix) -> None:
+    rows = [{"caption": "x", "id": "007"}, {"caption": "y", "id": "08"}]
+    source = write(tmp_path / f"in{suffix}", rows)
+    assert prepared(source, tmp_path, id_column="id")["sample_id"] == ["007", "08"]
+
+
+def test_columns_with_our_names_need_no_flags(tmp_path) -> None:
+    rows = [{"sample_id": "01", "text": "x", "media_id": "001", "split": "1", "start_s": 2, "other": 5}]
+    assert prepared(write(tmp_path / "in.csv", rows), tmp_path, text_column="text") == {
+        "sample_id": ["01"],
+        "text": ["x"],
+        "media_id": ["001"],
+        "start_s": [2.0],
+        "split": ["1"],
+        "other": [5],
+    }
+
+
+def test_a_column_that_loses_its_name_is_warned_of(tmp_path) -> None:
+    source = write(tmp_path / "in.csv", [{"text": "raw", "caption": "clean"}])
+    with pytest.warns(UserWarning, match=r"in\.csv: column 'text' is dropped, 'caption' takes its name"):
+        prepare_table(source, tmp_path / "out.parquet", text_column="caption")
+    assert pq.read_table(tmp_path / "out.parquet").column("text").to_pylist() == ["clean"]
+
+
+def test_a_class_can_serve_as_text_and_stay_a_class(tmp_path) -> None:
+    columns = prepared(write(tmp_path / "in.csv"), tmp_path, text_column="noun", class_columns=["noun"])
+    assert columns["text"] == ["3", "4", "3"]
+    assert columns["noun"] == [3, 4, 3]
+
+
+def test_texts_keep_commas_quotes_and_line_breaks(tmp_path) -> None:
+    (tmp_path / "in.csv").write_text('caption,n\n"a, ""b""\nc",1\nnull,2\nNA,3\n')
+    assert prepared(tmp_path / "in.csv", tmp_path)["text"] == ['a, "b"\nc', "null", "NA"]
+
+
+def test_empty_cells_are_null(tmp_path) -> None:
+    (tmp_path / "in.csv").write_text("caption,noun\nx,\n,b\n")
+    columns = prepared(tmp_path / "in.csv", tmp_path)
+    assert (columns["text"], columns["noun"]) == (["x", None], [None, "b"])
+
+
+REFUSALS = [
+    ("caption\nx\n", {"text_column": "captoin"}, r"no column 'captoin'; did you mean 'caption'\? \(columns: caption\)"),
+    ("caption,id\nx,1\n", {"id_column": "ids"}, r"no column 'ids'; did you mean 'id'"),
+    ("caption,noun\nx,1\n", {"class_columns": ["nouns"]}, r"no column 'nouns'; did you mean 'noun'"),
+    ("caption,t\nx,1\n", {"start_column": "time"}, r"no column 'time'"),
+    ("caption,id\nx,7\ny,7\nz,8\n", {"id_column": "id"}, "1 values of id occur more than once, first: 7"),
+    ("caption,id\nx,7\ny,\n", {"id_column": "id"}, "1 rows have no id"),
+    ("caption,noun\nx,a\ny,\n", {"class_columns": ["noun"]}, "1 rows have no noun"),
+    ("caption,t\nx,soon\n", {"start_column": "t"}, "column 't' holds string; seconds were expected"),
+    ("caption\n", {}, "has no rows"),
+    ("caption,caption\nx,y\n", {}, "the header repeats caption"),
+    ("caption,id\nx\n", {}, r"can't be parsed as csv \(CSV parse error: Expected 2 columns, got 1"),
+]
+
+
+@pytest.mark.parametrize(("content", "options", "message"), REFUSALS)
+def test_refusals(tmp_path, content, options, message) -> None:
+    (tmp_path / "in.csv").write_text(content)
+    with pytest.raises(InputError, match=r"in\.csv: " + message) as caught:
+        prepare_table(tmp_path / "in.csv", tmp_path / "out.parquet", **{"text_column": "caption", **options})
+    assert "\n" not in str(caught.value)
+    assert [file.name for file in tmp_path.iterdir()] == ["in.csv"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("in.xlsx", b"x", "can't read '.xlsx' files; expected one of .csv, .tsv"),
+        ("in.json", b'[{"caption": "x"}]', "can't be parsed as json .*; one JSON object a line was expected"),
+        ("in.jsonl", b'{"caption": "x"', "can't be parsed as jsonl .*; one JSON object a line was expected"),
+        ("in.csv", b"caption\n\xff\xfe\n", "can't be parsed as csv .*invalid UTF8"),
+        ("in.parquet", b"PAR1 and so on", "not a whole Parquet file"),
+    ],
+)
+def test_files_of_other_formats_are_refused(tmp_path, name, content, message) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(InputError, match=message):
+        prepare_table(tmp_path / name, tmp_path / "out.parquet", text_column="caption")
+
+
+def test_a_list_is_no_text(tmp_path) -> None:
+    source = write(tmp_path / "in.parquet", [{"caption": ["a", "b"]}])
+    with pytest.raises(InputError, match="column 'caption' is list<.*>; it can't be read as text"):
+        prepare_table(source, tmp_path / "out.parquet", text_column="caption")
+
+
+def test_a_column_that_turns_to_text_late_in_the_file_is_text(tmp_path) -> None:
+    """Types are inferred from the whole file, not from its first block."""
+    rows = [f"caption {row},{row}" for row in range(150_000)]
+    (tmp_path / "in.csv").write_text("\n".join(["caption,noun", *rows, "last,unknown"]) + "\n")
+    assert prepared(tmp_path / "in.csv", tmp_path)["noun"][-2:] == ["149999", "unknown"]

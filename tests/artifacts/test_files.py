@@ -1,0 +1,98 @@
+"""Files written whole or not at all."""
+
+import errno
+
+import pytest
+
+from pipelines.artifacts.files import nearest, read_json, replacing, require_file, require_folder, write_json
+from pipelines.errors import InputError
+
+
+@pytest.mark.parametrize(
+    ("name", "candidates", "expected"),
+    [
+        ("captoin", ["image", "caption"], "; did you mean 'caption'?"),
+        ("SPLIT", ["split", "text"], "; did you mean 'split'?"),
+        ("noun", ["verb_class", "noun_class"], "; did you mean 'noun_class'?"),
+        ("Caption", ["Caption", "caption"], "; did you mean 'Caption'?"),
+        ("xyz", ["image", "caption"], ""),
+        ("any", [], ""),
+    ],
+)
+def test_nearest_name(name, candidates, expected) -> None:
+    assert nearest(name, candidates) == expected
+
+
+def test_a_missing_file_is_refused_with_the_nearest_name_beside_it(tmp_path) -> None:
+    (tmp_path / "captions.csv").write_text("x")
+    with pytest.raises(InputError, match=r"caption\.csv: no such file; did you mean 'captions\.csv'\?"):
+        require_file(tmp_path / "caption.csv")
+    with pytest.raises(InputError, match="no such file$"):
+        require_file(tmp_path / "missing" / "caption.csv")
+
+
+def test_replacing_puts_the_whole_file_in_place(tmp_path) -> None:
+    path = tmp_path / "file"
+    path.write_text("old")
+    with replacing(path) as temporary:
+        temporary.write_text("new")
+        assert path.read_text() == "old"
+        assert temporary.parent == tmp_path
+    assert path.read_text() == "new"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("fault", [RuntimeError("boom"), KeyboardInterrupt()])
+def test_replacing_leaves_the_old_file_when_interrupted(tmp_path, fault) -> None:
+    path = tmp_path / "file"
+    path.write_text("old")
+    with pytest.raises(type(fault)), replacing(path) as temporary:
+        temporary.write_text("half")
+        raise fault
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_full_disk_is_the_users_to_know(tmp_path) -> None:
+    with (
+        pytest.raises(InputError, match=r"can't be written \(No space left"),
+        replacing(tmp_path / "file") as temporary,
+    ):
+        temporary.write_text("half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_another_operating_system_error_stays_what_it_is(tmp_path) -> None:
+    with pytest.raises(OSError, match="odd"), replacing(tmp_path / "file") as temporary:
+        temporary.write_text("half")
+        raise OSError(errno.EIO, "odd")
+
+
+def test_json_comes_back(tmp_path) -> None:
+    write_json(tmp_path / "a.json", {"é": [1, 2.5, None]})
+    assert read_json(tmp_path / "a.json") == {"é": [1, 2.5, None]}
+    assert "é" in (tmp_path / "a.json").read_text(encoding="utf-8")
+
+
+def test_json_refuses_nan_and_leaves_the_old_file(tmp_path) -> None:
+    write_json(tmp_path / "a.json", 1)
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        write_json(tmp_path / "a.json", float("nan"))
+    assert read_json(tmp_path / "a.json") == 1
+
+
+@pytest.mark.parametrize("content", [b"{", b"\xff\xfe"])
+def test_damaged_json_is_refused(tmp_path, content) -> None:
+    (tmp_path / "a.json").write_bytes(content)
+    with pytest.raises(InputError, match="not valid JSON"):
+        read_json(tmp_path / "a.json")
+
+
+def test_a_folder_is_made_and_a_file_in_its_place_refused(tmp_path) -> None:
+    require_folder(tmp_path / "a" / "b")
+    assert (tmp_path / "a" / "b").is_dir()
+    assert not list((tmp_path / "a" / "b").iterdir())
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(InputError, match="is a file; a folder was expected"):
+        require_folder(tmp_path / "file")

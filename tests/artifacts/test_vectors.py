@@ -1,0 +1,108 @@
+"""Embeddings and features as matrices."""
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from pipelines.artifacts import read_vectors, vector_type
+from pipelines.errors import InputError
+
+MATRIX = np.arange(12, dtype=np.float32).reshape(4, 3)
+
+
+def fixed(matrix_nd: np.ndarray, dtype: str = "float32") -> pa.Array:
+    flat = pa.array(matrix_nd.astype(dtype).reshape(-1))
+    return pa.FixedSizeListArray.from_arrays(flat, matrix_nd.shape[1]).cast(vector_type(matrix_nd.shape[1], dtype))
+
+
+def write(path, embedding, ids=("a", "b", "c", "d"), name="sample_id", **columns):
+    pq.write_table(pa.table({name: list(ids), "embedding": embedding, **columns}), path, row_group_size=3)
+    return path
+
+
+@pytest.mark.parametrize(
+    "embedding",
+    [
+        fixed(MATRIX),
+        fixed(MATRIX, "float16"),
+        pa.array(MATRIX.tolist()),
+        pa.array(MATRIX.tolist(), pa.large_list(pa.float32())),
+        pa.array(MATRIX.astype(int).tolist(), pa.list_(pa.int32())),
+    ],
+    ids=["fixed-size", "float16", "list", "large-list", "integers"],
+)
+def test_any_list_of_numbers_is_read(tmp_path, embedding) -> None:
+    vectors = read_vectors(write(tmp_path / "e.parquet", embedding))
+    assert vectors.id_column == "sample_id"
+    assert vectors.ids.to_pylist() == ["a", "b", "c", "d"]
+    assert vectors.matrix_nd.dtype == np.float32
+    assert vectors.matrix_nd.tolist() == MATRIX.tolist()
+    assert vectors.split is None
+
+
+def test_a_file_that_pandas_wrote_is_read(tmp_path) -> None:
+    frame = pd.DataFrame({"media_id": ["a", "b"], "embedding": list(MATRIX[:2]), "split": ["train", None]})
+    frame.to_parquet(tmp_path / "f.parquet")
+    vectors = read_vectors(tmp_path / "f.parquet")
+    assert vectors.id_column == "media_id"
+    assert vectors.matrix_nd.tolist() == MATRIX[:2].tolist()
+    assert vectors.split.to_pylist() == ["train", None]
+
+
+def test_numeric_ids_are_read_as_text(tmp_path) -> None:
+    assert read_vectors(write(tmp_path / "e.parquet", fixed(MATRIX), ids=[1, 2, 3, 4])).ids.to_pylist() == list("1234")
+
+
+def changed(row: int, value: float) -> pa.Array:
+    matrix_nd = MATRIX.copy()
+    matrix_nd[row, 1] = value
+    return fixed(matrix_nd)
+
+
+@pytest.mark.parametrize(
+    ("embedding", "message"),
+    [
+        (changed(3, np.nan), "1 vectors hold NaN or infinite values, first sample_id: d$"),
+        (changed(1, np.inf), "1 vectors hold NaN or infinite values, first sample_id: b$"),
+        (changed(1, -np.inf), "1 vectors hold NaN or infinite values, first sample_id: b$"),
+        (pa.array([[1.0], [1.0, 2.0], [1.0], [1.0]]), "vectors of 1 and 2 dimensions in one file"),
+        (pa.array([[1.0], [1.0], [1.0], [1.0, 2.0]]), "vectors of 1 and of 2 dimensions in one file"),
+        (pa.array([[], [], [], []], pa.list_(pa.float32())), "vectors of 0 dimensions"),
+        (pa.array([[1.0], None, [1.0], [1.0]]), "1 vectors are null, first: b"),
+        (pa.array([[1.0], [1.0], [1.0], None]), "1 vectors are null, first: d"),
+        (pa.array([[1.0, None], [1.0, 2.0], [1.0, 2.0], [1.0, 2.0]]), "1 elements of the vectors are null"),
+        (pa.array([1.0, 2.0, 3.0, 4.0]), "column 'embedding' is double; lists of floats were expected"),
+        (pa.array([["x"], ["x"], ["x"], ["x"]]), "column 'embedding' holds string; numbers were expected"),
+    ],
+)
+def test_unusable_vectors_are_refused(tmp_path, embedding, message) -> None:
+    with pytest.raises(InputError, match=message):
+        read_vectors(write(tmp_path / "e.parquet", embedding))
+
+
+def test_large_finite_values_are_no_error(tmp_path) -> None:
+    largest = np.full((2, 3), np.finfo(np.float32).max, dtype=np.float32)  # their sum overflows
+    assert read_vectors(write(tmp_path / "e.parquet", fixed(largest), ids="ab")).matrix_nd.max() == largest[0, 0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"ids": ["a", "b", "b", "c"]}, "1 values of sample_id occur more than once, first: b"),
+        ({"ids": ["a", "b", "c", None]}, "1 rows have no sample_id"),
+        ({"name": "sample"}, "no column 'sample_id'; did you mean 'sample'"),
+        ({"ids": [["a"], ["b"], ["c"], ["d"]]}, "column 'sample_id' is list<element: string>, can't be read"),
+        ({"split": [["a"], ["b"], ["c"], ["d"]]}, "column 'split' is list<element: string>, can't be read"),
+    ],
+)
+def test_unusable_ids_are_refused(tmp_path, arguments, message) -> None:
+    with pytest.raises(InputError, match=message):
+        read_vectors(write(tmp_path / "e.parquet", fixed(MATRIX), **arguments))
+
+
+def test_a_file_without_rows_is_refused(tmp_path) -> None:
+    pq.write_table(pa.table({"sample_id": pa.array([], pa.string()), "embedding": fixed(MATRIX)[:0]}), tmp_path / "e")
+    with pytest.raises(InputError, match="has no rows"):
+        read_vectors(tmp_path / "e")

@@ -1,0 +1,30 @@
+"""Sizes of clusters and the figures of their tail."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipelines.cluster.clustering import describe_sizes, fitted_sizes
+
+ROWS = st.lists(st.tuples(st.integers(-1, 6), st.booleans()), min_size=1, max_size=40)
+
+
+@given(ROWS)
+def test_sizes_count_fitted_rows_only(rows) -> None:
+    cluster_n, fitted_n = (np.array(column) for column in zip(*rows, strict=True))
+    expected = [sum(fitted for cluster, fitted in rows if cluster == wanted) for wanted, _ in rows]
+    assert fitted_sizes(cluster_n, fitted_n).tolist() == expected
+
+
+@given(st.lists(st.integers(1, 20), min_size=1, max_size=25))
+def test_figures_equal_their_definitions(sizes) -> None:
+    cluster_n = np.repeat(np.arange(len(sizes)), sizes)
+    described = describe_sizes(cluster_n, np.ones(len(cluster_n), dtype=bool))
+    differences = sum(abs(a - b) for a in sizes for b in sizes)
+    tenth = -(-len(sizes) // 10)
+    assert described["clusters"] == len(sizes)
+    assert (described["largest"], described["smallest"]) == (max(sizes), min(sizes))
+    assert described["gini"] == pytest.approx(differences / (2 * len(sizes) * sum(sizes)))
+    assert described["top_tenth_clusters"] == tenth
+    assert described["top_tenth_share"] == pytest.approx(100 * sum(sorted(sizes)[-tenth:]) / sum(sizes))

@@ -1,0 +1,117 @@
+"""Fixtures that several folders of tests share."""
+
+import hashlib
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+os.environ["HF_HUB_OFFLINE"] = "1"  # before any import of transformers: no test asks the hub
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What a command line did."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def mmts(capsys: pytest.CaptureFixture[str]) -> Callable[..., Ran]:
+    """Run a command line in this process: ``mmts("shifts", path, "-o", output)``."""
+    from mmts_cli.app import app
+    from mmts_cli.command import run_app
+
+    def run(*arguments: object) -> Ran:
+        capsys.readouterr()
+        code = run_app(app, [str(argument) for argument in arguments])
+        out, err = capsys.readouterr()
+        return Ran(code, out, err)
+
+    return run
+
+
+@pytest.fixture
+def refused(mmts: Callable[..., Ran]) -> Callable[..., str]:
+    """Run a command line that is expected to be refused; gives its one line on stderr."""
+
+    def run(*arguments: object) -> str:
+        ran = mmts(*arguments)
+        assert (ran.code, ran.out) == (2, ""), ran
+        assert ran.err.startswith("mmts: "), ran.err
+        assert ran.err.count("\n") == 1, ran.err
+        assert ran.err.endswith("\n")
+        return ran.err.removeprefix("mmts: ").rstrip("\n")
+
+    return run
+
+
+@pytest.fixture
+def data_dir() -> Path:
+    """Real data, see README."""
+    folder = os.environ.get("MMTS_DATA_DIR")
+    if folder is None:
+        pytest.skip("MMTS_DATA_DIR is not set")
+    return Path(folder)
+
+
+@pytest.fixture
+def write_artifact() -> Callable[..., Path]:
+    """Write a table as a stage would: with a footer, so that reading it gives no warning."""
+    from pipelines.artifacts import ArtifactWriter, Provenance
+
+    def write(path: Path, columns: dict[str, Any] | pa.Table) -> Path:
+        table = columns if isinstance(columns, pa.Table) else pa.table(columns)
+        digest = hashlib.sha256(repr(table.to_pydict()).encode()).hexdigest()[:32]
+        with ArtifactWriter(path, table.schema, Provenance("test", digest, {}, {})) as writer:
+            writer.write(table)
+        return path
+
+    return write
+
+
+class FakeEncoder:
+    """Stands in for `SentenceEncoder`: a word is a token, a vector comes from the text's hash."""
+
+    dimension = 8
+    max_length = 6
+    texts: list[str]
+
+    def __init__(self, model: str, *, device: str | None, batch_size: int) -> None:
+        self.batch_size = batch_size
+
+    def encode(self, texts: list[str]) -> np.ndarray:
+        type(self).texts.extend(texts)
+        return np.stack([self.vector(text) for text in texts])
+
+    def count_truncated(self, texts: list[str]) -> int:
+        return sum(len(text.split()) > self.max_length for text in texts)
+
+    @classmethod
+    def vector(cls, text: str) -> np.ndarray:
+        seed = int.from_bytes(hashlib.sha256(text.encode()).digest()[:4])
+        vector = np.random.default_rng(seed).standard_normal(cls.dimension)
+        return (vector / np.linalg.norm(vector)).astype(np.float32)
+
+
+@pytest.fixture
+def fake_encoder(monkeypatch: pytest.MonkeyPatch) -> type[FakeEncoder]:
+    """``embed`` with a `FakeEncoder`; its ``texts`` are those that were encoded, in order."""
+    monkeypatch.setattr("pipelines.embed.stage.SentenceEncoder", FakeEncoder)
+    monkeypatch.setattr(FakeEncoder, "texts", [], raising=False)
+    return FakeEncoder
+
+
+@pytest.fixture(scope="session")
+def minilm() -> Any:
+    """The default encoder, loaded once."""
+    from pipelines.embed.encoder import DEFAULT_MODEL, SentenceEncoder
+
+    return SentenceEncoder(DEFAULT_MODEL, device="cpu", batch_size=32)

@@ -1,0 +1,133 @@
+"""``shifts``: cluster sizes of one or more clusterings to a shift for each sample."""
+
+import math
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from pipelines.artifacts import SHIFTS, read_table
+from pipelines.errors import InputError
+from pipelines.shifts import shifts
+
+SIZES = {"a": 1, "b": 3, "c": 3, "d": 9, "e": 0}
+
+
+@pytest.fixture
+def clusters(tmp_path, write_artifact):
+    def write(name="c.parquet", sizes=SIZES, **columns):
+        table = {
+            "sample_id": list(sizes),
+            "cluster": pa.array(range(len(sizes)), pa.int32()),
+            "cluster_size": list(sizes.values()),
+            **columns,
+        }
+        return write_artifact(tmp_path / name, {key: value for key, value in table.items() if value is not None})
+
+    return write
+
+
+def columns(path) -> dict[str, list]:
+    return read_table(path, SHIFTS).to_pydict()
+
+
+@pytest.mark.parametrize(
+    ("rule", "middle"),
+    [("linear", (3 - 1) / (9 - 1)), ("log", math.log(3) / math.log(9)), ("rank", 1 / 2)],
+)
+def test_rules_place_sizes_between_the_ends(clusters, tmp_path, rule, middle) -> None:
+    shifts(clusters(), tmp_path / "s.parquet", minimum=0.1, maximum=0.5, rule=rule)
+    found = columns(tmp_path / "s.parquet")
+    between = 0.1 + 0.4 * middle
+    assert found["sample_id"] == list("abcde")
+    assert found["shift"] == pytest.approx([0.1, between, between, 0.5, 0.1], abs=1e-7)
+    assert found["cluster_size"] == [1, 3, 3, 9, 0]
+
+
+def test_the_file_is_of_its_kind(clusters, tmp_path) -> None:
+    shifts(clusters(), tmp_path / "s.parquet", minimum=0, maximum=1)
+    assert pq.read_schema(tmp_path / "s.parquet").remove_metadata() == pa.schema(list(SHIFTS.columns.items()))
+
+
+def test_several_clusterings_are_averaged_by_id(clusters, tmp_path) -> None:
+    first = clusters()
+    second = clusters("d.parquet", {"d": 2, "e": 4, "c": 4, "b": 6, "a": 6})
+    result = shifts([first, second], tmp_path / "s.parquet", minimum=0.0, maximum=1.0)
+    found = columns(tmp_path / "s.parquet")
+    assert found["sample_id"] == list("abcde")
+    of_first, of_second = [0, 0.25, 0.25, 1, 0], [1, 1, 0.5, 0, 0.5]
+    mean = [(a + b) / 2 for a, b in zip(of_first, of_second, strict=True)]
+    assert found["shift"] == pytest.approx(mean, abs=1e-7)
+    assert found["cluster_size"] == [4, 4, 4, 6, 2]
+    assert result.summary["clusterings"] == 2
+
+
+def test_the_summary_describes_the_shifts(clusters, tmp_path) -> None:
+    summary = shifts(clusters(), tmp_path / "s.parquet", minimum=0.0, maximum=1.0).summary
+    assert (summary["rows"], summary["shift_min"], summary["shift_max"]) == (5, 0.0, 1.0)
+    assert summary["shift_mean"] == pytest.approx(0.3)
+    assert summary["histogram"]["counts"] == [2, 0, 2, 0, 0, 0, 0, 0, 0, 1]
+    assert summary["histogram"]["edges"] == pytest.approx([edge / 10 for edge in range(11)])
+
+
+def test_equal_sizes_get_the_middle_and_a_warning(clusters, tmp_path) -> None:
+    with pytest.warns(UserWarning, match="all clusters have 4 samples, so every sample gets the middle"):
+        shifts(clusters(sizes={"a": 4, "b": 4}), tmp_path / "s.parquet", minimum=0.1, maximum=0.3)
+    assert columns(tmp_path / "s.parquet")["shift"] == pytest.approx([0.2, 0.2])
+
+
+def test_a_range_of_no_width_is_a_constant(clusters, tmp_path) -> None:
+    shifts(clusters(), tmp_path / "s.parquet", minimum=0.1, maximum=0.1)
+    assert columns(tmp_path / "s.parquet")["shift"] == pytest.approx([0.1] * 5)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "message"),
+    [
+        ({"a": 1, "b": 3, "c": 2}, r"d\.parquet: 2 of 5 samples of .*c\.parquet are missing there, first: d, e"),
+        ({**SIZES, "f": 1}, r"c\.parquet: 1 of 6 samples of .*d\.parquet are missing there, first: f"),
+        ({"a": 1, "b": 3, "c": 2, "x": 2, "y": 1}, r"d\.parquet: 2 of 5 samples .* missing there, first: d, e"),
+    ],
+)
+def test_clusterings_of_other_samples_are_refused(clusters, tmp_path, sizes, message) -> None:
+    with pytest.raises(InputError, match=message):
+        shifts([clusters(), clusters("d.parquet", sizes)], tmp_path / "s.parquet", minimum=0, maximum=1)
+    assert not (tmp_path / "s.parquet").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"minimum": 0.5}, "the smallest shift 0.5 is above the largest 0.3; swap them"),
+        ({"maximum": math.inf}, "--min 0.1 --max inf: expected finite numbers"),
+        ({"minimum": math.nan}, "--min nan --max 0.3: expected finite numbers"),
+        ({"rule": "cubic"}, "shift rule 'cubic' is unknown"),
+    ],
+)
+def test_options_out_of_range_are_refused(clusters, tmp_path, options, message) -> None:
+    with pytest.raises(InputError, match=message):
+        shifts(clusters(), tmp_path / "s.parquet", **{"minimum": 0.1, "maximum": 0.3, **options})
+
+
+@pytest.mark.parametrize(
+    ("sizes", "message"),
+    [({"a": -1, "b": 2}, "the cluster size in row 0 is -1"), ({"a": 0, "b": 0}, "no cluster has a training sample")],
+)
+def test_sizes_that_cant_be_are_refused(clusters, tmp_path, sizes, message) -> None:
+    with pytest.raises(InputError, match=message):
+        shifts(clusters(sizes=sizes), tmp_path / "s.parquet", minimum=0, maximum=1)
+
+
+def test_no_clusters_are_refused(tmp_path) -> None:
+    with pytest.raises(InputError, match="no clusters files given; make one with `mmts cluster`"):
+        shifts([], tmp_path / "s.parquet", minimum=0, maximum=1)
+
+
+def test_any_change_is_work(clusters, tmp_path) -> None:
+    first, second = clusters(), clusters("d.parquet", {key: size + 1 for key, size in SIZES.items()})
+    options = {"minimum": 0.0, "maximum": 1.0}
+    shifts([first, second], tmp_path / "s.parquet", **options)
+    assert shifts([first, second], tmp_path / "s.parquet", **options).up_to_date
+    for change in ({"minimum": 0.1}, {"maximum": 0.9}, {"rule": "log"}):
+        assert not shifts([first, second], tmp_path / "s.parquet", **{**options, **change}).up_to_date
+    assert not shifts(first, tmp_path / "s.parquet", **options).up_to_date
