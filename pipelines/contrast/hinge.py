@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from pipelines.contrast.tiles import Buffers, Tiling, UnitRows, accumulation_dtype, choose_tile_size, slices
+from pipelines.contrast.tiles import Buffers, Tiling, UnitRows, accumulation_dtype, choose_tile_size, dot_rows, slices
 
 
 def hinge_both(
@@ -76,7 +76,7 @@ def _walk(
     tile = choose_tile_size(media_nd, max(n, m), dtype, tiling.tile_size)
     media, text = (UnitRows(side, dtype, tiling.normalize, tile) for side in (media_nd, text_md))
     if subtract_positive:
-        positive_n = torch.cat([(media[rows] * text[rows]).sum(1) for rows in slices(n, tile)])
+        positive_n = torch.cat([dot_rows(media[rows], text[rows]) for rows in slices(n, tile)])
         row_bound_n, column_bound_m = row_bound_n - positive_n, column_bound_m - positive_n
     buffers = Buffers(media_nd, dtype, min(tile, n), min(tile, m))
     row_count_n, column_count_m = torch.zeros_like(row_bound_n), torch.zeros_like(column_bound_m)
@@ -103,7 +103,7 @@ def _walk(
     # gradient, and needs no pass over tiles of its own.
     value = (row_count_n * row_bound_n).sum() + (column_count_m * column_bound_m).sum()
     for rows in slices(n, tile):
-        value += (media[rows] * grad_media_nd[rows]).sum()
+        value += dot_rows(media[rows], grad_media_nd[rows]).sum()
     if subtract_positive:
         pull_n1 = (row_count_n + column_count_m)[:, None]
         for rows in slices(n, tile):

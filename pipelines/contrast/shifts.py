@@ -78,8 +78,8 @@ def cluster_shifts(
         size_n = (torch.searchsorted(distinct, size_n, right=True) - 1).double()
         smallest, largest = size_n.new_tensor(0.0), size_n.new_tensor(len(distinct) - 1.0)
     place_n = (size_n - smallest) / (largest - smallest)
-    # Written so that the ends of the range are met exactly.
-    return minimum * (1 - place_n) + maximum * place_n
+    # Written and clamped so that the ends of the range are met exactly and rounding leaves it nowhere.
+    return (minimum * (1 - place_n) + maximum * place_n).clamp(minimum, maximum)
 
 
 def _sizes(values: Sizes) -> Tensor:

@@ -16,7 +16,7 @@ HIDDEN_SCORE = -1e12
 
 # Two tiles of scores and their slices of embeddings should stay close to a core's second-level cache, yet be large
 # enough for matrix products to run at full speed.
-_CPU_TILE = 768
+_CPU_TILE = 704
 _CUDA_TILES = (1024, 8192)
 _CUDA_MEMORY_SHARE = 1 / 16
 _BUFFERS = 2
@@ -105,7 +105,7 @@ class UnitRows:
         if self.inverse_norm_n1 is not None:
             for rows in slices(len(gradient_nd), tile):
                 unit_rd, part_rd = self[rows], gradient_nd[rows]
-                part_rd.addcmul_(unit_rd, (unit_rd * part_rd).sum(1, keepdim=True), value=-1)
+                part_rd.addcmul_(unit_rd, dot_rows(unit_rd, part_rd)[:, None], value=-1)
                 part_rd.mul_(self.inverse_norm_n1[rows])
         return gradient_nd
 
@@ -121,6 +121,11 @@ class Buffers:
         height, width = rows.stop - rows.start, columns.stop - columns.start
         first, second = (flat[: height * width].view(height, width) for flat in self._flat)
         return first, second
+
+
+def dot_rows(left_nd: Tensor, right_nd: Tensor) -> Tensor:
+    """Return the dot product of each row with its partner ``[n]``, without a matrix of products in between."""
+    return torch.einsum("nd,nd->n", left_nd, right_nd)
 
 
 def accumulation_dtype(*tensors: Tensor) -> torch.dtype:

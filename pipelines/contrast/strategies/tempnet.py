@@ -41,8 +41,8 @@ class TemperatureNetwork(nn.Module):
             hidden_nd = functional.normalize(torch.sigmoid(self.transform(unit_nd)), dim=1)
             match_nk = hidden_nd @ functional.normalize(self.prototype_kd, dim=1).T
             share_nk = torch.softmax(match_nk * self.log_sharpness.exp(), dim=1)
-            # k times the shares: of order 1 whatever the number of prototypes.
-            squashed_n = torch.sigmoid(self.pool(share_nk * share_nk.shape[1])[:, 0])
+            # Shares relative to equal ones: the bias moves all temperatures, the weights tell samples apart.
+            squashed_n = torch.sigmoid(self.pool(share_nk * share_nk.shape[1] - 1)[:, 0])
         return self.tau_min + (self.tau_max - self.tau_min) * squashed_n
 
 
