@@ -1,8 +1,7 @@
 """What every temperature strategy is: a module from embeddings and a step to a loss."""
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
-from typing import Any, Literal, Unpack
+from typing import Any, Literal, NamedTuple, Unpack
 
 from torch import Tensor, nn
 
@@ -14,9 +13,8 @@ from pipelines.errors import InputError
 LossName = Literal["infonce", "max-margin"]
 
 
-@dataclass(frozen=True)
-class StrategyOutput:
-    """What a strategy returns for a batch.
+class StrategyOutput(NamedTuple):
+    """What a strategy returns for a batch: a tuple, which wrappers such as Fabric's can look into.
 
     Attributes:
         loss: Scalar to call ``backward`` on.
