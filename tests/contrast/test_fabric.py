@@ -1,4 +1,4 @@
-"""Strategies and gradient caching inside Lightning Fabric's wrappers, which look into outputs and guard ``backward``."""
+"""Strategies and gradient caching inside Lightning Fabric, whose wrappers look into outputs and guard ``backward``."""
 
 import pytest
 import torch
