@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from pipelines.evaluate import EmbeddingScores, class_relevancy, graded_scores
+from pipelines.scores import EmbeddingScores, class_relevancy, graded_scores
 
 Inputs = tuple[np.ndarray, np.ndarray, list[int], list[list[int]], np.ndarray]
 DIMENSION = 256

@@ -63,7 +63,7 @@ def evaluate(
 
     Example: mmts eval --media features.parquet --text embeddings.parquet --annotations annotations.parquet -o scores
     """
-    from pipelines.evaluate.stage import evaluate as score
+    from pipelines.evaluate import evaluate as score
 
     result = score(
         output,
@@ -95,7 +95,7 @@ def _human(result: "StageResult") -> "Iterator[RenderableType]":
     )
     if "thirds" in metrics:
         low, high = metrics["thirds"]["edges"]
-        yield f"thirds of the samples by training cluster size: tail <= {low:g} < middle <= {high:g} < head"
+        yield f"thirds of the samples by training cluster size: tail below {low:g}, head from {high:g}"
     for direction in ("text_to_media", "media_to_text"):
         yield ""
         yield _table(metrics, direction)

@@ -21,13 +21,13 @@ from pipelines.artifacts import (
 )
 from pipelines.artifacts.files import read_json, require_folder, write_json
 from pipelines.errors import InputError
-from pipelines.evaluate.bootstrap import RESAMPLES
-from pipelines.evaluate.evaluation import Evaluation
-from pipelines.evaluate.queries import DIRECTIONS
-from pipelines.evaluate.ranks import Ties
-from pipelines.evaluate.retrieval import Protocol, score_retrieval
-from pipelines.evaluate.thirds import THIRDS
 from pipelines.progress import SILENT, Progress
+from pipelines.scores.bootstrap import RESAMPLES
+from pipelines.scores.evaluation import Evaluation
+from pipelines.scores.queries import DIRECTIONS
+from pipelines.scores.ranks import Ties
+from pipelines.scores.retrieval import Protocol, score_retrieval
+from pipelines.scores.thirds import THIRDS
 
 _RANKS_SCHEMA = pa.schema([*RANKS.columns.items(), ("media_id", pa.string()), ("tied", pa.bool_())])
 _SIZES = Kind("clusters or shifts", "sample_id", {"sample_id": pa.string(), "cluster_size": pa.float64()})

@@ -35,6 +35,7 @@ def picture_clusters(clusters: Path | str, shifts: Path | str, output: Path | st
     figure, axis = _figure(f"{len(names)} clusters of {clusters.name}, largest first")
     place = np.arange(1, len(order) + 1)
     axis.bar(place, size_k[order], width=1.0, color="#b8c4d6", label="training samples")
+    axis.xaxis.get_major_locator().set_params(integer=True)
     axis.set(xlabel="cluster, by size", ylabel="training samples in the cluster")
     right = axis.twinx()
     right.plot(place, shift_k[order], ".", color=_COLORS["head"], label="shift (mean of its samples)")

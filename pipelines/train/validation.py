@@ -3,9 +3,9 @@
 import numpy as np
 import torch
 
-from pipelines.evaluate.ranks import retrieval_ranks
-from pipelines.evaluate.similarity import EmbeddingScores
 from pipelines.models import DualEncoder, encode_media, encode_texts
+from pipelines.scores.ranks import retrieval_ranks
+from pipelines.scores.similarity import EmbeddingScores
 from pipelines.train.data import PairedData
 
 RECALLS = (1, 5, 10)

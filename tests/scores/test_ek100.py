@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from pipelines.errors import InputError
-from pipelines.evaluate import DenseScores, EmbeddingScores, class_relevancy, matrix_relevancy, score_ek100
+from pipelines.scores import DenseScores, EmbeddingScores, class_relevancy, matrix_relevancy, score_ek100
 
 THIRD_ROOT = 1 / np.log2(3)
 FOURTH_ROOT = 1 / np.log2(5)

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.errors import InputError
-from pipelines.evaluate.queries import DIRECTIONS, SEGMENTS, GroupStatistics, QueryScores
-from pipelines.evaluate.similarity import IntArray
+from pipelines.scores.queries import DIRECTIONS, SEGMENTS, GroupStatistics, QueryScores
+from pipelines.scores.similarity import IntArray
 
 RESAMPLES = 1000
 INTERVAL = (2.5, 97.5)

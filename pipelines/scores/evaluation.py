@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from pipelines.evaluate.bootstrap import Scores
-from pipelines.evaluate.queries import DIRECTIONS, SEGMENTS, QueryScores
+from pipelines.scores.bootstrap import Scores
+from pipelines.scores.queries import DIRECTIONS, SEGMENTS, QueryScores
 
 
 @dataclass(frozen=True, eq=False)

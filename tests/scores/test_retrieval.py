@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pipelines.errors import InputError
-from pipelines.evaluate import EmbeddingScores, score_retrieval
+from pipelines.scores import EmbeddingScores, score_retrieval
 
 from .oracles import rank_metrics, ranks_of
 

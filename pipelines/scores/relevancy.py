@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.errors import InputError
-from pipelines.evaluate.similarity import IntArray
+from pipelines.scores.similarity import IntArray
 
 # uint16 codes index the distinct relevancies; a matrix with more of them than this is not graded but continuous.
 MOST_GRADES = 2**12

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.errors import InputError
-from pipelines.evaluate.similarity import DenseScores, EmbeddingScores, block_edge
+from pipelines.scores.similarity import DenseScores, EmbeddingScores, block_edge
 
 
 @pytest.mark.parametrize("normalize", [True, False])

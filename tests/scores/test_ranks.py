@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.errors import InputError
-from pipelines.evaluate import DenseScores, EmbeddingScores, QueryRanks, retrieval_ranks
-from pipelines.evaluate import ranks as ranks_module
+from pipelines.scores import ranks as ranks_module
+from pipelines.scores import DenseScores, EmbeddingScores, QueryRanks, retrieval_ranks
 
 from .oracles import ranks_of
 
@@ -72,7 +72,7 @@ def test_block_size_changes_no_rank_even_with_duplicates(normalize: bool) -> Non
 
 def test_thread_count_changes_no_similarity() -> None:
     code = (
-        "import numpy as np; from pipelines.evaluate import EmbeddingScores; import hashlib;"
+        "import numpy as np; from pipelines.scores import EmbeddingScores; import hashlib;"
         "rng = np.random.default_rng(0);"
         "a, b = rng.standard_normal((700, 300)), rng.standard_normal((900, 300));"
         "s = EmbeddingScores(a, b).block(slice(None), slice(None));"

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.errors import InputError
-from pipelines.evaluate.ranks import BLOCK_BYTES, Ties
-from pipelines.evaluate.relevancy import Relevancy
-from pipelines.evaluate.similarity import FloatArray, IntArray, ScoreSource
+from pipelines.scores.ranks import BLOCK_BYTES, Ties
+from pipelines.scores.relevancy import Relevancy
+from pipelines.scores.similarity import FloatArray, IntArray, ScoreSource
 
 WORKERS = 2
 UPPER_AND_LOWER = (1, 0) if sys.byteorder == "little" else (0, 1)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.errors import InputError
-from pipelines.evaluate import frequency_edges, frequency_third
+from pipelines.scores import frequency_edges, frequency_third
 
 
 def test_distinct_sizes_are_cut_into_exact_thirds() -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pipelines.errors import InputError
-from pipelines.evaluate import class_relevancy, matrix_relevancy
+from pipelines.scores import class_relevancy, matrix_relevancy
 
 
 def test_classes_equal_the_formula() -> None:

@@ -6,12 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.errors import InputError
-from pipelines.evaluate.bootstrap import RESAMPLES, summarise
-from pipelines.evaluate.evaluation import Evaluation
-from pipelines.evaluate.queries import QueryScores
-from pipelines.evaluate.ranks import BLOCK_BYTES, QueryRanks, Ties, retrieval_ranks
-from pipelines.evaluate.similarity import EmbeddingScores, FloatArray, IntArray
-from pipelines.evaluate.thirds import frequency_edges, frequency_third
+from pipelines.scores.bootstrap import RESAMPLES, summarise
+from pipelines.scores.evaluation import Evaluation
+from pipelines.scores.queries import QueryScores
+from pipelines.scores.ranks import BLOCK_BYTES, QueryRanks, Ties, retrieval_ranks
+from pipelines.scores.similarity import EmbeddingScores, FloatArray, IntArray
+from pipelines.scores.thirds import frequency_edges, frequency_third
 
 Protocol = Literal["pairs", "captions"]
 

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.errors import InputError
-from pipelines.evaluate import DenseScores, EmbeddingScores, graded_scores, matrix_relevancy
+from pipelines.scores import DenseScores, EmbeddingScores, graded_scores, matrix_relevancy
 
 from .oracles import graded_of
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.errors import InputError
-from pipelines.evaluate.similarity import FloatArray, IntArray, ScoreSource, block_edge
+from pipelines.scores.similarity import FloatArray, IntArray, ScoreSource, block_edge
 
 Ties = Literal["index", "optimistic", "pessimistic"]
 BLOCK_BYTES = 128 * 2**20

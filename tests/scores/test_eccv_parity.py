@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 import pytest
 
-from pipelines.evaluate import EmbeddingScores, score_retrieval
+from pipelines.scores import EmbeddingScores, score_retrieval
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # it would like ujson and tqdm

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.evaluate.similarity import IntArray
-from pipelines.evaluate.thirds import THIRDS
+from pipelines.scores.similarity import IntArray
+from pipelines.scores.thirds import THIRDS
 
 RECALL_AT = (1, 5, 10)
 DIRECTIONS = ("text_to_media", "media_to_text")

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from pipelines.errors import InputError
-from pipelines.evaluate import QueryScores, bootstrap, compare, summarise
-from pipelines.evaluate.queries import DIRECTIONS, SEGMENTS
-from pipelines.evaluate.thirds import THIRDS
+from pipelines.scores import QueryScores, bootstrap, compare, summarise
+from pipelines.scores.queries import DIRECTIONS, SEGMENTS
+from pipelines.scores.thirds import THIRDS
 
 from .oracles import rank_metrics
 

@@ -6,14 +6,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.errors import InputError
-from pipelines.evaluate.bootstrap import RESAMPLES, summarise
-from pipelines.evaluate.evaluation import Evaluation
-from pipelines.evaluate.graded import GradedScores, graded_scores
-from pipelines.evaluate.queries import QueryScores
-from pipelines.evaluate.ranks import BLOCK_BYTES, Ties
-from pipelines.evaluate.relevancy import Relevancy
-from pipelines.evaluate.similarity import DenseScores, EmbeddingScores, IntArray
-from pipelines.evaluate.thirds import frequency_edges, frequency_third
+from pipelines.scores.bootstrap import RESAMPLES, summarise
+from pipelines.scores.evaluation import Evaluation
+from pipelines.scores.graded import GradedScores, graded_scores
+from pipelines.scores.queries import QueryScores
+from pipelines.scores.ranks import BLOCK_BYTES, Ties
+from pipelines.scores.relevancy import Relevancy
+from pipelines.scores.similarity import DenseScores, EmbeddingScores, IntArray
+from pipelines.scores.thirds import frequency_edges, frequency_third
 
 
 def score_ek100(
