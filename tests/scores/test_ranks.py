@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.errors import InputError
-from pipelines.scores import ranks as ranks_module
 from pipelines.scores import DenseScores, EmbeddingScores, QueryRanks, retrieval_ranks
+from pipelines.scores import ranks as ranks_module
 
 from .oracles import ranks_of
 
