@@ -81,6 +81,14 @@ def train(
         int, typer.Option("--epochs", help="Times each medium is seen, with one caption.", rich_help_panel=_OPTIMIZER)
     ] = 30,
     batch_size: Annotated[int, typer.Option("--batch-size", help="Pairs in a step.", rich_help_panel=_OPTIMIZER)] = 512,
+    micro_batch: Annotated[
+        int | None,
+        typer.Option(
+            "--micro-batch",
+            help="Pairs embedded at a time: the gradients of the whole batch in the memory of a part of it.",
+            rich_help_panel=_OPTIMIZER,
+        ),
+    ] = None,
     lr: Annotated[
         float, typer.Option("--lr", help="Highest learning rate of AdamW.", rich_help_panel=_OPTIMIZER)
     ] = 1e-3,
@@ -137,6 +145,7 @@ def train(
         dimension=dimension,
         epochs=epochs,
         batch_size=batch_size,
+        micro_batch=micro_batch,
         lr=lr,
         min_lr=min_lr,
         warmup_epochs=warmup_epochs,

@@ -45,6 +45,7 @@ class TrainConfig(BaseModel):
         dimension: Size of the shared space.
         epochs: Times each medium is seen, each time with one of its captions.
         batch_size: Pairs in a step.
+        micro_batch: Pairs embedded at a time; gradients are cached, so that memory is that of a micro-batch.
         lr: Highest learning rate of AdamW.
         min_lr: Learning rate at the end of the cosine.
         warmup_epochs: Epochs over which the learning rate rises in a line; may be a fraction.
@@ -76,6 +77,7 @@ class TrainConfig(BaseModel):
     dimension: int = Field(512, ge=1)
     epochs: int = Field(30, ge=1)
     batch_size: int = Field(512, ge=2)
+    micro_batch: int | None = Field(None, ge=1)
     lr: float = Field(1e-3, gt=0)
     min_lr: float = Field(0.0, ge=0)
     warmup_epochs: float = Field(1.0, ge=0)
@@ -100,6 +102,10 @@ class TrainConfig(BaseModel):
             name = str(first["loc"][0]).replace("_", "-")
             raise InputError(f"--{name} {first['input']}: {first['msg']}") from error
         config._check_strategy()
+        if config.micro_batch is not None and config.micro_batch >= config.batch_size:
+            raise InputError(
+                f"--micro-batch {config.micro_batch} is not smaller than --batch-size {config.batch_size}; leave it out"
+            )
         return config
 
     def _check_strategy(self) -> None:

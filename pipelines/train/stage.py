@@ -2,10 +2,12 @@
 
 import dataclasses
 import math
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from pipelines.artifacts import StagePlan, StageResult, read_annotations, read_vectors, rows_of_split
 from pipelines.artifacts.files import require_folder, write_json
@@ -15,6 +17,7 @@ from pipelines.media import FeatureMedia
 from pipelines.models import DualEncoder, save_model
 from pipelines.models.vision import load_vision_tower
 from pipelines.progress import SILENT, Progress
+from pipelines.train.backward import backward
 from pipelines.train.checkpoint import load_checkpoint, save_checkpoint
 from pipelines.train.config import TrainConfig
 from pipelines.train.data import EpochSampler, PairedData, pair_up
@@ -69,6 +72,11 @@ def train(config: TrainConfig, *, force: bool = False, progress: Progress = SILE
     warmup_steps = round(config.warmup_epochs * sampler.steps)
 
     all_shifts = None if training.shifts is None else torch.from_numpy(training.shifts.shift_n)
+
+    def embed(rows: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+        media, text = training.media.batch(rows[0]), training.text_nd[rows[1]]
+        return model.embed_media(media.to(device)), model.embed_text(text.to(device))
+
     _start_folder(run, config, plan)
     log = StepLog()
     epochs: list[dict[str, float]] = []
@@ -83,15 +91,13 @@ def train(config: TrainConfig, *, force: bool = False, progress: Progress = SILE
                     step, highest=config.lr, lowest=config.min_lr, warmup_steps=warmup_steps, total_steps=total_steps
                 )
                 set_learning_rate(optimizer, rate)
-                media_nd = model.embed_media(training.media.batch(media_rows).to(device))
-                text_nd = model.embed_text(training.text_nd[sample_rows].to(device))
+                optimizer.zero_grad(set_to_none=True)
                 shift_n = None if all_shifts is None else all_shifts[sample_rows].to(device)
-                output = strategy(media_nd, text_nd, step=step, shift_n=shift_n, sample_n=sample_rows.to(device))
+                contrast = partial(strategy, step=step, shift_n=shift_n, sample_n=sample_rows.to(device))
+                output = backward(embed, contrast, (media_rows, sample_rows), config.micro_batch)
                 loss = float(output.loss.detach())
                 if not math.isfinite(loss):
                     raise _not_finite(loss, step, [training.sample_ids[row] for row in sample_rows.tolist()], best)
-                optimizer.zero_grad(set_to_none=True)
-                output.loss.backward()
                 norm = gradient_norm(parameters, config.max_grad_norm)
                 optimizer.step()
                 log.add(
