@@ -89,14 +89,16 @@ def run_app(app: typer.Typer, arguments: list[str]) -> int:
     debug = "--debug" in arguments
     try:
         code = app(args=arguments, prog_name="mmts", standalone_mode=False)
-        return code if isinstance(code, int) else 0
+        if code != EXIT_INTERRUPTED:  # Typer turns Ctrl-C into this code, silently
+            return code if isinstance(code, int) else 0
     except (KeyboardInterrupt, typer.Abort):
-        _say("interrupted")
-        return EXIT_INTERRUPTED
+        pass
     except Exception as error:
         if debug:
             traceback.print_exc()
         return _explain(error)
+    _say("interrupted")
+    return EXIT_INTERRUPTED
 
 
 def _explain(error: Exception) -> int:

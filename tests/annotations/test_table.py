@@ -159,7 +159,7 @@ def test_files_of_other_formats_are_refused(tmp_path, name, content, message) ->
 
 def test_a_list_is_no_text(tmp_path) -> None:
     source = write(tmp_path / "in.parquet", [{"caption": ["a", "b"]}])
-    with pytest.raises(InputError, match="column 'caption' is list<.*>; it can't be read as text"):
+    with pytest.raises(InputError, match=r"column 'caption' is list<.*>; it can't be read as text"):
         prepare_table(source, tmp_path / "out.parquet", text_column="caption")
 
 

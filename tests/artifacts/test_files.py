@@ -27,7 +27,7 @@ def test_a_missing_file_is_refused_with_the_nearest_name_beside_it(tmp_path) -> 
     (tmp_path / "captions.csv").write_text("x")
     with pytest.raises(InputError, match=r"caption\.csv: no such file; did you mean 'captions\.csv'\?"):
         require_file(tmp_path / "caption.csv")
-    with pytest.raises(InputError, match="no such file$"):
+    with pytest.raises(InputError, match=r"no such file$"):
         require_file(tmp_path / "missing" / "caption.csv")
 
 
@@ -42,31 +42,31 @@ def test_replacing_puts_the_whole_file_in_place(tmp_path) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
+def write_and_raise(path, fault: BaseException) -> None:
+    with replacing(path) as temporary:
+        temporary.write_text("half")
+        raise fault
+
+
 @pytest.mark.parametrize("fault", [RuntimeError("boom"), KeyboardInterrupt()])
 def test_replacing_leaves_the_old_file_when_interrupted(tmp_path, fault) -> None:
     path = tmp_path / "file"
     path.write_text("old")
-    with pytest.raises(type(fault)), replacing(path) as temporary:
-        temporary.write_text("half")
-        raise fault
+    with pytest.raises(type(fault)):
+        write_and_raise(path, fault)
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
 
 
 def test_a_full_disk_is_the_users_to_know(tmp_path) -> None:
-    with (
-        pytest.raises(InputError, match=r"can't be written \(No space left"),
-        replacing(tmp_path / "file") as temporary,
-    ):
-        temporary.write_text("half")
-        raise OSError(errno.ENOSPC, "No space left on device")
+    with pytest.raises(InputError, match=r"can't be written \(No space left"):
+        write_and_raise(tmp_path / "file", OSError(errno.ENOSPC, "No space left on device"))
     assert list(tmp_path.iterdir()) == []
 
 
 def test_another_operating_system_error_stays_what_it_is(tmp_path) -> None:
-    with pytest.raises(OSError, match="odd"), replacing(tmp_path / "file") as temporary:
-        temporary.write_text("half")
-        raise OSError(errno.EIO, "odd")
+    with pytest.raises(OSError, match="odd"):
+        write_and_raise(tmp_path / "file", OSError(errno.EIO, "odd"))
 
 
 def test_json_comes_back(tmp_path) -> None:

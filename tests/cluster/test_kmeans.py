@@ -65,7 +65,7 @@ def test_rows_that_are_not_fitted_leave_the_centroids_alone() -> None:
 
 
 def test_all_rows_are_used_unless_a_bound_is_given() -> None:
-    """faiss by itself samples 256 points a centroid: one centroid of 1,000 rows has to be the mean of all of them."""
+    """By itself faiss samples 256 points a centroid: one centroid of 1,000 rows has to be the mean of all of them."""
     matrix_nd = np.random.default_rng(3).standard_normal((1_000, 4)).astype(np.float32) + 1
     mean_d = normalised(matrix_nd).mean(axis=0)
     every = kmeans(matrix_nd, everything(matrix_nd), k=1).similarity_n
