@@ -77,6 +77,16 @@ def write_artifact() -> Callable[..., Path]:
     return write
 
 
+@pytest.fixture
+def world(tmp_path: Path, write_artifact: Callable[..., Path]) -> Any:
+    """Small files of every kind that fit together, see `TinyWorld`."""
+    from tiny_world import make_tiny_world
+
+    folder = tmp_path / "world"
+    folder.mkdir()
+    return make_tiny_world(folder, write_artifact)
+
+
 class FakeEncoder:
     """Stands in for `SentenceEncoder`: a word is a token, a vector comes from the text's hash."""
 

@@ -75,7 +75,7 @@ def demo(
         f"made {count:,} scenes of {len(frequencies)} concepts in {directory}: from {frequencies[0][0]} "
         f"({frequencies[0][1]:,}) to {frequencies[-1][0]} ({frequencies[-1][1]:,})"
     )
-    steps = count_training_images(scenes.captions) // _BATCH * _EPOCHS
+    steps = max(1, count_training_images(scenes.captions) // _BATCH) * _EPOCHS
     for command in _commands(directory, seed, steps):
         console.note("")
         console.note(f"$ mmts {shlex.join(command)}")

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pipelines.artifacts.files import write_json
+from pipelines.artifacts.files import read_json, write_json
 
 # 0.4 million parameters: learns from a few thousand 64-pixel scenes within seconds on two cores.
 _CONFIG = {
@@ -21,6 +21,8 @@ _CONFIG = {
 def write_tower(folder: Path, *, image_size: int) -> Path:
     """Write the tower's transformers configuration, without weights, for ``train --media-model``.
 
+    A configuration that is there already is not written again, so that what was trained with it stays up to date.
+
     Args:
         folder: Folder to write ``config.json`` to.
         image_size: Side of the images in pixels.
@@ -29,5 +31,7 @@ def write_tower(folder: Path, *, image_size: int) -> Path:
         The folder.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    write_json(folder / "config.json", {**_CONFIG, "image_size": image_size})
+    path, config = folder / "config.json", {**_CONFIG, "image_size": image_size}
+    if not path.exists() or read_json(path) != config:
+        write_json(path, config)
     return folder

@@ -73,7 +73,8 @@ def evaluate(
         text: Embeddings file; the run's own by default.
         annotations: Annotations file; the run's own by default.
         clusters: Clusters or shifts file with the training cluster size of each sample, for head, middle and tail; by
-            default the shifts the run was trained with. Without either there are no thirds.
+            default the shifts the run was trained with, unless other annotations are given. Without either there are no
+            thirds.
         split: Split to score; all rows where the annotations have no splits.
         protocol: ``captions`` (several texts a medium) or ``pairs`` (exactly one).
         ties: ``index``, ``optimistic`` or ``pessimistic``.
@@ -148,7 +149,7 @@ def _sources(
         run = Path(run)
         if not (run / "config.json").is_file() or not (run / "metrics.json").is_file():
             raise InputError(f"{run}: is not the folder of a complete run; make one with `mmts train`")
-        trained = read_json(run / "config.json")["parameters"]
+        trained = read_json(run / "config.json").get("parameters", {})
     given = {"annotations": annotations, "media": media, "text": text}
     paths: dict[str, Path] = {}
     for role, path in given.items():
@@ -156,7 +157,7 @@ def _sources(
         if chosen is None:
             raise InputError(f"--{role} is missing; give it, or a run that was trained with it")
         paths[role] = Path(chosen)
-    sizes = clusters or trained.get("shifts")
+    sizes = clusters or (trained.get("shifts") if annotations is None else None)
     return _Sources(**paths, clusters=None if sizes is None else Path(sizes), run=run)
 
 
@@ -186,9 +187,9 @@ def _encoded(
     import torch
 
     from pipelines.media import FeatureMedia, open_media
-    from pipelines.models import encode_media, encode_texts, load_model
+    from pipelines.models import choose_device, encode_media, encode_texts, load_model
 
-    chosen = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    chosen = choose_device(device)
     model = load_model(run / "model").to(chosen)
     image_size = None if model.media_tower is None else model.media_tower.image_size
     media = open_media(sources.media, media_ids.to_pylist(), image_size=image_size)

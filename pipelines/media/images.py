@@ -2,6 +2,7 @@
 
 import io
 import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,8 @@ from pipelines.artifacts.files import require_file
 from pipelines.errors import InputError
 
 _CACHE_BYTES = 4 * 2**30
+# What Pillow and zipfile raise on bytes that are no image; RuntimeError on a member that is encrypted.
+_DAMAGE = (OSError, ValueError, SyntaxError, RuntimeError, zlib.error, zipfile.BadZipFile)
 
 
 class ImageMedia:
@@ -67,7 +70,7 @@ class ImageMedia:
         try:
             data = (self.path / name).read_bytes() if self._archive is None else self._archive.read(name)
             image = Image.open(io.BytesIO(data)).convert("RGB")
-        except (OSError, ValueError, zipfile.BadZipFile, Image.DecompressionBombError) as error:
+        except (*_DAMAGE, Image.DecompressionBombError) as error:
             reason = " ".join(str(error).split())[:120]
             raise InputError(f"{self.path}: image {name} can't be decoded ({reason})") from error
         width, height = image.size

@@ -1,5 +1,6 @@
 """Dual encoders: a tower and a head per side, saved so that they load anywhere."""
 
+from pipelines.models.device import choose_device
 from pipelines.models.dual_encoder import DualEncoder
 from pipelines.models.encode import encode_media, encode_texts
 from pipelines.models.heads import HEADS, make_head
@@ -10,6 +11,7 @@ __all__ = [
     "HEADS",
     "DualEncoder",
     "VisionTower",
+    "choose_device",
     "encode_media",
     "encode_texts",
     "load_model",

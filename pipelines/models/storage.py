@@ -41,8 +41,11 @@ def load_model(folder: Path) -> DualEncoder:
     """
     settings = read_json(folder / _SETTINGS)
     require_file(folder / _HEADS)
-    pixels = settings.pop("pixels")
-    model = DualEncoder(**settings, media_tower=load_vision_tower(str(folder / _TOWER)) if pixels else None)
+    try:
+        pixels = settings.pop("pixels")
+        model = DualEncoder(**settings, media_tower=load_vision_tower(str(folder / _TOWER)) if pixels else None)
+    except (AttributeError, KeyError, TypeError) as error:
+        raise InputError(f"{folder / _SETTINGS}: is not what `mmts train` writes ({error}); train again") from error
     try:
         heads = load_file(folder / _HEADS)
         missing, unexpected = model.load_state_dict(heads, strict=False)

@@ -20,6 +20,9 @@ class VisionTower(nn.Module):
         model: The vision model; of a CLIP-like model its vision side is taken.
         mean: Mean of each colour channel the model expects.
         std: Standard deviation of each colour channel the model expects.
+
+    Raises:
+        InputError: It is no vision model.
     """
 
     mean_c11: Tensor
@@ -27,7 +30,9 @@ class VisionTower(nn.Module):
 
     def __init__(self, model: nn.Module, mean: list[float], std: list[float]) -> None:
         super().__init__()
-        self.model: Any = getattr(model, "vision_model", model)
+        self.model: Any = getattr(model, "vision_model", model).float()
+        if self.model.main_input_name != "pixel_values":
+            raise InputError(f"{type(self.model).__name__} takes {self.model.main_input_name}, not pixels")
         config: Any = self.model.config
         self.image_size = _image_size(config)
         self.dimension = int(getattr(config, "hidden_size", 0) or config.hidden_sizes[-1])
@@ -59,8 +64,8 @@ def load_vision_tower(source: str) -> VisionTower:
     """Load a vision tower.
 
     Args:
-        source: A ``config.json`` or a folder that holds one without weights (the tower starts from scratch, from
-            torch's random state), a folder with weights, or a hub id.
+        source: A folder with ``config.json`` and weights, or a hub id; or a ``config.json``, or a folder with one
+            and no weights: the tower then starts from scratch, from torch's random state.
 
     Raises:
         InputError: It can't be loaded, or is no vision model.
@@ -70,10 +75,10 @@ def load_vision_tower(source: str) -> VisionTower:
 
     logging.disable_progress_bar()
     path = Path(source)
-    folder = path.parent if path.suffix == ".json" else path
+    folder = path.parent if path.is_file() else path
     try:
-        if path.exists() and not any(any(folder.glob(pattern)) for pattern in _WEIGHTS):
-            model = AutoModel.from_config(AutoConfig.from_pretrained(folder))
+        if path.is_file() or (path.is_dir() and not any(any(folder.glob(pattern)) for pattern in _WEIGHTS)):
+            model = AutoModel.from_config(AutoConfig.from_pretrained(source))
         else:
             model = AutoModel.from_pretrained(source)
         mean, std = _normalisation(folder)

@@ -7,9 +7,11 @@ import numpy as np
 
 from pipelines.artifacts import CLUSTERS, read_shifts, read_table
 from pipelines.artifacts.files import replacing, require_writable
+from pipelines.errors import InputError
 from pipelines.report.band import Band
 
 _COLORS = {"head": "#c44e52", "middle": "#8172b3", "tail": "#4c72b0"}
+_FORMATS = (".png", ".svg", ".pdf")
 
 
 def picture_clusters(clusters: Path | str, shifts: Path | str, output: Path | str) -> Path:
@@ -24,7 +26,7 @@ def picture_clusters(clusters: Path | str, shifts: Path | str, output: Path | st
         InputError: A file can't be read or written, or samples are missing.
     """
     clusters, output = Path(clusters), Path(output)
-    require_writable(output)
+    _require_picture(output)
     table = read_table(clusters, CLUSTERS)
     shift_n = read_shifts(Path(shifts), table.column("sample_id")).shift_n
     names, first, inverse = np.unique(table.column("cluster").to_numpy(), return_index=True, return_inverse=True)
@@ -57,7 +59,7 @@ def picture_band(band: Band, output: Path | str, *, quantity: str = "temperature
         InputError: The picture can't be written.
     """
     output = Path(output)
-    require_writable(output)
+    _require_picture(output)
     figure, axis = _figure(f"{quantity} of each third of the samples over the run")
     for line in reversed(band.lines):
         if line.name == "all" or line.cluster_sizes is None:
@@ -70,6 +72,12 @@ def picture_band(band: Band, output: Path | str, *, quantity: str = "temperature
     axis.legend(loc="upper right", frameon=False)
     axis.set_ylim(0, band.highest * 1.35)
     return _save(figure, output)
+
+
+def _require_picture(output: Path) -> None:
+    if output.suffix.lower() not in _FORMATS:
+        raise InputError(f"{output}: is no picture that can be drawn; end its name in {', '.join(_FORMATS)}")
+    require_writable(output)
 
 
 def _figure(title: str) -> tuple[Any, Any]:
@@ -88,6 +96,6 @@ def _save(figure: Any, output: Path) -> Path:
     from matplotlib import pyplot
 
     with replacing(output) as temporary:
-        figure.savefig(temporary, dpi=150, format=output.suffix.lstrip(".") or "png")
+        figure.savefig(temporary, dpi=150, format=output.suffix.lower().lstrip("."))
     pyplot.close(figure)
     return output

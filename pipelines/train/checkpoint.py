@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from pipelines.artifacts.files import replacing
 
-_EXTRA = "extra_state"
+_STATE = "state"  # one entry, since safetensors writes several in no fixed order
 
 
 def save_checkpoint(path: Path, model: nn.Module, strategy: nn.Module, progress: dict[str, Any]) -> None:
@@ -32,17 +32,17 @@ def save_checkpoint(path: Path, model: nn.Module, strategy: nn.Module, progress:
                 extra[f"{owner}.{name}"] = value
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as temporary:
-        save_file(tensors, temporary, metadata={_EXTRA: json.dumps(extra), "progress": json.dumps(progress)})
+        save_file(tensors, temporary, metadata={_STATE: json.dumps({"extra": extra, "progress": progress})})
 
 
 def load_checkpoint(path: Path, model: nn.Module, strategy: nn.Module) -> dict[str, Any]:
     """Load what ``save_checkpoint`` wrote; returns ``progress``."""
     with safe_open(path, framework="pt") as file:
-        metadata = file.metadata()
+        header = json.loads(file.metadata()[_STATE])
         state: dict[str, Any] = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  no mapping
-    state.update(json.loads(metadata[_EXTRA]))
+    state.update(header["extra"])
     for owner, module in (("model", model), ("strategy", strategy)):
         prefix = f"{owner}."
         module.load_state_dict({k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)})
-    progress: dict[str, Any] = json.loads(metadata["progress"])
+    progress: dict[str, Any] = header["progress"]
     return progress

@@ -57,7 +57,7 @@ class TrainConfig(BaseModel):
         device: Torch device; a GPU where there is one if None.
     """
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
     annotations: Path
     output: Path
@@ -83,7 +83,7 @@ class TrainConfig(BaseModel):
     warmup_epochs: float = Field(1.0, ge=0)
     weight_decay: float = Field(0.01, ge=0)
     max_grad_norm: float | None = Field(None, gt=0)
-    seed: int = Field(0, ge=0)
+    seed: int = Field(0, ge=0, lt=2**32)
     split: str = "train"
     val_split: str = "val"
     device: str | None = None

@@ -14,7 +14,7 @@ from pipelines.artifacts.files import require_folder, write_json
 from pipelines.contrast import Strategy, make_strategy
 from pipelines.errors import InputError
 from pipelines.media import FeatureMedia
-from pipelines.models import DualEncoder, save_model
+from pipelines.models import DualEncoder, choose_device, save_model
 from pipelines.models.vision import load_vision_tower
 from pipelines.progress import SILENT, Progress
 from pipelines.train.backward import backward
@@ -43,7 +43,8 @@ def train(config: TrainConfig, *, force: bool = False, progress: Progress = SILE
         (or margins) that was used.
 
     Raises:
-        InputError: A file or setting can't be used, all of it before the first step; or the loss is not finite.
+        InputError: A file or setting can't be used, all of it before the first step; or the loss or its gradient
+            is not finite.
     """
     run = config.output
     plan = _plan(config)
@@ -52,7 +53,7 @@ def train(config: TrainConfig, *, force: bool = False, progress: Progress = SILE
     if (run / "metrics.json").exists() and (done := plan.finished(force=force)):
         return StageResult(run, True, done.summary)
 
-    device = torch.device(config.device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    device = choose_device(config.device)
     torch.manual_seed(config.seed)
     tower = None if config.media_model is None else load_vision_tower(config.media_model)
     training, validation = _read_data(config, None if tower is None else tower.image_size)
@@ -96,9 +97,10 @@ def train(config: TrainConfig, *, force: bool = False, progress: Progress = SILE
                 contrast = partial(strategy, step=step, shift_n=shift_n, sample_n=sample_rows.to(device))
                 output = backward(embed, contrast, (media_rows, sample_rows), config.micro_batch)
                 loss = float(output.loss.detach())
-                if not math.isfinite(loss):
-                    raise _not_finite(loss, step, [training.sample_ids[row] for row in sample_rows.tolist()], best)
                 norm = gradient_norm(parameters, config.max_grad_norm)
+                if not (math.isfinite(loss) and math.isfinite(norm)):
+                    ids = [training.sample_ids[row] for row in sample_rows.tolist()]
+                    raise _not_finite(loss, norm, step, ids, best)
                 optimizer.step()
                 log.add(
                     step=step,
@@ -112,7 +114,7 @@ def train(config: TrainConfig, *, force: bool = False, progress: Progress = SILE
                 task.advance(1, f"epoch {epoch}/{config.epochs} loss {loss:.4f}{_last(epochs)}")
             if validation is not None:
                 epochs.append({"epoch": epoch, **validate(model, validation, device)})
-            if validation is None or epochs[-1]["recall_sum"] > max([0.0, *(e["recall_sum"] for e in epochs[:-1])]):
+            if validation is None or epochs[-1]["recall_sum"] > max([-1.0, *(e["recall_sum"] for e in epochs[:-1])]):
                 best_epoch = epoch
                 save_checkpoint(best, model, strategy, {"epoch": epoch, "steps": step})
             log.write(run / "steps.parquet", unfinished, {})
@@ -138,6 +140,8 @@ def _plan(config: TrainConfig) -> StagePlan:
     inputs = {"annotations": config.annotations, "media": config.media, "text": config.text}
     if config.shifts is not None:
         inputs["shifts"] = config.shifts
+    if config.media_model is not None and Path(config.media_model).exists():
+        inputs["media_model"] = Path(config.media_model)
     return StagePlan(
         "train",
         config.output / "steps.parquet",
@@ -145,7 +149,7 @@ def _plan(config: TrainConfig) -> StagePlan:
         inputs,
         seed=config.seed,
         libraries=("torch", "transformers", "safetensors", "pyarrow"),
-        foreign=("media",),
+        foreign=("media", "media_model"),
     )
 
 
@@ -192,10 +196,11 @@ def _start_folder(run: Path, config: TrainConfig, plan: StagePlan) -> None:
     )
 
 
-def _not_finite(loss: float, step: int, sample_ids: list[str], best: Path) -> InputError:
+def _not_finite(loss: float, norm: float, step: int, sample_ids: list[str], best: Path) -> InputError:
+    what = f"gradient's norm is {norm}" if math.isfinite(loss) else f"loss is {loss}"
     kept = f"the last good checkpoint is {best}" if best.exists() else "no epoch was complete"
     return InputError(
-        f"the loss is {loss} at step {step}, in a batch of {len(sample_ids)} samples that begins with "
+        f"the {what} at step {step}, in a batch of {len(sample_ids)} samples that begins with "
         f"{', '.join(sample_ids[:3])}; {kept}; lower --lr or raise the temperature"
     )
 
