@@ -1,7 +1,7 @@
 """The Typer app. Nothing imported here brings in torch, faiss, umap or transformers before a command runs."""
 
 import sys
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 import typer.core
@@ -19,26 +19,35 @@ class _InOrder(typer.core.TyperGroup):
         """Names of the commands."""
         return [command for command in _ORDER if command in self.commands]
 
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Write the overview plainly: rich's panels would take as long to load as everything else together."""
+        super(typer.core.TyperGroup, self).format_help(ctx, formatter)
+
 
 app = typer.Typer(
     name="mmts",
     cls=_InOrder,
     help="Temperature and margin schedules for contrastive learning on long-tail image-text and video-text data.",
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
 
 
-@app.callback()
-def _version(
-    version: bool = typer.Option(False, "--version", help="Print the version and exit.", is_eager=True),
-) -> None:
-    if version:
+def _print_version(wanted: bool) -> None:
+    if wanted:
         import importlib.metadata
 
         sys.stdout.write(f"mmts {importlib.metadata.version('mmts')}\n")
         raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and exit.", is_eager=True, callback=_print_version)
+    ] = False,
+) -> None:
+    """Hold the options that stand before a command."""
 
 
 for _command in (demo, prepare, embed, cluster, shifts, plan, train, eval, inspect):
@@ -47,4 +56,4 @@ for _command in (demo, prepare, embed, cluster, shifts, plan, train, eval, inspe
 
 def main() -> None:
     """Entry point of the ``mmts`` script."""
-    sys.exit(run_app(app, sys.argv[1:]))
+    sys.exit(run_app(app, sys.argv[1:] or ["--help"]))

@@ -1,5 +1,6 @@
 """Help, start-up, exit codes."""
 
+import importlib.metadata
 import json
 import re
 import subprocess
@@ -62,7 +63,7 @@ def test_the_overview_lists_every_command_in_order_of_use(mmts) -> None:
 
 def test_no_command_is_refused(mmts) -> None:
     ran = mmts()
-    assert (ran.code, ran.err) == (2, "mmts: no command given (see mmts --help)\n")
+    assert (ran.code, ran.err) == (2, "mmts: Missing command. (see mmts --help)\n")
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["cluster", "--help"], ["train", "--help"]])
@@ -130,3 +131,8 @@ def test_an_interrupted_command_exits_130_and_leaves_nothing(made, mmts, monkeyp
     ran = mmts("embed", "annotations.parquet", "-o", "x.parquet")
     assert (ran.code, ran.out, ran.err) == (130, "", "mmts: interrupted\n")
     assert sorted(made.iterdir()) == before
+
+
+def test_the_version_is_one_line_on_stdout(mmts) -> None:
+    ran = mmts("--version")
+    assert (ran.code, ran.out, ran.err) == (0, f"mmts {importlib.metadata.version('mmts')}\n", "")
