@@ -1,0 +1,99 @@
+"""``mmts plan``: the band by hand, and the same refusals as training."""
+
+import json
+import math
+
+import pyarrow as pa
+import pytest
+
+from pipelines.errors import InputError
+from pipelines.report.band import plan_band
+from pipelines.train import train
+
+# Six samples: cluster sizes 1, 1, 4, 4, 9, 9 with shifts 0.1 (twice), 0.2, 0.3 (in the middle third), 0.5 (twice).
+SIZES, SHIFTS = [9, 1, 4, 1, 9, 4], [0.5, 0.1, 0.2, 0.1, 0.5, 0.3]
+WAVE = [0.05 * math.cos(2 * math.pi * step / 4) for step in range(8)]
+
+
+@pytest.fixture
+def shifts(tmp_path, write_artifact):
+    table = {"sample_id": list("abcdef"), "shift": pa.array(SHIFTS, pa.float32()), "cluster_size": SIZES}
+    return write_artifact(tmp_path / "shifts.parquet", table)
+
+
+def test_the_band_by_hand(shifts) -> None:
+    band = plan_band(shifts, steps=8, alpha=0.1, oscillations=2)
+    assert (band.lowest, band.highest) == pytest.approx((0.05, 0.55))
+    expected = {
+        "all": (6, None, 0.1, sum(SHIFTS) / 6, 0.5),
+        "tail": (2, (1, 1), 0.1, 0.1, 0.1),
+        "middle": (2, (4, 4), 0.2, 0.25, 0.3),
+        "head": (2, (9, 9), 0.5, 0.5, 0.5),
+    }
+    assert [line.name for line in band.lines] == list(expected)
+    for line in band.lines:
+        samples, sizes, low, mean, high = expected[line.name]
+        assert (line.samples, line.cluster_sizes, line.steps) == (samples, sizes, list(range(8)))
+        for found, shift in ((line.minimum, low), (line.mean, mean), (line.maximum, high)):
+            assert found == pytest.approx([shift + each for each in WAVE], abs=1e-7)
+
+
+def test_the_defaults_are_those_of_training(shifts) -> None:
+    band = plan_band(shifts, steps=50)
+    low = 0.1 + 0.04 * min(math.cos(2 * math.pi * step / 10) for step in range(10))
+    assert (band.lowest, band.highest) == pytest.approx((low, 0.54))
+
+
+def test_only_the_samples_of_the_split_count(shifts, tmp_path, write_artifact) -> None:
+    ids = list("abcdef")
+    split = ["test" if each in "ae" else "train" for each in ids]
+    annotations = write_artifact(tmp_path / "a.parquet", {"sample_id": ids, "text": ids, "split": split})
+    band = plan_band(shifts, steps=8, alpha=0.1, oscillations=2, annotations=annotations)
+    assert (band.lowest, band.highest, band.lines[0].samples) == (pytest.approx(0.05), pytest.approx(0.35), 4)
+    with pytest.raises(InputError, match="no rows of split 'dev'"):
+        plan_band(shifts, steps=8, annotations=annotations, split="dev")
+
+
+def test_it_is_the_band_that_training_has(world) -> None:
+    options = {"alpha": 0.03, "oscillations": 1.5}
+    result = train(world.config("run", temperature="mmts", tau=None, shifts=world.shifts, epochs=7, **options))
+    steps = result.summary["steps"]
+    band = plan_band(world.shifts, steps=steps, annotations=world.annotations, **options)
+    assert result.summary["temperature_min"] == pytest.approx(band.lowest, abs=1e-7)
+    assert result.summary["temperature_max"] == pytest.approx(band.highest, abs=1e-7)
+
+
+@pytest.mark.parametrize("loss", ["infonce", "max-margin"])
+@pytest.mark.parametrize("wrong", [{"alpha": 0.1}, {"alpha": 0.3}, {"oscillations": 7}])
+def test_it_refuses_what_training_refuses_with_the_same_words(world, refused, loss, wrong) -> None:
+    of_training = refused(
+        *world.command("run", temperature="mmts", tau=None, loss=loss, shifts=world.shifts, **wrong)
+    )  # 6 steps
+    flags = [part for name, value in wrong.items() for part in (f"--{name}", value)]
+    of_plan = refused("plan", world.shifts, "--steps", 6, "--loss", loss, *flags)
+    assert of_plan == of_training
+    if "alpha" in wrong:
+        assert "give an alpha below 0.1 or raise the smallest shift" in of_plan
+
+
+def test_no_steps_are_refused(shifts, refused) -> None:
+    assert refused("plan", shifts, "--steps", 0) == "--steps 0: expected at least 1"
+
+
+def test_the_command_in_json_and_for_people(shifts, mmts, tmp_path) -> None:
+    command = ["plan", shifts, "--steps", 8, "--alpha", 0.1, "--oscillations", 2]
+    found = json.loads(mmts(*command, "--json").out)
+    assert (found["command"], found["quantity"], found["steps"], found["picture"]) == ("plan", "temperature", 8, None)
+    assert (found["lowest"], found["highest"]) == pytest.approx((0.05, 0.55))
+    assert found["groups"]["middle"] == {
+        "samples": 2,
+        "cluster_sizes": [4, 4],
+        "min": pytest.approx(0.15),
+        "mean": pytest.approx(0.25),
+        "max": pytest.approx(0.35),
+    }
+    lines = mmts(*command, "--picture", tmp_path / "band.png", "--loss", "max-margin").out.splitlines()
+    assert lines[0] == "margin over 8 steps: 0.05 .. 0.55"
+    assert lines[4].split() == ["middle", "2", "4-4", "0.1500", "0.2500", "0.3500"]
+    assert lines[-1] == f"{tmp_path / 'band.png'}: written"
+    assert (tmp_path / "band.png").stat().st_size > 0
