@@ -42,8 +42,8 @@ def evaluate(
     ] = None,
     split: Annotated[str, typer.Option("--split", help="Split to score.")] = "test",
     protocol: Annotated[
-        Literal["captions", "pairs"],
-        typer.Option("--protocol", help="Several texts a medium, or exactly one."),
+        Literal["captions", "pairs", "youcook2", "ek100"],
+        typer.Option("--protocol", help="Several texts a medium, exactly one (youcook2 too), or EK-100's degrees."),
     ] = "captions",
     ties: Annotated[
         Literal["index", "optimistic", "pessimistic"],
@@ -52,6 +52,16 @@ def evaluate(
     folds: Annotated[
         int, typer.Option("--folds", min=1, help="Contiguous folds whose scores are averaged; 5 for MSCOCO-1K.")
     ] = 1,
+    relevancy: Annotated[
+        Path | None,
+        typer.Option(
+            "--relevancy", help="ek100: file that keeps the relevancies, made if need be; in the output by default."
+        ),
+    ] = None,
+    tail_classes: Annotated[
+        Path | None,
+        typer.Option("--tail-classes", help="ek100: CSV of noun classes to score by themselves, with column noun."),
+    ] = None,
     resamples: Annotated[int, typer.Option("--resamples", min=0, help="Bootstrap resamples; 0 for none.")] = 1000,
     seed: SeedOption = 0,
     device: DeviceOption = None,
@@ -62,6 +72,8 @@ def evaluate(
     Example: mmts eval run -o scores --split test
 
     Example: mmts eval --media features.parquet --text embeddings.parquet --annotations annotations.parquet -o scores
+
+    Example: mmts eval run -o scores --protocol ek100 --tail-classes EPIC_100_tail_nouns.csv
     """
     from pipelines.evaluate import evaluate as score
 
@@ -76,6 +88,8 @@ def evaluate(
         protocol=protocol,
         ties=ties,
         folds=folds,
+        relevancy=relevancy,
+        tail_classes=tail_classes,
         resamples=resamples,
         seed=seed,
         device=device,
@@ -88,15 +102,20 @@ def evaluate(
 def _human(result: "StageResult") -> "Iterator[RenderableType]":
     metrics = result.summary
     yield headline(result)
-    queries, ties = metrics["queries"], metrics["ties"]
+    queries, ties, protocol = metrics["queries"], metrics["ties"], metrics["protocol"]
     yield (
-        f"protocol {metrics['protocol']}: {queries['text_to_media']:,} text queries ({ties['text_to_media']} tied), "
+        f"protocol {protocol}: {queries['text_to_media']:,} text queries ({ties['text_to_media']} tied), "
         f"{queries['media_to_text']:,} media queries ({ties['media_to_text']} tied; ties by {ties['rule']})"
     )
+    if protocol in ("pairs", "youcook2"):
+        yield f"N = {queries['text_to_media']:,} pairs: scores of test sets of other sizes don't compare"
     if "thirds" in metrics:
         low, high = metrics["thirds"]["edges"]
         yield f"thirds of the samples by training cluster size: tail below {low:g}, head from {high:g}"
-    for direction in ("text_to_media", "media_to_text"):
+    for direction, counts in metrics.get("left_out", {}).items():
+        for name, count in counts.items():
+            yield f"{direction.replace('_', ' ')}: {count:,} queries count for no {name}"
+    for direction in ("text_to_media", "media_to_text", *(["mean"] if protocol == "ek100" else [])):
         yield ""
         yield _table(metrics, direction)
 
@@ -104,25 +123,36 @@ def _human(result: "StageResult") -> "Iterator[RenderableType]":
 def _table(metrics: dict[str, Any], direction: str) -> "Table":
     from rich.table import Table
 
-    scores = metrics["scores"]
-    names = list(scores["overall"][direction])
+    scores = {segment: of[direction] for segment, of in metrics["scores"].items() if direction in of}
+    names = list(scores["overall"])
     table = Table(box=None, pad_edge=False)
     table.add_column(direction.replace("_", " "), no_wrap=True)
     table.add_column("queries", justify="right", no_wrap=True)
     for name in names:
         table.add_column(name.replace("recall", "R").replace("_", " "), justify="right", no_wrap=True)
-    for segment in scores:
-        counts = metrics["queries"] if segment == "overall" else None
-        count = counts[direction] if counts else metrics["thirds"][direction][segment]
-        table.add_row(segment, f"{count:,}", *(_interval(scores[segment][direction][name]) for name in names))
+    for segment, score in scores.items():
+        table.add_row(
+            segment.replace("_", " "),
+            _count(metrics, segment, direction),
+            *(_interval(score[name]) for name in names),
+        )
     return table
+
+
+def _count(metrics: dict[str, Any], segment: str, direction: str) -> str:
+    """How many queries of a direction are in a segment; nothing for the mean of both directions."""
+    if direction == "mean":
+        return ""
+    if segment in metrics.get("thirds", {}).get(direction, {}):
+        return f"{metrics['thirds'][direction][segment]:,}"
+    return f"{metrics['queries' if segment == 'overall' else segment][direction]:,}"
 
 
 def _interval(score: dict[str, float | None]) -> "Text":
     """A score, with its interval below it."""
     from rich.text import Text
 
-    cell = Text(f"{score['value']:.1f}")
+    cell = Text("-" if score["value"] is None else f"{score['value']:.1f}")
     if score.get("low") is not None:
         cell.append(f"\n{score['low']:.1f}-{score['high']:.1f}", style="dim")
     return cell

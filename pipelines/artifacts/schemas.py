@@ -73,7 +73,23 @@ RANKS = Kind(
         "cluster_size": pa.float64(),
         "third": pa.string(),
     },
+    {
+        "media_id": pa.string(),
+        "tied": pa.bool_(),
+        "fold": pa.int64(),
+        "tail_class": pa.bool_(),
+    },
     unique=False,
 )
+RELEVANCY = Kind(
+    "relevancy",
+    "key",
+    {
+        "key": pa.int32(),
+        "verb_class": pa.int32(),
+        "noun_classes": pa.list_(pa.int32()),
+        "sample_ids": pa.list_(pa.string()),
+    },
+)
 
-KINDS = (ANNOTATIONS, EMBEDDINGS, FEATURES, CLUSTERS, SHIFTS, STEPS, RANKS)
+KINDS = (ANNOTATIONS, EMBEDDINGS, FEATURES, CLUSTERS, SHIFTS, STEPS, RANKS, RELEVANCY)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.errors import InputError
-from pipelines.scores.queries import DIRECTIONS, SEGMENTS, GroupStatistics, QueryScores
+from pipelines.scores.queries import DIRECTIONS, SEGMENTS, TAIL_CLASSES, GroupStatistics, QueryScores
 from pipelines.scores.similarity import IntArray
 
 RESAMPLES = 1000
@@ -122,7 +122,7 @@ def _fold_statistics(
     """The number of groups in a fold, and the statistics of its queries by segment and direction."""
     present = np.unique(np.concatenate([scores.group[scores.fold == fold] for scores in queries.values()]))
     statistics = {}
-    for segment in SEGMENTS:
+    for segment in (*SEGMENTS, TAIL_CLASSES):
         for direction in DIRECTIONS:
             scores = queries[direction]
             chosen = scores.segment(segment) & (scores.fold == fold)
@@ -157,7 +157,7 @@ def _refuse_other_queries(first: QueryScores, second: QueryScores, direction: st
             f"{direction}: one run has {', '.join(sorted(first.values))}, the other "
             f"{', '.join(sorted(second.values))}: score both with the same protocol"
         )
-    for name in ("query", "group", "fold", "third"):
+    for name in ("query", "group", "fold", "third", "tail_class"):
         one, other = getattr(first, name), getattr(second, name)
         if (one is None) != (other is None) or (one is not None and not np.array_equal(one, other)):
             raise InputError(

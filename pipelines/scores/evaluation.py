@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from pipelines.scores.bootstrap import Scores
-from pipelines.scores.queries import DIRECTIONS, SEGMENTS, QueryScores
+from pipelines.scores.queries import DIRECTIONS, SEGMENTS, TAIL_CLASSES, QueryScores
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +34,8 @@ class Evaluation:
         Returns:
             ``protocol``, ``queries``, ``ties`` (the rule, and how many queries of each direction a tie bears on)
             and ``scores``; with cluster sizes also ``thirds`` (the edges, and how many queries of each direction are
-            in which third); where a metric leaves queries out, ``left_out`` (how many, by direction and metric).
+            in which third); with tail classes also ``tail_classes`` (how many queries of each direction are of one);
+            where a metric leaves queries out, ``left_out`` (how many, by direction and metric).
         """
         tied = {direction: int(self.queries[direction].tied.sum()) for direction in DIRECTIONS}
         metrics: dict[str, Any] = {
@@ -47,6 +48,10 @@ class Evaluation:
             metrics["thirds"] = {"edges": list(self.edges)} | {
                 direction: {name: int(self.queries[direction].segment(name).sum()) for name in SEGMENTS[1:]}
                 for direction in DIRECTIONS
+            }
+        if any(scores.tail_class is not None for scores in self.queries.values()):
+            metrics[TAIL_CLASSES] = {
+                direction: int(self.queries[direction].segment(TAIL_CLASSES).sum()) for direction in DIRECTIONS
             }
         left_out = {
             direction: {

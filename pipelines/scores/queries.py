@@ -11,8 +11,10 @@ from pipelines.scores.similarity import IntArray
 from pipelines.scores.thirds import THIRDS
 
 RECALL_AT = (1, 5, 10)
+WEIGHTS_AT_ONCE = 2**22
 DIRECTIONS = ("text_to_media", "media_to_text")
 SEGMENTS = ("overall", "head", "middle", "tail")
+TAIL_CLASSES = "tail_classes"
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,6 +31,8 @@ class QueryScores:
         fold: Fold that the query was ranked in, shape ``(q,)``; scores are means over folds.
         cluster_size: Training cluster size of the query, shape ``(q,)``, None where sizes are not known.
         third: 0 tail, 1 middle, 2 head, shape ``(q,)``, None where sizes are not known.
+        tail_class: Whether the query is of one of the classes that a data set calls its tail, shape ``(q,)``, None
+            where it names none.
     """
 
     query: IntArray
@@ -38,17 +42,19 @@ class QueryScores:
     fold: IntArray
     cluster_size: NDArray[np.float64] | None = None
     third: NDArray[np.int8] | None = None
+    tail_class: NDArray[np.bool_] | None = None
 
     def __len__(self) -> int:
         return len(self.query)
 
     def segment(self, name: str) -> NDArray[np.bool_]:
-        """Which queries belong to ``overall``, ``head``, ``middle`` or ``tail``, shape ``(q,)``."""
+        """Which queries belong to ``overall``, ``head``, ``middle``, ``tail`` or ``tail_classes``, shape ``(q,)``."""
         if name == "overall":
             return np.ones(len(self), dtype=bool)
-        if self.third is None:
+        labels = self.tail_class if name == TAIL_CLASSES else self.third
+        if labels is None:
             return np.zeros(len(self), dtype=bool)
-        inside: NDArray[np.bool_] = self.third == THIRDS.index(name)
+        inside: NDArray[np.bool_] = labels == (True if name == TAIL_CLASSES else THIRDS.index(name))
         return inside
 
     def means(self) -> dict[str, NDArray[np.float64]]:
@@ -98,7 +104,9 @@ class GroupStatistics:
             mean_bc = sums_bc / counts_bc
         statistics = {name: mean_bc[:, column] for column, name in enumerate(self._names)}
         for name, (value_q, group_q) in self._sorted.items():
-            statistics[name] = _weighted_medians(value_q, draws_bg[:, group_q])
+            step = max(1, WEIGHTS_AT_ONCE // max(1, len(value_q)))
+            blocks = (draws_bg[start : start + step, group_q] for start in range(0, len(draws_bg), step))
+            statistics[name] = np.concatenate([_weighted_medians(value_q, weight_bq) for weight_bq in blocks])
         return statistics
 
 

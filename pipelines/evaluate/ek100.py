@@ -1,0 +1,116 @@
+"""What protocol ``ek100`` reads: EPIC-KITCHENS-100's clips, sentences and classes from annotations."""
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from pipelines.artifacts import Kind, read_table, require_unique, rows_of_split
+from pipelines.artifacts.files import nearest, require_file
+from pipelines.errors import InputError
+
+_SHOWN = 3
+CLIPS = Kind(
+    "EK-100 annotations",
+    "sample_id",
+    {
+        "sample_id": pa.string(),
+        "verb_class": pa.int32(),
+        "noun_class": pa.int32(),
+        "all_noun_classes": pa.list_(pa.int32()),
+        "retrieval_sentence": pa.bool_(),
+    },
+    {"media_id": pa.string(), "split": pa.string()},
+)
+
+
+@dataclass(frozen=True)
+class Clips:
+    """The n clips of a split, m of which carry a retrieval sentence.
+
+    Attributes:
+        sample_ids: Id of each clip's row, its ``narration_id``.
+        media_ids: Id of each clip.
+        clip_of_sentence: Row of the clip that each sentence names, shape ``(m,)``.
+        verb_class: Shape ``(n,)``.
+        noun_class: Shape ``(n,)``.
+        all_noun_classes: The noun classes of each clip.
+    """
+
+    sample_ids: pa.ChunkedArray
+    media_ids: pa.Array
+    clip_of_sentence: NDArray[np.int64]
+    verb_class: NDArray[np.int32]
+    noun_class: NDArray[np.int32]
+    all_noun_classes: list[list[int]]
+
+    @property
+    def sentence_ids(self) -> pa.ChunkedArray:
+        """Id of the row whose caption each sentence is."""
+        return self.sample_ids.take(pa.array(self.clip_of_sentence))
+
+
+def read_clips(path: Path, split: str) -> Clips:
+    """Read the clips of a split: every row is one, those with ``retrieval_sentence`` name a sentence.
+
+    Raises:
+        InputError: A column is missing or of another type, a row has no class, rows share a clip, or no row of the
+            split is a sentence.
+    """
+    table = rows_of_split(read_table(path, CLIPS), split, path)
+    for name in CLIPS.columns:
+        column = table.column(name)
+        missing = pc.is_null(column)
+        if pa.types.is_list(column.type):
+            missing = pc.or_kleene(missing, pc.equal(pc.list_value_length(column), 0))
+        _refuse_rows(table, missing, f"have no {name}", path)
+    media_ids = table.column("media_id" if "media_id" in table.column_names else "sample_id")
+    require_unique(media_ids, "media_id", path)
+    sentence_rows = np.flatnonzero(table.column("retrieval_sentence").to_numpy())
+    if not len(sentence_rows):
+        raise InputError(
+            f"{path}: no row of split '{split}' has retrieval_sentence true; protocol ek100 scores those sentences"
+        )
+    return Clips(
+        table.column("sample_id"),
+        media_ids.combine_chunks(),
+        sentence_rows,
+        table.column("verb_class").to_numpy(),
+        table.column("noun_class").to_numpy(),
+        table.column("all_noun_classes").to_pylist(),
+    )
+
+
+def read_tail_classes(path: Path, noun_class: NDArray[np.int32]) -> NDArray[np.bool_]:
+    """Whether each clip's noun class is in the list at ``path``: a CSV file with a column ``noun``.
+
+    Raises:
+        InputError: The file can't be read, has no such column, or holds something else than numbers.
+    """
+    require_file(path)
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file)
+            names = list(reader.fieldnames or [])
+            if "noun" not in names:
+                raise InputError(f"{path}: no column 'noun'{nearest('noun', names)} (columns: {', '.join(names)})")
+            cells = [row["noun"] for row in reader]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{path}: not a CSV file in UTF-8 ({error})") from error
+    for line, cell in enumerate(cells, start=2):
+        if cell is None or not cell.strip().isdecimal():
+            raise InputError(f"{path}: line {line}: noun is {cell!r}; the number of a noun class was expected")
+    if not cells:
+        raise InputError(f"{path}: has no rows")
+    return np.isin(noun_class, [int(cell) for cell in cells])
+
+
+def _refuse_rows(table: pa.Table, bad: pa.ChunkedArray, what: str, path: Path) -> None:
+    rows = table.column("sample_id").filter(bad)
+    if len(rows):
+        shown = ", ".join(rows.slice(0, _SHOWN).to_pylist())
+        raise InputError(f"{path}: {len(rows)} rows {what}, first: {shown}")
