@@ -86,6 +86,8 @@ def _values(queries: Mapping[str, QueryScores]) -> Table:
 def _samples(queries: Mapping[str, QueryScores], resamples: int, seed: int) -> Table:
     if not resamples:
         return {}
+    if seed < 0:
+        raise InputError(f"seed {seed}: expected 0 or larger")
     return _mean_over_folds(queries, lambda groups, fold: group_draws(groups, resamples, seed, fold))
 
 

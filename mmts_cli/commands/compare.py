@@ -1,0 +1,88 @@
+"""``mmts compare``: differences between runs scored on the same queries, with intervals."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mmts_cli.command import stage_command
+from mmts_cli.options import ForceOption, SeedOption
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from rich.table import Table
+    from rich.text import Text
+
+    from mmts_cli.console import Output
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the app."""
+    stage_command(app, "compare")(compare)
+
+
+def compare(
+    console: "Output",
+    folders: Annotated[
+        list[Path], typer.Argument(help="Folders that mmts eval wrote, two or more; the first is the baseline.")
+    ],
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="JSON file to write as well.")] = None,
+    resamples: Annotated[int, typer.Option("--resamples", min=0, help="Bootstrap resamples; 0 for none.")] = 1000,
+    seed: SeedOption = 0,
+    force: ForceOption = False,
+) -> None:
+    """Compare runs scored on the same queries: differences overall and by third, with paired 95% intervals.
+
+    Example: mmts compare fixed/scores scheduled/scores -o difference.json
+    """
+    from pipelines.compare import compare as run
+
+    result = run(folders, output, resamples=resamples, seed=seed, force=force)
+    console.result({"command": "compare", **result}, lambda: _human(result, output))
+
+
+def _human(result: dict[str, Any], output: Path | None) -> "Iterator[RenderableType]":
+    if output is not None:
+        yield f"{output}: written"
+    queries = result["queries"]
+    yield (
+        f"protocol {result['protocol']}: {queries['text_to_media']:,} text queries, "
+        f"{queries['media_to_text']:,} media queries, {result['resamples']:,} paired resamples"
+    )
+    yield "differences in percentage points, of ranks in places; *: the interval leaves out 0"
+    for comparison in result["comparisons"]:
+        yield ""
+        yield f"{comparison['folder']} minus {comparison['baseline']}"
+        for direction in ("text_to_media", "media_to_text", "mean"):
+            yield ""
+            yield _table(comparison["differences"], direction)
+
+
+def _table(differences: dict[str, Any], direction: str) -> "Table":
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    table.add_column(direction.replace("_", " "), no_wrap=True)
+    names = list(differences["overall"][direction])
+    for name in names:
+        table.add_column(name.replace("recall", "R").replace("_", " "), justify="right", no_wrap=True)
+    for segment, of in differences.items():
+        if direction in of:
+            table.add_row(segment.replace("_", " "), *(_difference(of[direction][name]) for name in names))
+    return table
+
+
+def _difference(difference: dict[str, float | None]) -> "Text":
+    """A difference with its sign, starred where its interval leaves out 0, and the interval below it."""
+    from rich.text import Text
+
+    value, low, high = difference["value"], difference["low"], difference["high"]
+    if value is None:
+        return Text("-")
+    if low is None or high is None:
+        return Text(f"{value:+.2f}")
+    certain = low > 0 or high < 0
+    cell = Text(f"{value:+.2f}{'*' if certain else ' '}", style="bold" if certain else "")
+    cell.append(f"\n{low:+.2f} {high:+.2f} ", style="not bold dim")
+    return cell
