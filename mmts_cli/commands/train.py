@@ -126,7 +126,7 @@ def train(
     from pipelines.train import TrainConfig
     from pipelines.train import train as run
 
-    config = TrainConfig.checked(
+    config = TrainConfig(
         annotations=annotations,
         output=output,
         media=media,

@@ -55,6 +55,9 @@ class TrainConfig(BaseModel):
         split: Split to train on; all rows where the annotations have no splits.
         val_split: Split to validate on after each epoch; ``none`` for none.
         device: Torch device; a GPU where there is one if None.
+
+    Raises:
+        InputError: A value is out of range, or an option is unknown, missing, or without effect; one line.
     """
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
@@ -88,25 +91,19 @@ class TrainConfig(BaseModel):
     val_split: str = "val"
     device: str | None = None
 
-    @classmethod
-    def checked(cls, **values: Any) -> "TrainConfig":
-        """Make a configuration, with errors as one line.
-
-        Raises:
-            InputError: A value is out of range, an option is unknown, needed and missing, or without effect.
-        """
+    def __init__(self, **values: Any) -> None:
         try:
-            config = cls(**values)
+            super().__init__(**values)
         except ValidationError as error:
             first = error.errors()[0]
             name = str(first["loc"][0]).replace("_", "-")
-            raise InputError(f"--{name} {first['input']}: {first['msg']}") from error
-        config._check_strategy()
-        if config.micro_batch is not None and config.micro_batch >= config.batch_size:
+            given = "" if first["type"] == "missing" else f" {first['input']}"
+            raise InputError(f"--{name}{given}: {first['msg']}") from error
+        self._check_strategy()
+        if self.micro_batch is not None and self.micro_batch >= self.batch_size:
             raise InputError(
-                f"--micro-batch {config.micro_batch} is not smaller than --batch-size {config.batch_size}; leave it out"
+                f"--micro-batch {self.micro_batch} is not smaller than --batch-size {self.batch_size}; leave it out"
             )
-        return config
 
     def _check_strategy(self) -> None:
         uses = _USES[self.temperature]

@@ -22,7 +22,7 @@ TAKES = {
 
 
 def checked(**values) -> TrainConfig:
-    return TrainConfig.checked(**{**FILES, **values})
+    return TrainConfig(**{**FILES, **values})
 
 
 def test_every_strategy_is_named_here_and_there() -> None:
