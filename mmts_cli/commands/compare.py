@@ -50,7 +50,7 @@ def _human(result: dict[str, Any], output: Path | None) -> "Iterator[RenderableT
         f"protocol {result['protocol']}: {queries['text_to_media']:,} text queries, "
         f"{queries['media_to_text']:,} media queries, {result['resamples']:,} paired resamples"
     )
-    yield "differences in percentage points, of ranks in places; *: the interval leaves out 0"
+    yield "differences in percentage points, of ranks in places (negative: better); *: the interval leaves out 0"
     for comparison in result["comparisons"]:
         yield ""
         yield f"{comparison['folder']} minus {comparison['baseline']}"
@@ -69,20 +69,21 @@ def _table(differences: dict[str, Any], direction: str) -> "Table":
         table.add_column(name.replace("recall", "R").replace("_", " "), justify="right", no_wrap=True)
     for segment, of in differences.items():
         if direction in of:
-            table.add_row(segment.replace("_", " "), *(_difference(of[direction][name]) for name in names))
+            table.add_row(segment.replace("_", " "), *(_difference(name, of[direction][name]) for name in names))
     return table
 
 
-def _difference(difference: dict[str, float | None]) -> "Text":
+def _difference(name: str, difference: dict[str, float | None]) -> "Text":
     """A difference with its sign, starred where its interval leaves out 0, and the interval below it."""
     from rich.text import Text
 
     value, low, high = difference["value"], difference["low"], difference["high"]
     if value is None:
         return Text("-")
+    digits = 1 if name.endswith("_rank") else 2
     if low is None or high is None:
-        return Text(f"{value:+.2f}")
+        return Text(f"{value:+.{digits}f}")
     certain = low > 0 or high < 0
-    cell = Text(f"{value:+.2f}{'*' if certain else ' '}", style="bold" if certain else "")
-    cell.append(f"\n{low:+.2f} {high:+.2f} ", style="not bold dim")
+    cell = Text(f"{value:+.{digits}f}{'*' * certain}", style="bold" if certain else "")
+    cell.append(f"\n{low:+.{digits}f} {high:+.{digits}f}", style="not bold dim")
     return cell

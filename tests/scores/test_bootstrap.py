@@ -66,6 +66,7 @@ def loop_samples(queries, resamples: int, seed: int) -> dict[tuple[str, str, str
 @pytest.mark.parametrize("draws_at_once", [1, 70, 2**20])
 def test_intervals_equal_the_naive_loop(folds: int, draws_at_once: int, monkeypatch) -> None:
     monkeypatch.setattr(bootstrap, "DRAWS_AT_ONCE", draws_at_once)
+    monkeypatch.setattr("pipelines.scores.queries.WEIGHTS_AT_ONCE", draws_at_once)
     queries = made_queries(5, folds=folds)
     scores = summarise(queries, resamples=RESAMPLES, seed=11)
     expected = loop_samples(queries, RESAMPLES, 11)

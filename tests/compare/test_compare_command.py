@@ -1,0 +1,71 @@
+"""``mmts compare``: what it shows and writes."""
+
+import json
+
+import pytest
+
+from pipelines.compare import compare
+
+
+@pytest.fixture
+def pair(gallery):
+    return gallery.scored("one", 0, 1.5), gallery.scored("two", 1, 0.4)
+
+
+def test_json_on_stdout_and_in_the_file(pair, tmp_path, mmts) -> None:
+    flags = ("--resamples", 50, "--seed", 3)
+    ran = mmts("compare", *pair, *flags, "-o", tmp_path / "d.json", "--json")
+    assert (ran.code, ran.err) == (0, "")
+    expected = compare(pair, resamples=50, seed=3)
+    assert json.loads(ran.out) == {"command": "compare", **expected}
+    assert json.loads((tmp_path / "d.json").read_text()) == expected
+    assert (expected["resamples"], expected["seed"]) == (50, 3)
+
+
+def test_tables_for_people(pair, mmts, monkeypatch) -> None:
+    monkeypatch.setenv("COLUMNS", "120")
+    ran = mmts("compare", *pair, "--resamples", 50)
+    assert (ran.code, ran.err) == (0, "")
+    lines = ran.out.splitlines()
+    assert lines[0] == "protocol captions: 48 text queries, 24 media queries, 50 paired resamples"
+    assert f"{pair[1]} minus {pair[0]}" in lines
+    [comparison] = compare(pair, resamples=50)["comparisons"]
+    rows = {}
+    for line in lines:
+        if line.startswith(("text to media", "media to text", "mean  ")):
+            direction = "_".join(line.split("  ")[0].split())
+            assert line.endswith("mean rank  median rank")
+        elif line.startswith(("overall", "head", "middle", "tail")):
+            segment, *cells = line.split()
+            rows[direction, segment] = cells
+    assert len(rows) == 12
+    for (direction, segment), cells in rows.items():
+        entries = comparison["differences"][segment][direction]
+        for cell, (name, entry) in zip(cells, entries.items(), strict=True):
+            starred = entry["low"] > 0 or entry["high"] < 0
+            assert cell == f"{entry['value']:+.{1 if 'rank' in name else 2}f}{'*' * starred}"
+    assert rows["text_to_media", "overall"][0].endswith("*")
+
+
+def test_without_resamples_there_are_no_intervals(pair, mmts) -> None:
+    out = mmts("compare", *pair, "--resamples", 0).out
+    assert "*" not in out.split("leaves out 0")[1]
+    assert mmts("compare", *pair, "--quiet").out == ""
+
+
+def test_another_file_is_not_written_over(pair, tmp_path, mmts, refused) -> None:
+    metrics = pair[0] / "metrics.json"
+    before = metrics.read_bytes()
+    message = refused("compare", *pair, "-o", metrics)
+    assert message.startswith(f"{metrics}: exists and is no comparison; use --force")
+    assert metrics.read_bytes() == before
+    output = tmp_path / "d.json"
+    output.write_text("notes")
+    assert "exists and is no comparison" in refused("compare", *pair, "-o", output)
+    for flags in (["--force"], []):
+        assert mmts("compare", *pair, "-o", output, *flags).code == 0
+
+
+def test_wrong_options(pair, tmp_path, refused) -> None:
+    assert refused("compare", *pair, "--seed", -1) == "seed -1: expected 0 or larger"
+    assert "is a directory" in refused("compare", *pair, "-o", tmp_path)
