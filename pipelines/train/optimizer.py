@@ -42,4 +42,7 @@ def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
 def gradient_norm(parameters: Iterable[nn.Parameter], max_norm: float | None) -> float:
     """The norm of all gradients together, which are scaled down to ``max_norm`` where one is given."""
     kept = [parameter for parameter in parameters if parameter.grad is not None]
-    return float(torch.nn.utils.clip_grad_norm_(kept, math.inf if max_norm is None else max_norm))
+    norm = torch.nn.utils.get_total_norm([parameter.grad for parameter in kept if parameter.grad is not None])
+    if max_norm is not None:
+        torch.nn.utils.clip_grads_with_norm_(kept, max_norm, norm)
+    return float(norm)
