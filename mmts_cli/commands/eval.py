@@ -38,7 +38,7 @@ def evaluate(
     ] = None,
     clusters: Annotated[
         Path | None,
-        typer.Option("--clusters", help="clusters or shifts file, for thirds; the run's shifts by default."),
+        typer.Option("--clusters", help="clusters or shifts file, for thirds; the run's shifts on its own data."),
     ] = None,
     split: Annotated[str, typer.Option("--split", help="Split to score.")] = "test",
     protocol: Annotated[

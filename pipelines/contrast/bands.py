@@ -150,7 +150,7 @@ def band(
             exact whatever this is.
 
     Returns:
-        Lines for all samples, tail, middle and head; thirds without samples (n < 3) are left out.
+        Lines for all samples, tail, middle and head; thirds without samples are left out.
 
     Raises:
         InputError: Lengths differ, or there is no sample or no step.
@@ -190,11 +190,17 @@ def band(
 def frequency_thirds(cluster_size_n: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Return the samples of the tail, middle and head thirds, by cluster size.
 
+    Samples of one size share a third: the one in which the middle of them lies once all are sorted by size. Thirds are
+    therefore only as even as the sizes allow.
+
     Args:
         cluster_size_n: Size of each sample's cluster ``[n]``.
 
     Returns:
-        Row numbers of each third; ties keep the order of the rows.
+        Row numbers of each third, ascending.
     """
-    tail, middle, head = torch.argsort(cluster_size_n, stable=True).tensor_split(3)
+    _, size_of_n, count_u = torch.unique(cluster_size_n, return_inverse=True, return_counts=True)
+    twice_middle_u = 2 * count_u.cumsum(0) - count_u
+    third_n = (3 * twice_middle_u // (2 * len(cluster_size_n)))[size_of_n]
+    tail, middle, head = ((third_n == third).nonzero().squeeze(1) for third in range(3))
     return tail, middle, head

@@ -50,7 +50,8 @@ def train(config: TrainConfig, *, force: bool = False, progress: Progress = SILE
     plan = _plan(config)
     if run.is_dir() and any(run.iterdir()) and not (run / "config.json").exists() and not force:
         raise InputError(f"{run}: is a folder with files that are no run; use --force, or another output folder")
-    if (run / "metrics.json").exists() and (done := plan.finished(force=force)):
+    complete = (run / "metrics.json").exists() and (run / "model").is_dir()
+    if complete and (done := plan.finished(force=force)):
         return StageResult(run, True, done.summary)
 
     device = choose_device(config.device)

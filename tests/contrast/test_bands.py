@@ -1,5 +1,8 @@
+import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pipelines.contrast import (
     ConstantSchedule,
@@ -12,6 +15,7 @@ from pipelines.contrast import (
     frequency_thirds,
 )
 from pipelines.errors import InputError
+from pipelines.scores import frequency_edges, frequency_third
 
 
 def test_range_is_that_of_every_sample_at_every_step() -> None:
@@ -64,8 +68,8 @@ def test_band_of_all_and_of_each_third() -> None:
     shifts = torch.tensor([0.10, 0.19, 0.11, 0.20, 0.15, 0.16, 0.12])
     lines = {line.name: line for line in band(base, shifts, sizes, total_steps=6)}
     assert list(lines) == ["all", "tail", "middle", "head"]
-    assert [line.samples for line in lines.values()] == [7, 3, 2, 2]
-    assert [line.cluster_sizes for line in lines.values()] == [None, (1, 3), (10, 11), (50, 60)]
+    assert [line.samples for line in lines.values()] == [7, 2, 3, 2]
+    assert [line.cluster_sizes for line in lines.values()] == [None, (1, 2), (3, 11), (50, 60)]
     for step in range(6):
         everyone = [base(step) + shift for shift in shifts.tolist()]
         head = [base(step) + shift for shift in (shifts[1].item(), shifts[3].item())]
@@ -82,12 +86,19 @@ def test_band_of_a_long_run_is_sampled_ends_included() -> None:
     assert line.steps == [0]
 
 
-def test_thirds_hold_every_sample_once_in_order_of_size() -> None:
+def test_thirds_hold_every_sample_once_and_never_part_a_size() -> None:
     sizes = torch.tensor([5, 1, 4, 2, 3, 2, 9, 9])
     thirds = frequency_thirds(sizes)
-    assert sorted(torch.cat(thirds).tolist()) == list(range(8))
-    assert [len(third) for third in thirds] == [3, 3, 2]
-    assert sizes[torch.cat(thirds)].tolist() == sorted(sizes.tolist())
+    assert [sorted(sizes[third].tolist()) for third in thirds] == [[1, 2, 2], [3, 4], [5, 9, 9]]
+
+
+@given(st.lists(st.integers(0, 6), min_size=1, max_size=40))
+def test_thirds_are_those_of_the_scores(sizes: list[int]) -> None:
+    expected = frequency_third(np.array(sizes), frequency_edges(np.array(sizes)))
+    found = np.empty(len(sizes), dtype=int)
+    for third, rows in enumerate(frequency_thirds(torch.tensor(sizes))):
+        found[rows.numpy()] = third
+    assert found.tolist() == expected.tolist()
 
 
 def test_lengths_must_match() -> None:
