@@ -109,6 +109,9 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3, help="runs of each, alternating; the median counts")
     parser.add_argument("--only", choices=["ours", "plain"], help="one run in this process, as JSON")
     arguments = parser.parse_args()
+    if "MMTS_DATA_DIR" not in os.environ:
+        print("left out: MMTS_DATA_DIR is not set")
+        return
     if arguments.only:
         print(json.dumps(measure(arguments.only)))
         return

@@ -5,7 +5,6 @@ MMTS_DATA_DIR=... python benchmarks/embed_distinct.py
 
 import os
 import statistics
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -26,7 +25,8 @@ BATCH_SIZE = 64
 def main() -> None:
     data = os.environ.get("MMTS_DATA_DIR")
     if data is None:
-        sys.exit("MMTS_DATA_DIR is not set")
+        print("left out: MMTS_DATA_DIR is not set")
+        return
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         source = Path(data) / "ek100" / "EPIC_100_uda_source_train.csv"
