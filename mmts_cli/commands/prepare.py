@@ -1,6 +1,6 @@
 """``mmts prepare``: a data set as it was downloaded to annotations.parquet."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -8,6 +8,7 @@ import typer
 
 from mmts_cli.command import stage_command
 from mmts_cli.options import ForceOption, OutputOption, headline, stage_json
+from pipelines.catalogue import DATA_SETS, DataSet
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -21,7 +22,88 @@ def register(app: typer.Typer) -> None:
     prepare = typer.Typer(no_args_is_help=True, help="Turn a data set into annotations.parquet.")
     stage_command(prepare, "table")(table)
     stage_command(prepare, "flickr8k")(flickr8k)
+    for data_set in DATA_SETS.values():
+        stage_command(prepare, data_set.name)(_published(data_set))
+    prepare.callback()(_group)
     app.add_typer(prepare, name="prepare")
+
+
+def _list_data_sets(show: bool) -> None:
+    if show:
+        for data_set in DATA_SETS.values():
+            typer.echo("\n".join(_describe(data_set)) + "\n")
+        raise typer.Exit
+
+
+def _group(
+    show: Annotated[
+        bool,
+        typer.Option(
+            "--list",
+            help="Show the published data sets, what to download, and from where.",
+            is_eager=True,
+            callback=_list_data_sets,
+        ),
+    ] = False,
+) -> None:
+    """Options of ``mmts prepare`` itself."""
+
+
+def _describe(data_set: DataSet) -> Iterator[str]:
+    yield f"{data_set.name}: {data_set.title}"
+    for number, way in enumerate(data_set.ways):
+        yield "  download" if number == 0 else "  or"
+        for download in way:
+            yield f"    {' or '.join(download.names)} ({', '.join(download.splits)})"
+            yield f"        from {download.source}"
+    yield f"  media (--media-root): {data_set.media}"
+    yield f"  {data_set.notes}"
+
+
+def _published(data_set: DataSet) -> Callable[..., None]:
+    """The command that prepares one published data set; all have the same flags."""
+
+    def command(
+        output: "Output",
+        path: OutputOption,
+        root: Annotated[
+            Path, typer.Option("--root", help="Folder with the files, under their published names, at any depth.")
+        ],
+        split: Annotated[
+            str | None, typer.Option("--split", help=f"One of {', '.join(data_set.splits)}; all if not given.")
+        ] = None,
+        media_root: Annotated[
+            Path | None, typer.Option("--media-root", help=f"Links each sample to its medium: {data_set.media}.")
+        ] = None,
+        allow_partial: Annotated[
+            bool,
+            typer.Option(
+                "--allow-partial",
+                help="Warn of what is missing and go on; samples whose media are missing are left out.",
+            ),
+        ] = False,
+        force: ForceOption = False,
+    ) -> None:
+        from pipelines.annotations import prepare_published
+
+        result = prepare_published(
+            data_set.name,
+            root,
+            path,
+            split=split,
+            media_root=media_root,
+            allow_partial=allow_partial,
+            force=force,
+        )
+        output.result(stage_json(f"prepare {data_set.name}", result), lambda: _human(result))
+
+    needs = "; or ".join(", ".join(download.names[0] for download in way) for way in data_set.ways)
+    command.__doc__ = (
+        f"{data_set.title}\n\nFiles, found below --root and checked against the published counts: {needs}. "
+        f"'mmts prepare --list' says where they come from.\n\n{data_set.notes}\n\n"
+        f"Example: mmts prepare {data_set.name} --root downloads -o annotations.parquet"
+    )
+    return command
 
 
 def table(

@@ -1,6 +1,7 @@
 """Readers: one a data set, each giving an annotations file."""
 
 from pipelines.annotations.flickr8k import prepare_flickr8k
+from pipelines.annotations.published import prepare_published
 from pipelines.annotations.table import prepare_table
 
-__all__ = ["prepare_flickr8k", "prepare_table"]
+__all__ = ["prepare_flickr8k", "prepare_published", "prepare_table"]

@@ -9,7 +9,7 @@ import pyarrow.csv
 import pyarrow.json
 
 from pipelines.artifacts.files import nearest, require_file
-from pipelines.artifacts.parquet import open_parquet
+from pipelines.artifacts.opening import open_parquet
 from pipelines.errors import InputError
 
 _JSON = (".jsonl", ".ndjson", ".json")
@@ -94,6 +94,18 @@ def as_string(column: pa.ChunkedArray, name: str, path: Path) -> pa.ChunkedArray
         return pc.cast(column, pa.string())
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
         raise InputError(f"{path}: column '{name}' is {column.type}; it can't be read as text") from error
+
+
+def seconds(column: pa.ChunkedArray, name: str, path: Path) -> pa.ChunkedArray:
+    """A column of seconds as float64.
+
+    Raises:
+        InputError: It holds anything but numbers.
+    """
+    try:
+        return column.cast(pa.float64())
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        raise InputError(f"{path}: column '{name}' holds {column.type}; seconds were expected") from error
 
 
 def _empty_cells_as_null(table: pa.Table) -> pa.Table:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from pipelines.annotations.sources import as_string, occurrence, read_source, require_column
+from pipelines.annotations.sources import as_string, occurrence, read_source, require_column, seconds
 from pipelines.artifacts import StagePlan, StageResult, require_unique
 from pipelines.errors import InputError
 
@@ -89,7 +89,7 @@ def prepare_table(
         if column is not None:
             require_column(table, column, source)
             values = table.column(column)
-            columns[key] = _seconds(values, column, source) if key.endswith("_s") else as_string(values, column, source)
+            columns[key] = seconds(values, column, source) if key.endswith("_s") else as_string(values, column, source)
     if "media" in columns:
         columns.setdefault("media_id", columns["media"])
     if "sample_id" not in columns:
@@ -130,10 +130,3 @@ def _make_ids(text: pa.ChunkedArray, media_id: pa.ChunkedArray | None) -> pa.Chu
         stems = [hashlib.sha256((value or "").encode()).hexdigest()[:16] for value in text.to_pylist()]
     ids = [f"{stem}#{n}" for stem, n in zip(stems, occurrence(pa.array(stems)), strict=True)]
     return pa.chunked_array([ids])
-
-
-def _seconds(column: pa.ChunkedArray, name: str, path: Path) -> pa.ChunkedArray:
-    try:
-        return column.cast(pa.float64())
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-        raise InputError(f"{path}: column '{name}' holds {column.type}; seconds were expected") from error

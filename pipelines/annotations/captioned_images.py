@@ -1,0 +1,78 @@
+"""Images with several captions each, as Flickr30K and MSCOCO have them."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from pipelines.annotations.checks import Checks, member
+from pipelines.artifacts.files import read_json
+from pipelines.errors import InputError
+
+_SPLIT_OF = {"train": "train", "restval": "train", "val": "val", "test": "test"}
+_SCORED_CAPTIONS = 5
+
+
+@dataclass(frozen=True)
+class CaptionedImage:
+    """One image: its file name, split and captions, in the published order."""
+
+    name: str
+    split: str
+    captions: list[str]
+
+
+def read_karpathy(path: Path) -> list[CaptionedImage]:
+    """Read one of Karpathy's ``dataset_*.json``; ``restval`` becomes ``train``.
+
+    Raises:
+        InputError: The file is not JSON or not of that layout; says which image.
+    """
+    found = []
+    for number, image in enumerate(member(read_json(path), "images", list, f"{path}: the file")):
+        where = f"{path}: image {number}"
+        split = member(image, "split", str, where)
+        if split not in _SPLIT_OF:
+            raise InputError(f"{where} has split '{split}'; expected {', '.join(_SPLIT_OF)}")
+        captions = [member(caption, "raw", str, where) for caption in member(image, "sentences", list, where)]
+        found.append(CaptionedImage(member(image, "filename", str, where), _SPLIT_OF[split], captions))
+    return found
+
+
+def captions_table(
+    images: Iterable[CaptionedImage],
+    splits: Sequence[str],
+    published: Mapping[str, tuple[int, int]],
+    path: Path,
+    checks: Checks,
+) -> pa.Table:
+    """Samples of some splits, one a caption; counts are checked.
+
+    A sixth or later caption of a val or test image gets split ``extra``: published scores use five an image.
+
+    Args:
+        images: All images.
+        splits: The splits wanted.
+        published: Images and captions of each split.
+        path: Where they came from.
+        checks: Whether images or captions may be missing.
+
+    Raises:
+        InputError: Counts differ from the published ones.
+    """
+    wanted = [image for image in images if image.split in splits]
+    for split in splits:
+        of_split = [image for image in wanted if image.split == split]
+        checks.count(path, len(of_split), published[split][0], f"{split} images")
+        checks.count(path, sum(len(i.captions) for i in of_split), published[split][1], f"captions of {split} images")
+    columns: dict[str, list[Any]] = {"sample_id": [], "text": [], "media_id": [], "split": []}
+    for image in wanted:
+        for number, caption in enumerate(image.captions):
+            scored = image.split == "train" or number < _SCORED_CAPTIONS
+            columns["sample_id"].append(f"{image.name}#{number}")
+            columns["text"].append(caption.strip())
+            columns["media_id"].append(image.name)
+            columns["split"].append(image.split if scored else "extra")
+    return pa.table({name: pa.array(values, pa.string()) for name, values in columns.items()})
