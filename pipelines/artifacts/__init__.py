@@ -8,7 +8,8 @@ embeddings = read_vectors("embeddings.parquet")    # ids and an (n, d) float32 m
 
 from pipelines.artifacts.annotations import read_annotations, rows_of_split
 from pipelines.artifacts.ids import align, require_unique
-from pipelines.artifacts.parquet import ArtifactWriter, open_parquet, read_table
+from pipelines.artifacts.opening import open_parquet
+from pipelines.artifacts.parquet import ArtifactWriter, read_table
 from pipelines.artifacts.plan import StagePlan, StageResult
 from pipelines.artifacts.provenance import Provenance, fingerprint_of, read_provenance
 from pipelines.artifacts.schemas import (

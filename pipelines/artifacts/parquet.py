@@ -3,7 +3,6 @@
 import contextlib
 import dataclasses
 import hashlib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -11,29 +10,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from pipelines.artifacts.files import nearest, replacing, require_file
+from pipelines.artifacts.files import nearest, replacing
 from pipelines.artifacts.ids import require_unique
+from pipelines.artifacts.opening import open_parquet
 from pipelines.artifacts.provenance import FOOTER_KEY, Provenance
 from pipelines.artifacts.schemas import Kind
 from pipelines.errors import InputError
 
 ROW_GROUP_ROWS = 25_000
-
-
-@contextlib.contextmanager
-def open_parquet(path: Path) -> Iterator[pq.ParquetFile]:
-    """Open a Parquet file; damage found while reading inside the block is reported as well.
-
-    Raises:
-        InputError: The file is missing, empty, a directory, or not whole Parquet.
-    """
-    require_file(path)
-    try:
-        with pq.ParquetFile(path) as file:
-            yield file
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
-        reason = str(error).splitlines()[0][:120]
-        raise InputError(f"{path}: not a whole Parquet file, truncated or damaged ({reason}); make it again") from error
 
 
 def read_table(path: Path | str, kind: Kind, columns: list[str] | None = None) -> pa.Table:

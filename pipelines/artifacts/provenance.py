@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.artifacts.files import require_file
+from pipelines.artifacts.opening import open_parquet
 
 FOOTER_KEY = "mmts"
 _PARQUET_TAIL = 8  # a Parquet file ends with the footer's length (4 bytes) and the magic "PAR1"
@@ -72,8 +73,6 @@ def library_versions(names: tuple[str, ...]) -> dict[str, str]:
 
 def read_provenance(path: Path) -> Provenance | None:
     """The provenance in a Parquet file's footer, or None where there is none (file of another tool)."""
-    from pipelines.artifacts.parquet import open_parquet
-
     with open_parquet(path) as file:
         metadata = file.metadata.metadata or {}
     text = metadata.get(FOOTER_KEY.encode())

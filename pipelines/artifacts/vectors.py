@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from pipelines.artifacts.files import nearest
 from pipelines.artifacts.ids import require_unique
-from pipelines.artifacts.parquet import open_parquet
+from pipelines.artifacts.opening import open_parquet
 from pipelines.errors import InputError
 
 ID_COLUMNS = ("sample_id", "media_id")

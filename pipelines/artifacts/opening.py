@@ -1,0 +1,27 @@
+"""Opening Parquet files, damaged ones refused in one line."""
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipelines.artifacts.files import require_file
+from pipelines.errors import InputError
+
+
+@contextlib.contextmanager
+def open_parquet(path: Path) -> Iterator[pq.ParquetFile]:
+    """Open a Parquet file; damage found while reading inside the block is reported as well.
+
+    Raises:
+        InputError: The file is missing, empty, a directory, or not whole Parquet.
+    """
+    require_file(path)
+    try:
+        with pq.ParquetFile(path) as file:
+            yield file
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
+        reason = str(error).splitlines()[0][:120]
+        raise InputError(f"{path}: not a whole Parquet file, truncated or damaged ({reason}); make it again") from error
