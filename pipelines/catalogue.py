@@ -90,7 +90,7 @@ MSCOCO = DataSet(
     notes=(
         "Karpathy's 'restval' images belong to train. Published scores use five captions an image, so a sixth or later "
         "caption of a val or test image gets split 'extra': it is in the file, but not in its split. With the official "
-        "captions the split lists decide, and give the order of images."
+        "captions the split lists decide and give the order of images; the folds of MSCOCO-1K are then not the JSON's."
     ),
 )
 
@@ -104,6 +104,7 @@ CC3M = DataSet(
                 ("00000.parquet",),
                 "img2dataset, run on Google's TSV with --output_format webdataset --caption_col caption (shards "
                 "below a folder whose name starts with 'val' are validation)",
+                ("train", "val"),
                 pattern=r"\d{5,}\.parquet",
             ),
         ),

@@ -15,6 +15,7 @@ from pipelines.errors import InputError
 # Videos and segments of the official file.
 PUBLISHED = {"train": (1_333, 10_337), "val": (457, 3_492)}
 PUBLISHED_TEST_CLIPS = 3_350
+TEST_CLIPS_IN_CIRCULATION = range(3_305, 3_370)  # videos vanish from the web, and test sets with them
 _SUBSETS = {"train": "training", "val": "validation"}
 _SCHEMA = pa.schema(
     [
@@ -119,7 +120,8 @@ def _read_test(path: Path, checks: Checks) -> pa.Table:
     }
     annotations = pa.table(columns, schema=_SCHEMA)
     require_times(annotations, path)
-    checks.count(path, len(clips), PUBLISHED_TEST_CLIPS, "test clips")
+    if len(clips) not in TEST_CLIPS_IN_CIRCULATION:
+        checks.count(path, len(clips), PUBLISHED_TEST_CLIPS, "test clips")
     return annotations
 
 

@@ -116,6 +116,7 @@ COUNTS = {
     "ek100.SENTENCES": {"train": 1, "test": 1},
     "youcook2.PUBLISHED": {"train": (1, 2), "val": (1, 1)},
     "youcook2.PUBLISHED_TEST_CLIPS": 3,
+    "youcook2.TEST_CLIPS_IN_CIRCULATION": range(3, 5),
     "msrvtt.PUBLISHED_VIDEOS": 2,
     "msrvtt.PUBLISHED_CAPTIONS": 3,
     "msrvtt.PUBLISHED_TEST_PAIRS": 1,

@@ -55,6 +55,14 @@ def test_refusals(downloads, refused, name, old, new, message) -> None:
     assert refused(*LINE).startswith(f"root/some/where/{name}{message}")
 
 
+def test_every_test_set_in_circulation_is_taken(downloads, prepared, refused) -> None:
+    file = downloads("youcook2") / "validation_youcook.csv"
+    file.write_text(file.read_text() + "30,20,226,one more,cc\n")
+    assert prepared("youcook2", "--split", "test")[0]["sample_id"][-1] == "cc_20_30"
+    file.write_text(file.read_text() + "40,30,226,too many,cc\n")
+    assert "5 test clips, 3 were published: 2 too many" in refused(*LINE)
+
+
 def test_an_empty_text(downloads, refused) -> None:
     file = downloads("youcook2") / JSON
     file.write_text(file.read_text().replace('"cut"', '" "'))
