@@ -10,6 +10,8 @@ import pyarrow.parquet as pq
 from pipelines.artifacts.files import require_file
 from pipelines.errors import InputError
 
+_MAGIC = b"PAR1"  # what a Parquet file begins with
+
 
 @contextlib.contextmanager
 def open_parquet(path: Path) -> Iterator[pq.ParquetFile]:
@@ -19,6 +21,11 @@ def open_parquet(path: Path) -> Iterator[pq.ParquetFile]:
         InputError: The file is missing, empty, a directory, or not whole Parquet.
     """
     require_file(path)
+    with path.open("rb") as handle:
+        if not _MAGIC.startswith(handle.read(len(_MAGIC))):
+            raise InputError(
+                f"{path}: is not a Parquet file; `mmts prepare table` makes annotations of CSV, TSV and JSON lines"
+            )
     try:
         with pq.ParquetFile(path) as file:
             yield file

@@ -133,5 +133,5 @@ def test_no_first_rows_may_be_asked_for(tmp_path) -> None:
 
 def test_what_is_no_parquet_is_refused(tmp_path) -> None:
     (tmp_path / "a.csv").write_text("x,y\n")
-    with pytest.raises(InputError, match=r"a\.csv: not a whole Parquet file"):
+    with pytest.raises(InputError, match=r"a\.csv: is not a Parquet file"):
         describe(tmp_path / "a.csv")
