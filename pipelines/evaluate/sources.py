@@ -1,5 +1,6 @@
 """The files that are scored, and the embeddings they give, by themselves or through a run's model."""
 
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from pipelines.artifacts import Kind, align, read_table, read_vectors
+from pipelines.artifacts import Kind, align, fingerprint_of, read_provenance, read_table, read_vectors
 from pipelines.artifacts.files import read_json
 from pipelines.errors import InputError
 from pipelines.progress import Progress
@@ -69,8 +70,22 @@ def find_sources(
         if chosen is None:
             raise InputError(f"--{role} is missing; give it, or a run that was trained with it")
         paths[role] = Path(chosen)
+        if path is None:
+            _check_as_trained(role, paths[role], Path(run or "."))
     sizes = clusters or (trained.get("shifts") if annotations is None else None)
     return Sources(**paths, clusters=None if sizes is None else Path(sizes), run=run)
+
+
+def _check_as_trained(role: str, path: Path, run: Path) -> None:
+    """Say so where a file that only the run names isn't there, or isn't what the run was trained with."""
+    if not path.exists():
+        raise InputError(
+            f"{path}: no such file here; {run / 'config.json'} names it; give --{role}, or go where it was trained"
+        )
+    provenance = read_provenance(run / "steps.parquet")
+    recorded = {} if provenance is None else provenance.inputs.get(role, {})
+    if recorded and recorded["fingerprint"] != fingerprint_of(path):
+        warnings.warn(f"{path}: is not the file that {run} was trained with, or changed since", stacklevel=4)
 
 
 def load_embeddings(

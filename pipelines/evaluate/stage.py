@@ -80,6 +80,8 @@ def evaluate(
     output = Path(output)
     sources = find_sources(run, media, text, annotations, clusters)
     _refuse_other_protocols(protocol, folds, relevancy, tail_classes)
+    if (output / "config.json").exists():
+        raise InputError(f"{output}: is a run folder, whose files scores would replace; give -o a folder of its own")
     require_folder(output)
     inputs = sources.inputs()
     if tail_classes is not None:
