@@ -62,8 +62,11 @@ class SentenceEncoder:
         os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
         from transformers.utils import logging
 
+        from pipelines.models.device import choose_device
+
         logging.disable_progress_bar()  # weights of a small model load in a blink; ours is the bar people see
-        _require_device(device)
+        if device is not None:  # else the library chooses, among more kinds than we know
+            choose_device(device)
         self._model: Any = _load(model, device)
         self._model.eval()
         self._batch_size = batch_size
@@ -96,15 +99,6 @@ class SentenceEncoder:
             return 0
         tokens = self._model.tokenizer(suspects, truncation=False, verbose=False)["input_ids"]
         return sum(len(ids) > self.max_length for ids in tokens)
-
-
-def _require_device(device: str | None) -> None:
-    import torch
-
-    try:
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        raise InputError(f"--device {device}: can't be used here ({_reason(error)}); leave it out") from error
 
 
 def _load(model: str, device: str | None) -> Any:
