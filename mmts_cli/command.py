@@ -103,7 +103,7 @@ def run_app(app: typer.Typer, arguments: list[str]) -> int:
 
 def _explain(error: Exception) -> int:
     """One line on stderr for an error, and its exit code."""
-    from pipelines.errors import InputError
+    from pipelines.errors import InputError, Interrupted
 
     if hasattr(error, "format_message"):  # a usage error of the parser: wrong flag, missing argument
         context = getattr(error, "ctx", None)
@@ -113,6 +113,9 @@ def _explain(error: Exception) -> int:
     if isinstance(error, InputError):
         _say(str(error))
         return EXIT_INPUT
+    if isinstance(error, Interrupted):
+        _say(str(error))
+        return EXIT_INTERRUPTED
     if isinstance(error, BrokenPipeError):
         return EXIT_FAULT
     reason = " ".join(str(error).split())[:300]

@@ -1,4 +1,4 @@
-"""The one exception that means: the user's input is wrong, and here is what to do about it."""
+"""The exceptions that are no faults: the user's input is wrong, or the user stopped a run."""
 
 
 class InputError(ValueError):
@@ -6,4 +6,11 @@ class InputError(ValueError):
 
     The message is one line: what is wrong, where, and what to do. The command line shows it and exits 2; library
     users catch it like any ``ValueError``.
+    """
+
+
+class Interrupted(Exception):  # noqa: N818  as KeyboardInterrupt, no error
+    """A run stopped because it was asked to, with what it needs to go on written.
+
+    The message is one line: where it stopped and how to go on. The command line shows it and exits 130.
     """

@@ -50,6 +50,9 @@ class DualEncoder(nn.Module):
         embedded: Tensor = self.text_head(inputs)
         return embedded
 
-    def forward(self, media: Tensor, text: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the embeddings of both sides."""
-        return self.embed_media(media), self.embed_text(text)
+    def forward(self, media: Tensor | None, text: Tensor | None) -> tuple[Tensor | None, Tensor | None]:
+        """Return the embeddings of both sides; None for a side that isn't given."""
+        return (
+            None if media is None else self.embed_media(media),
+            None if text is None else self.embed_text(text),
+        )

@@ -1,35 +1,40 @@
 """One batch forward and backward, whole or in micro-batches."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from typing import TypeVar
 
 from torch import Tensor
 
 from pipelines.contrast import StrategyOutput
 from pipelines.contrast.gradient_cache import cached_backward
 
-Rows = tuple[Tensor, Tensor]
+Inputs = TypeVar("Inputs")
 
 
 def backward(
-    embed: Callable[[Rows], tuple[Tensor, Tensor]],
+    embed: Callable[[Inputs], tuple[Tensor, Tensor]],
     contrast: Callable[[Tensor, Tensor], StrategyOutput],
-    rows: Rows,
-    micro_batch: int | None,
+    parts: list[Inputs],
+    *,
+    push: Callable[[Tensor], None],
+    no_sync: Callable[[], AbstractContextManager[object]] = nullcontext,
 ) -> StrategyOutput:
     """Add a batch's gradients to the parameters.
 
-    With ``micro_batch`` the memory is that of a micro-batch, and of the embeddings: gradients are cached (Gao et al.,
+    With several parts the memory is that of one part, and of the embeddings: gradients are cached (Gao et al.,
     arXiv 2101.06983), and equal those of the whole batch to float error.
 
     Args:
-        embed: From rows of media and of captions to their embeddings, ``[n, d]`` each.
+        embed: From a part of the batch to its embeddings of media and of texts, ``[n, d]`` each.
         contrast: From the embeddings of the whole batch to the loss.
-        rows: Rows of media and of captions of the batch ``[n]``.
-        micro_batch: Pairs embedded at a time; all of them if None.
+        parts: The batch: whole, or in micro-batches.
+        push: What to call in place of ``loss.backward()``.
+        no_sync: Context in which gradients are not averaged over processes.
     """
-    if micro_batch is None:
-        output = contrast(*embed(rows))
-        output.loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+    if len(parts) == 1:
+        output = contrast(*embed(parts[0]))
+        push(output.loss)
         return output
     outputs: list[StrategyOutput] = []
 
@@ -37,10 +42,5 @@ def backward(
         outputs.append(contrast(media_nd, text_nd))
         return outputs[-1].loss
 
-    media_rows, sample_rows = rows
-    parts = [
-        (media_rows[start : start + micro_batch], sample_rows[start : start + micro_batch])
-        for start in range(0, len(media_rows), micro_batch)
-    ]
-    cached_backward(embed, parts, loss)
+    cached_backward(embed, parts, loss, backward=push, no_sync=no_sync)
     return outputs[0]

@@ -22,6 +22,17 @@ _USES: dict[str, set[str]] = {
     "tempnet": {"tau_min", "tau_max", "rho"},
 }
 
+# Options that have an effect only where media are pixels, or where there is a tower.
+_OF_PIXELS = {"frames", "pooling", "augment", "workers", "max_bad"}
+_OF_TOWERS = {"freeze", "lora_rank", "layer_decay", "gradient_checkpointing", "compile"}
+
+# Settings that say where things are, or how a run is carried out, and not what comes out of it.
+_ELSEWHERE = {
+    *("annotations", "output", "media", "text", "shifts"),
+    *("device", "devices", "nodes", "strategy", "workers", "compile", "gradient_checkpointing"),
+    *("max_bad", "checkpoint_steps", "checkpoint_minutes", "logger"),
+}
+
 
 class TrainConfig(BaseModel):
     """Settings of a training run; ``config.json`` of a run folder holds them and can be fed back.
@@ -29,10 +40,12 @@ class TrainConfig(BaseModel):
     Attributes:
         annotations: Annotations file.
         output: Run folder to write.
-        media: Features file, or folder or zip of images.
-        text: Embeddings file.
+        media: Features file; or images or clips: a folder, zip, tar shards, Parquet, or ``annotations`` for the places
+            that the annotations' own column ``media`` gives.
+        text: Embeddings file; or give ``text_model``.
         shifts: Shifts file, for ``mmts``.
-        media_model: Vision model for images: config, folder or hub id.
+        media_model: Vision or CLIP-like model for pixels: config, folder or hub id.
+        text_model: Sentence-transformers or CLIP-like model that is trained on the texts themselves.
         loss: ``infonce`` or ``max-margin``.
         temperature: Strategy that sets the temperature, or margin, of each pair.
         tau: Temperature (or margin) of ``fixed``, mean of ``cosine``, first value of ``learned`` and ``isogclr``.
@@ -41,7 +54,7 @@ class TrainConfig(BaseModel):
         tau_min: Lowest temperature of ``ts``, ``isogclr``, ``tempnet``.
         tau_max: Highest temperature of ``ts``, ``isogclr``, ``tempnet``.
         rho: Weight of the temperature in the robust objective of ``isogclr`` and ``tempnet``.
-        head: ``linear`` or ``mlp``, on each side.
+        head: ``linear`` or ``mlp``, on each side, or ``none`` where the towers share a space already.
         dimension: Size of the shared space.
         epochs: Times each medium is seen, each time with one of its captions.
         batch_size: Pairs in a step.
@@ -51,10 +64,32 @@ class TrainConfig(BaseModel):
         warmup_epochs: Epochs over which the learning rate rises in a line; may be a fraction.
         weight_decay: Weight decay of matrices; biases, norms and temperatures have none.
         max_grad_norm: Bound on the norm of the gradient; none if None.
+        frames: Frames of a clip; None for images.
+        pooling: How the frames of a clip become one vector: ``mean`` or ``attention``.
+        augment: Of images and clips in training: ``none``, ``crop`` or ``strong``.
+        workers: Processes that decode media; chosen by the data if None. It changes no batch.
+        max_bad: Media that may turn out damaged; each is replaced by another. One more stops the run.
+        freeze: Patterns of parameter names that are not trained.
+        lora_rank: Rank of low-rank adapters, which are trained in place of the towers' weights; none if None.
+        lora_alpha: Scale of the adapters; twice the rank if None.
+        lora_target: Patterns of the modules that get adapters; attention if empty.
+        layer_decay: Factor of the learning rate from a layer of a tower to the one below; none if None.
+        gradient_checkpointing: Compute activations again in the backward pass, to save memory.
+        compile: Compile the towers.
         seed: Seed of weights and order.
         split: Split to train on; all rows where the annotations have no splits.
-        val_split: Split to validate on after each epoch; ``none`` for none.
+        val_split: Split to validate on; ``none`` for none.
+        val_every: Epochs from one validation to the next.
+        metric: Score by which the best epoch is chosen, of those in ``metrics.json``.
+        patience: Validations without a better score after which the run ends; none if None.
+        checkpoint_steps: Steps from one checkpoint to the next; none by steps if None.
+        checkpoint_minutes: Minutes from one checkpoint to the next.
+        logger: Where the steps are logged as well: ``tensorboard``, ``wandb``.
         device: Torch device; a GPU where there is one if None.
+        devices: Processes on each node, with a device each, that share every batch.
+        nodes: Nodes.
+        strategy: ``ddp``, ``fsdp``, or ``auto``: one device, or ddp.
+        precision: ``32``, ``bf16-mixed`` or ``16-mixed``.
 
     Raises:
         InputError: A value is out of range, or an option is unknown, missing, or without effect; one line.
@@ -65,9 +100,10 @@ class TrainConfig(BaseModel):
     annotations: Path
     output: Path
     media: Path
-    text: Path
+    text: Path | None = None
     shifts: Path | None = None
     media_model: str | None = None
+    text_model: str | None = None
     loss: LossName = "infonce"
     temperature: TemperatureName = "mmts"
     tau: float | None = Field(None, gt=0)
@@ -76,8 +112,20 @@ class TrainConfig(BaseModel):
     tau_min: float | None = Field(None, gt=0)
     tau_max: float | None = Field(None, gt=0)
     rho: float | None = Field(None, ge=0)
-    head: Literal["linear", "mlp"] = "linear"
+    head: Literal["linear", "mlp", "none"] = "linear"
     dimension: int = Field(512, ge=1)
+    frames: int | None = Field(None, ge=1)
+    pooling: Literal["mean", "attention"] | None = None
+    augment: Literal["none", "crop", "strong"] = "none"
+    workers: int | None = Field(None, ge=0)
+    max_bad: int = Field(0, ge=0)
+    freeze: list[str] = []
+    lora_rank: int | None = Field(None, ge=1)
+    lora_alpha: float | None = Field(None, gt=0)
+    lora_target: list[str] = []
+    layer_decay: float | None = Field(None, gt=0, le=1)
+    gradient_checkpointing: bool = False
+    compile: bool = False
     epochs: int = Field(30, ge=1)
     batch_size: int = Field(512, ge=2)
     micro_batch: int | None = Field(None, ge=1)
@@ -89,7 +137,17 @@ class TrainConfig(BaseModel):
     seed: int = Field(0, ge=0, lt=2**32)
     split: str = "train"
     val_split: str = "val"
+    val_every: int = Field(1, ge=1)
+    metric: str = "recall_sum"
+    patience: int | None = Field(None, ge=1)
+    checkpoint_steps: int | None = Field(None, ge=1)
+    checkpoint_minutes: float = Field(10.0, gt=0)
+    logger: list[Literal["tensorboard", "wandb"]] = []
     device: str | None = None
+    devices: int = Field(1, ge=1)
+    nodes: int = Field(1, ge=1)
+    strategy: Literal["auto", "ddp", "fsdp"] = "auto"
+    precision: Literal["32", "bf16-mixed", "16-mixed"] = "32"
 
     def __init__(self, **values: Any) -> None:
         try:
@@ -100,6 +158,9 @@ class TrainConfig(BaseModel):
             given = "" if first["type"] == "missing" else f" {first['input']}"
             raise InputError(f"--{name}{given}: {first['msg']}") from error
         self._check_strategy()
+        self._check_towers()
+        if self.patience is not None and self.val_split == "none":
+            raise InputError("--patience: has no effect with --val-split none; leave one of them out")
         if self.micro_batch is not None and self.micro_batch >= self.batch_size:
             raise InputError(
                 f"--micro-batch {self.micro_batch} is not smaller than --batch-size {self.batch_size}; leave it out"
@@ -109,9 +170,9 @@ class TrainConfig(BaseModel):
         uses = _USES[self.temperature]
         for name in sorted(set().union(*_USES.values()) - uses):
             if getattr(self, name) is not None:
-                flags = ", ".join(f"--{used.replace('_', '-')}" for used in sorted(uses))
+                flags = ", ".join(_flag(used) for used in sorted(uses))
                 raise InputError(
-                    f"--{name.replace('_', '-')} has no effect with --temperature {self.temperature}, which takes "
+                    f"{_flag(name)} has no effect with --temperature {self.temperature}, which takes "
                     f"{flags}; leave it out"
                 )
         if "shifts" in uses and self.shifts is None:
@@ -120,12 +181,43 @@ class TrainConfig(BaseModel):
                 "or choose --temperature fixed"
             )
 
+    def _check_towers(self) -> None:
+        if (self.text is None) == (self.text_model is None):
+            raise InputError(
+                "give either --text, embeddings of the texts as `mmts embed` makes them, or --text-model, a model that "
+                "is trained on the texts"
+            )
+        given = {name for name, field in type(self).model_fields.items() if getattr(self, name) != field.default}
+        for name in sorted(given & _OF_PIXELS):
+            if self.media_model is None:
+                raise InputError(f"{_flag(name)}: is for images and clips; give --media-model, or leave it out")
+        for name in sorted(given & _OF_TOWERS):
+            if self.media_model is None and self.text_model is None:
+                raise InputError(f"{_flag(name)}: is for towers; give --media-model or --text-model, or leave it out")
+        if self.pooling is not None and self.frames is None:
+            raise InputError("--pooling: is for clips; give --frames, or leave it out")
+        for name in ("lora_alpha", "lora_target"):
+            if name in given and self.lora_rank is None:
+                raise InputError(f"{_flag(name)}: has no effect without --lora-rank")
+
     def strategy_options(self) -> dict[str, Any]:
         """The options of the temperature strategy that were given, for ``make_strategy``."""
         names = ("tau", "alpha", "oscillations", "tau_min", "tau_max", "rho")
         return {name: getattr(self, name) for name in names if getattr(self, name) is not None}
 
     def recipe(self) -> dict[str, Any]:
-        """The settings that shape the result, but the seed: not paths (their contents count), nor the device."""
-        elsewhere = {"annotations", "output", "media", "text", "shifts", "device", "seed"}
-        return self.model_dump(mode="json", exclude=elsewhere, exclude_none=True)
+        """The settings that shape the result, but the seed: not paths (their contents count), nor how it is run."""
+        return self.model_dump(mode="json", exclude=_ELSEWHERE | {"seed"}, exclude_none=True)
+
+    def differences(self, other: dict[str, Any]) -> str:
+        """How these settings differ from those in another run's ``config.json``, in words; empty if they don't."""
+        ours = self.model_dump(mode="json", exclude=_ELSEWHERE, exclude_none=True)
+        theirs = {name: value for name, value in other.items() if name not in _ELSEWHERE}
+        names = sorted(name for name in ours | theirs if ours.get(name) != theirs.get(name))
+        return "; ".join(
+            f"{_flag(name)} {theirs.get(name, 'not given')}, now {ours.get(name, 'not given')}" for name in names
+        )
+
+
+def _flag(name: str) -> str:
+    return f"--{name.replace('_', '-')}"

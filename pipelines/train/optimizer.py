@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.distributed.tensor import DTensor
 
 
 def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
@@ -39,10 +40,17 @@ def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
         group["lr"] = rate
 
 
-def gradient_norm(parameters: Iterable[nn.Parameter], max_norm: float | None) -> float:
-    """The norm of all gradients together, which are scaled down to ``max_norm`` where one is given."""
+def gradient_norm(parameters: Iterable[nn.Parameter], max_norm: float | None) -> Tensor:
+    """The norm of all gradients together, which are scaled down to ``max_norm`` where one is given.
+
+    Sharded gradients count whole.
+    """
     kept = [parameter for parameter in parameters if parameter.grad is not None]
-    norm = torch.nn.utils.get_total_norm([parameter.grad for parameter in kept if parameter.grad is not None])
+    sides = [[p for p in kept if isinstance(p, DTensor) is sharded] for sharded in (True, False)]
+    norms = [torch.nn.utils.get_total_norm([p.grad for p in side if p.grad is not None]) for side in sides if side]
+    whole = [norm.full_tensor() if isinstance(norm, DTensor) else norm for norm in norms]
+    norm = whole[0] if len(whole) == 1 else torch.stack(whole).norm()
     if max_norm is not None:
-        torch.nn.utils.clip_grads_with_norm_(kept, max_norm, norm)
-    return float(norm)
+        for side in sides:
+            torch.nn.utils.clip_grads_with_norm_(side, max_norm, norm)
+    return norm

@@ -1,5 +1,7 @@
 """Settings of a run: options that would do nothing are refused, and what is needed is asked for."""
 
+from typing import Any
+
 import pytest
 
 from pipelines.contrast import STRATEGY_NAMES
@@ -75,15 +77,72 @@ def test_values_out_of_range_are_refused_in_a_line(wrong, message) -> None:
     assert "\n" not in str(error.value)
 
 
+# Another value for each setting that shapes the result.
+OTHER: dict[str, Any] = {
+    **{"loss": "max-margin", "temperature": "learned", "tau": 0.3, "head": "mlp", "dimension": 7, "epochs": 3},
+    **{"batch_size": 4, "micro_batch": 2, "lr": 0.5, "min_lr": 0.1, "warmup_epochs": 2.0, "weight_decay": 0.3},
+    **{"max_grad_norm": 1.0, "split": "all", "val_split": "none", "val_every": 2, "metric": "tail_recall_sum"},
+    **{"patience": 3, "media_model": "vit", "precision": "bf16-mixed"},
+}
+WITH_A_TOWER: dict[str, Any] = {
+    **{"text_model": "bert", "frames": 4, "augment": "crop", "freeze": ["text_tower.*"], "lora_rank": 8},
+    **{"layer_decay": 0.7},
+}
+WITH_MORE: dict[str, tuple[dict[str, Any], Any]] = {
+    "pooling": ({"frames": 2}, "attention"),
+    "lora_alpha": ({"lora_rank": 2}, 3.0),
+    "lora_target": ({"lora_rank": 2}, ["query"]),
+}
+OF_STRATEGIES = {"shifts", "alpha", "oscillations", "tau_min", "tau_max", "rho"}  # tested above
+HOW_IT_IS_RUN: dict[str, Any] = {
+    **{"output": "other", "annotations": "b.parquet", "media": "n.parquet", "text": "u.parquet", "seed": 4},
+    **{"device": "cpu", "devices": 2, "nodes": 2, "strategy": "ddp", "checkpoint_steps": 5, "checkpoint_minutes": 1.0},
+    **{"logger": ["wandb"], "workers": 3, "max_bad": 4, "gradient_checkpointing": True, "compile": True},
+}
+
+
 def test_the_recipe_is_what_shapes_the_result() -> None:
-    config = checked(temperature="fixed", tau=0.1)
-    same = checked(temperature="fixed", tau=0.1, output="other", device="cpu", media="n.parquet", seed=4)
-    assert same.recipe() == config.recipe()
-    paths = {*FILES, "shifts", "media_model", "device", "seed"}
-    others = {"head": "mlp", "split": "all", "val_split": "none", "loss": "max-margin", "temperature": "cosine"}
-    for name, field in TrainConfig.model_fields.items():
-        if name in paths | {"alpha", "oscillations", "tau_min", "tau_max", "rho"}:
-            continue
-        value = others.get(name) or (getattr(config, name) or field.default or 7) * 2
-        changed = checked(**{"temperature": "fixed", "tau": 0.1, name: value})
-        assert changed.recipe() != config.recipe(), name
+    fixed = {"temperature": "fixed", "tau": 0.1}
+    pixels = {**fixed, "media_model": "resnet"}
+    known = {*OTHER, *WITH_A_TOWER, *WITH_MORE, *OF_STRATEGIES, *HOW_IT_IS_RUN}
+    assert known == set(TrainConfig.model_fields)
+    for name, value in OTHER.items():
+        assert checked(**{**fixed, name: value}).recipe() != checked(**fixed).recipe(), name
+    for name, value in WITH_A_TOWER.items():
+        text = {"text": None} if name == "text_model" else {}
+        assert checked(**pixels, **text, **{name: value}).recipe() != checked(**pixels).recipe(), name
+    for name, (more, value) in WITH_MORE.items():
+        assert checked(**pixels, **more, **{name: value}).recipe() != checked(**pixels, **more).recipe(), name
+    for name, value in HOW_IT_IS_RUN.items():
+        assert checked(**{**pixels, name: value}).recipe() == checked(**pixels).recipe(), name
+
+
+def test_differences_are_told_in_flags() -> None:
+    then = checked(temperature="fixed", tau=0.1, lr=0.5, devices=3).model_dump(mode="json", exclude_none=True)
+    now = checked(temperature="learned", lr=0.1, seed=3)
+    assert now.differences(then) == (
+        "--lr 0.5, now 0.1; --seed 0, now 3; --tau 0.1, now not given; --temperature fixed, now learned"
+    )
+    assert now.differences(now.model_dump(mode="json", exclude_none=True)) == ""
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"text": None}, "give either --text, .* or --text-model"),
+        ({"text_model": "bert"}, "give either --text, .* or --text-model"),
+        ({"frames": 3}, "--frames: is for images and clips; give --media-model"),
+        ({"augment": "crop"}, "--augment: is for images and clips"),
+        ({"max_bad": 1}, "--max-bad: is for images and clips"),
+        ({"workers": 0}, "--workers: is for images and clips"),
+        ({"freeze": ["a"]}, "--freeze: is for towers; give --media-model or --text-model"),
+        ({"layer_decay": 0.5}, "--layer-decay: is for towers"),
+        ({"compile": True}, "--compile: is for towers"),
+        ({"media_model": "vit", "pooling": "mean"}, "--pooling: is for clips; give --frames"),
+        ({"media_model": "vit", "lora_alpha": 2.0}, "--lora-alpha: has no effect without --lora-rank"),
+        ({"patience": 2, "val_split": "none"}, "--patience: has no effect with --val-split none"),
+    ],
+)
+def test_towers_are_asked_for_where_an_option_needs_them(given, message) -> None:
+    with pytest.raises(InputError, match=f"^{message}"):
+        checked(temperature="fixed", **given)

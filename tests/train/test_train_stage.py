@@ -171,7 +171,7 @@ def test_the_best_epoch_by_validation_is_kept(world) -> None:
 
 def test_a_run_that_never_finds_anything_still_ends(world, monkeypatch) -> None:
     nothing = {"recall_sum": 0.0, "text_to_media_recall@1": 0.0, "media_to_text_recall@1": 0.0}
-    monkeypatch.setattr("pipelines.train.stage.validate", lambda *_: dict(nothing))
+    monkeypatch.setattr("pipelines.train.loop.validate", lambda *_: dict(nothing))
     assert train(world.config("run")).summary["best_epoch"] == 1
 
 
@@ -235,7 +235,7 @@ def test_a_loss_that_is_not_finite_stops_with_step_and_samples(world) -> None:
         train(world.config("run", lr=1e25, warmup_epochs=0))
     message = str(error.value)
     assert message.startswith("the loss is nan at step 2, in a batch of 16 samples that begins with m")
-    assert "no epoch was complete" in message
+    assert "no checkpoint was written yet" in message
     named = message.split("begins with ")[1].split(";")[0].split(", ")
     assert len(named) == 3
     assert set(named) <= set(world.samples("train"))
@@ -245,7 +245,7 @@ def test_a_loss_that_is_not_finite_stops_with_step_and_samples(world) -> None:
 
 
 def test_a_gradient_that_is_not_finite_is_not_followed(world, monkeypatch) -> None:
-    monkeypatch.setattr("pipelines.train.stage.gradient_norm", lambda *_: math.inf)
+    monkeypatch.setattr("pipelines.train.step.gradient_norm", lambda *_: torch.tensor(math.inf))
     with pytest.raises(InputError, match=r"^the gradient's norm is inf at step 0, in a batch of 16 .*; lower --lr"):
         train(world.config("run"))
 
@@ -254,11 +254,10 @@ def test_a_failed_run_is_run_again_in_its_place(world) -> None:
     train(world.config("run"))
     with pytest.raises(InputError):
         train(world.config("run", lr=1e25, warmup_epochs=0))
-    assert sorted(contents(world.folder / "run")) == [
-        "config.json",
-        "model/dual_encoder.json",
-        "model/heads.safetensors",
-    ]
+    kept = ("checkpoints/best.safetensors", "config.json", "metrics.json", "steps.parquet")
+    model = ("model/dual_encoder.json", "model/heads.safetensors")
+    expected = ["config.json", *(f"previous/{name}" for name in (*kept, *model)), "steps.parquet"]
+    assert sorted(contents(world.folder / "run")) == sorted(expected)
     assert not train(world.config("run")).up_to_date
     assert train(world.config("run")).up_to_date
 
