@@ -12,10 +12,6 @@ import pyarrow.parquet as pq
 import pytest
 from tiny_world import write_tower_config
 
-from pipelines.artifacts import read_provenance
-from pipelines.errors import InputError
-from pipelines.train import train
-
 KILLS = 20
 COMMAND = [sys.executable, "-c", "from mmts_cli.app import main; main()"]
 
