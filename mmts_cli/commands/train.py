@@ -192,6 +192,22 @@ def train(
     val_split: Annotated[
         str, typer.Option("--val-split", help="Split to validate on; 'none' for none.", rich_help_panel=_DATA)
     ] = "val",
+    positives: Annotated[
+        Literal["own", "relevancy"],
+        typer.Option(
+            "--positives",
+            help="Caption of a medium: its own, or in EK-100 any training sentence relevant to the clip, drawn anew.",
+            rich_help_panel=_DATA,
+        ),
+    ] = "own",
+    min_relevancy: Annotated[
+        float | None,
+        typer.Option(
+            "--min-relevancy",
+            help="With --positives relevancy: what a sentence's relevancy exceeds (default: 0.1).",
+            rich_help_panel=_DATA,
+        ),
+    ] = None,
     augment: Annotated[
         Literal["none", "crop", "strong"],
         typer.Option(

@@ -7,6 +7,7 @@ embeddings = read_vectors("embeddings.parquet")    # ids and an (n, d) float32 m
 """
 
 from pipelines.artifacts.annotations import read_annotations, rows_of_split
+from pipelines.artifacts.clips import Clips, read_clips
 from pipelines.artifacts.ids import align, require_unique
 from pipelines.artifacts.opening import open_parquet
 from pipelines.artifacts.parquet import ArtifactWriter, read_table
@@ -38,6 +39,7 @@ __all__ = [
     "SHIFTS",
     "STEPS",
     "ArtifactWriter",
+    "Clips",
     "Kind",
     "Provenance",
     "Shifts",
@@ -48,6 +50,7 @@ __all__ = [
     "fingerprint_of",
     "open_parquet",
     "read_annotations",
+    "read_clips",
     "read_provenance",
     "read_shifts",
     "read_table",

@@ -7,8 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from pipelines.artifacts import RELEVANCY, StagePlan, align, open_parquet
-from pipelines.evaluate.ek100 import Clips
+from pipelines.artifacts import RELEVANCY, Clips, StagePlan, align, open_parquet
 from pipelines.scores.relevancy import Relevancy, class_relevancy
 
 

@@ -6,13 +6,13 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from pipelines.artifacts import StagePlan, StageResult, read_annotations, rows_of_split
+from pipelines.artifacts import StagePlan, StageResult, read_annotations, read_clips, rows_of_split
 from pipelines.artifacts.files import nearest, require_folder, write_json
 from pipelines.errors import InputError
-from pipelines.evaluate.ek100 import read_clips, read_tail_classes
 from pipelines.evaluate.query_table import Ids, query_table
 from pipelines.evaluate.relevancy import cached_relevancy
 from pipelines.evaluate.sources import Sources, find_sources, load_cluster_sizes, load_embeddings
+from pipelines.evaluate.tail_classes import read_tail_classes
 from pipelines.progress import SILENT, Progress
 from pipelines.scores.bootstrap import RESAMPLES
 from pipelines.scores.ek100 import score_ek100

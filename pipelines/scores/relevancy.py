@@ -120,6 +120,7 @@ def _grades(keys: list[tuple[int, frozenset[int]]]) -> tuple[NDArray[np.float64]
     same_t, shared_t, sizes_t = np.indices((2, most + 1, 2 * most + 1)).reshape(3, -1)
     value_t = 0.5 * same_t + 0.5 * shared_t / np.maximum(sizes_t - shared_t, 1)
     grade_t, code_t = np.unique(value_t, return_inverse=True)
+    is_used_t = grade_t == 0
     codes_kk = np.empty((len(keys), len(keys)), dtype=np.uint16)
     for start in range(0, len(keys), KEYS_AT_ONCE):
         part = slice(start, start + KEYS_AT_ONCE)
@@ -127,5 +128,10 @@ def _grades(keys: list[tuple[int, frozenset[int]]]) -> tuple[NDArray[np.float64]
         triple_pk += size_k + size_k[part, None]
         triple_pk += (verb_k == verb_k[part, None]) * np.int32((most + 1) * (2 * most + 1))
         codes_kk[part] = code_t.astype(np.uint16)[triple_pk]
-    used = np.flatnonzero(np.bincount(np.append(codes_kk, 0), minlength=len(grade_t)))
-    return grade_t[used], np.searchsorted(used, np.arange(len(grade_t))).astype(np.uint16)[codes_kk]
+        is_used_t[codes_kk[part]] = True
+    used = np.flatnonzero(is_used_t)
+    among_used_t = np.searchsorted(used, np.arange(len(grade_t))).astype(np.uint16)
+    for start in range(0, len(keys), KEYS_AT_ONCE):
+        part = slice(start, start + KEYS_AT_ONCE)
+        codes_kk[part] = among_used_t[codes_kk[part]]
+    return grade_t[used], codes_kk

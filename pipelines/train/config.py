@@ -84,6 +84,9 @@ class TrainConfig(BaseModel):
         compile: Compile the towers.
         seed: Seed of weights and order.
         split: Split to train on; all rows where the annotations have no splits.
+        positives: The caption a medium is contrasted with: ``own``, or ``relevancy``: in EK-100, any training sentence
+            relevant to the clip.
+        min_relevancy: With ``relevancy``: what a sentence's relevancy with the clip exceeds; 0.1 if None.
         val_split: Split to validate on; ``none`` for none.
         val_every: Epochs from one validation to the next.
         metric: Score by which the best epoch is chosen, of those in ``metrics.json``.
@@ -142,6 +145,8 @@ class TrainConfig(BaseModel):
     max_grad_norm: float | None = Field(None, gt=0)
     seed: int = Field(0, ge=0, lt=2**32)
     split: str = "train"
+    positives: Literal["own", "relevancy"] = "own"
+    min_relevancy: float | None = Field(None, ge=0, lt=1)
     val_split: str = "val"
     val_every: int = Field(1, ge=1)
     metric: str = "recall_sum"
@@ -166,6 +171,8 @@ class TrainConfig(BaseModel):
         self._check_strategy()
         self._check_towers()
         self._check_metric()
+        if self.min_relevancy is not None and self.positives == "own":
+            raise InputError("--min-relevancy: has no effect without --positives relevancy; leave it out")
         if self.patience is not None and self.val_split == "none":
             raise InputError("--patience: has no effect with --val-split none; leave one of them out")
         if self.micro_batch is not None and self.micro_batch >= self.batch_size:

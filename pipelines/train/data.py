@@ -11,6 +11,7 @@ from torch import Tensor
 
 from pipelines.artifacts import Shifts, Vectors, align, read_shifts
 from pipelines.media import MediaSource, open_media
+from pipelines.train.positives import RelevantCaptions
 
 
 @dataclass(frozen=True)
@@ -68,27 +69,38 @@ class EpochSampler:
         media_of_sample_n: Row of each caption's medium ``[n]``; every medium has a caption.
         batch_size: Pairs in a batch.
         seed: Seed of the order.
+        captions: Draws the caption that stands for a sample; its own if None.
     """
 
-    def __init__(self, media_of_sample_n: Tensor, batch_size: int, seed: int) -> None:
+    def __init__(
+        self, media_of_sample_n: Tensor, batch_size: int, seed: int, captions: RelevantCaptions | None = None
+    ) -> None:
         self._samples_by_media = torch.argsort(media_of_sample_n, stable=True)
         self._captions_m = torch.bincount(media_of_sample_n)
         self._first_m = torch.cumsum(self._captions_m, 0) - self._captions_m
         self.batch_size = min(batch_size, len(self._captions_m))
         self._seed = seed
+        self._captions = captions
 
     @property
     def steps(self) -> int:
         """Batches in an epoch."""
         return len(self._captions_m) // self.batch_size
 
-    def epoch(self, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield the rows of media and of captions ``[batch]`` of each batch."""
+    def epoch(self, epoch: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        """Yield the rows of media, of captions and of the media's own samples ``[batch]`` of each batch.
+
+        The own sample is the one whose shift and state count; its caption is the one yielded, unless another stands
+        for it.
+        """
         generator = torch.Generator().manual_seed((self._seed << 20) + epoch)
         media = torch.randperm(len(self._captions_m), generator=generator)
         draw = torch.rand(len(media), generator=generator, dtype=torch.float64)
         chosen = (draw * self._captions_m[media]).long()
         samples = self._samples_by_media[self._first_m[media] + chosen]
+        texts = samples
+        if self._captions is not None:
+            texts = self._captions.draw(samples, torch.rand(len(media), generator=generator, dtype=torch.float64))
         for step in range(self.steps):
             part = slice(step * self.batch_size, (step + 1) * self.batch_size)
-            yield media[part], samples[part]
+            yield media[part], texts[part], samples[part]

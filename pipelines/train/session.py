@@ -18,6 +18,7 @@ from pipelines.train.checkpoint import Checkpoint
 from pipelines.train.config import TrainConfig
 from pipelines.train.data import EpochSampler, PairedData, pair_up
 from pipelines.train.optimizer import parameter_groups
+from pipelines.train.positives import DEFAULT_MIN_RELEVANCY, RelevantCaptions, read_relevant_captions
 from pipelines.train.state import Trainable
 
 if TYPE_CHECKING:
@@ -76,7 +77,9 @@ class Session:
         torch.manual_seed(config.seed)
         tower = None if config.media_model is None else load_vision_tower(config.media_model)
         self.training, self.validation = _read_data(config, None if tower is None else tower.image_size)
-        self.sampler = EpochSampler(self.training.media_of_sample_n, config.batch_size, config.seed)
+        self.sampler = EpochSampler(
+            self.training.media_of_sample_n, config.batch_size, config.seed, _relevant_captions(config)
+        )
         self.total_steps = self.sampler.steps * config.epochs
         strategy = _strategy(config, self.training, self.total_steps)
         self.trainable = Trainable(_model(config, self.training, tower), strategy)
@@ -129,10 +132,10 @@ class Session:
 
     def batches(self, epoch: int, first: int) -> Iterator[Batch]:
         """This process's parts of the batches of an epoch, from batch ``first`` on."""
-        for media_rows, sample_rows in islice(self.sampler.epoch(epoch), first, None):
+        for media_rows, text_rows, sample_rows in islice(self.sampler.epoch(epoch), first, None):
             mine = torch.tensor_split(torch.arange(len(media_rows)), self.fabric.world_size)[self.fabric.global_rank]
             media = self.training.media.batch(media_rows[mine])
-            yield Batch(media, sample_rows[mine], sample_rows[mine], sample_rows)
+            yield Batch(media, text_rows[mine], sample_rows[mine], sample_rows)
 
 
 def _read_data(config: TrainConfig, image_size: int | None) -> tuple[PairedData, PairedData | None]:
@@ -145,6 +148,14 @@ def _read_data(config: TrainConfig, image_size: int | None) -> tuple[PairedData,
         return training, None
     validation_rows = rows_of_split(table, config.val_split, config.annotations)
     return training, pair_up(validation_rows, config.media, text, shifts=config.shifts, image_size=image_size)
+
+
+def _relevant_captions(config: TrainConfig) -> RelevantCaptions | None:
+    """What draws the captions of EK-100's clips; None where samples have their own."""
+    if config.positives == "own":
+        return None
+    minimum = DEFAULT_MIN_RELEVANCY if config.min_relevancy is None else config.min_relevancy
+    return read_relevant_captions(config.annotations, config.split, minimum)
 
 
 def _strategy(config: TrainConfig, training: PairedData, total_steps: int) -> Strategy:

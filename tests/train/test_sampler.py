@@ -13,7 +13,7 @@ MEDIA_OF_SAMPLE = torch.tensor([4, 0, 2, 4, 1, 0, 4, 3, 0, 2, 4])
 
 
 def rows(sampler: EpochSampler, epoch: int) -> list[tuple[list[int], list[int]]]:
-    return [(media.tolist(), samples.tolist()) for media, samples in sampler.epoch(epoch)]
+    return [(media.tolist(), samples.tolist()) for media, _, samples in sampler.epoch(epoch)]
 
 
 @pytest.mark.parametrize("epoch", range(1, 6))

@@ -82,13 +82,14 @@ OTHER: dict[str, Any] = {
     **{"loss": "max-margin", "temperature": "learned", "tau": 0.3, "head": "mlp", "dimension": 7, "epochs": 3},
     **{"batch_size": 4, "micro_batch": 2, "lr": 0.5, "min_lr": 0.1, "warmup_epochs": 2.0, "weight_decay": 0.3},
     **{"max_grad_norm": 1.0, "split": "all", "val_split": "none", "val_every": 2, "metric": "text_to_media_recall@1"},
-    **{"patience": 3, "media_model": "vit", "precision": "bf16-mixed"},
+    **{"positives": "relevancy", "patience": 3, "media_model": "vit", "precision": "bf16-mixed"},
 }
 WITH_A_TOWER: dict[str, Any] = {
     **{"text_model": "bert", "frames": 4, "augment": "crop", "freeze": ["text_tower.*"], "lora_rank": 8},
     **{"layer_decay": 0.7},
 }
 WITH_MORE: dict[str, tuple[dict[str, Any], Any]] = {
+    "min_relevancy": ({"positives": "relevancy"}, 0.2),
     "pooling": ({"frames": 2}, "attention"),
     "lora_alpha": ({"lora_rank": 2}, 3.0),
     "lora_target": ({"lora_rank": 2}, ["query"]),
@@ -140,6 +141,8 @@ def test_differences_are_told_in_flags() -> None:
         ({"compile": True}, "--compile: is for towers"),
         ({"media_model": "vit", "pooling": "mean"}, "--pooling: is for clips; give --frames"),
         ({"media_model": "vit", "lora_alpha": 2.0}, "--lora-alpha: has no effect without --lora-rank"),
+        ({"min_relevancy": 0.1}, "--min-relevancy: has no effect without --positives relevancy"),
+        ({"min_relevancy": 1.0, "positives": "relevancy"}, "--min-relevancy 1.0: Input should be less than 1"),
         ({"patience": 2, "val_split": "none"}, "--patience: has no effect with --val-split none"),
     ],
 )

@@ -1,6 +1,5 @@
-"""What protocol ``ek100`` reads: EPIC-KITCHENS-100's clips, sentences and classes from annotations."""
+"""EPIC-KITCHENS-100's clips, classes and retrieval sentences, from annotations as `mmts prepare ek100` writes them."""
 
-import csv
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,8 +8,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from pipelines.artifacts import Kind, read_table, require_unique, rows_of_split
-from pipelines.artifacts.files import nearest, require_file
+from pipelines.artifacts.annotations import rows_of_split
+from pipelines.artifacts.ids import require_unique
+from pipelines.artifacts.parquet import read_table
+from pipelines.artifacts.schemas import Kind
 from pipelines.errors import InputError
 
 _SHOWN = 3
@@ -73,7 +74,7 @@ def read_clips(path: Path, split: str) -> Clips:
     sentence_rows = np.flatnonzero(table.column("retrieval_sentence").to_numpy())
     if not len(sentence_rows):
         raise InputError(
-            f"{path}: no row of split '{split}' has retrieval_sentence true; protocol ek100 scores those sentences"
+            f"{path}: no row of split '{split}' has retrieval_sentence true; those rows are EK-100's sentences"
         )
     return Clips(
         table.column("sample_id"),
@@ -83,30 +84,6 @@ def read_clips(path: Path, split: str) -> Clips:
         table.column("noun_class").to_numpy(),
         table.column("all_noun_classes").to_pylist(),
     )
-
-
-def read_tail_classes(path: Path, noun_class: NDArray[np.int32]) -> NDArray[np.bool_]:
-    """Whether each clip's noun class is in the list at ``path``: a CSV file with a column ``noun``.
-
-    Raises:
-        InputError: The file can't be read, has no such column, or holds something else than numbers.
-    """
-    require_file(path)
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file)
-            names = list(reader.fieldnames or [])
-            if "noun" not in names:
-                raise InputError(f"{path}: no column 'noun'{nearest('noun', names)} (columns: {', '.join(names)})")
-            cells = [row["noun"] for row in reader]
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path}: not a CSV file in UTF-8 ({error})") from error
-    for line, cell in enumerate(cells, start=2):
-        if cell is None or not cell.strip().isdecimal():
-            raise InputError(f"{path}: line {line}: noun is {cell!r}; the number of a noun class was expected")
-    if not cells:
-        raise InputError(f"{path}: has no rows")
-    return np.isin(noun_class, [int(cell) for cell in cells])
 
 
 def _refuse_rows(table: pa.Table, bad: pa.ChunkedArray, what: str, path: Path) -> None:
