@@ -17,7 +17,7 @@ _SCORED_CAPTIONS = 5
 
 @dataclass(frozen=True)
 class CaptionedImage:
-    """One image: its file name, split and captions, in the published order; the captions' own ids where they have any."""
+    """One image: its file name, split and captions in the published order, with the captions' ids where they matter."""
 
     name: str
     split: str

@@ -25,7 +25,7 @@ from pipelines.artifacts.schemas import (
     Kind,
 )
 from pipelines.artifacts.shifts import Shifts, read_shifts
-from pipelines.artifacts.vectors import Vectors, read_vectors, vector_type
+from pipelines.artifacts.vectors import Vectors, read_vector_ids, read_vectors, vector_type
 
 __all__ = [
     "ANNOTATIONS",
@@ -51,6 +51,7 @@ __all__ = [
     "read_provenance",
     "read_shifts",
     "read_table",
+    "read_vector_ids",
     "read_vectors",
     "require_unique",
     "rows_of_split",

@@ -106,7 +106,7 @@ def test_a_changed_layout(downloads, refused) -> None:
     file.write_text(file.read_text().replace('"raw"', '"text"'))
     said = refused(*_line("flickr30k"))
     assert said.endswith(
-        "dataset_flickr30k.json: image 0 has no 'raw' (it has text); the published layout was expected"
+        "dataset_flickr30k.json: image 0 has no 'raw' (it has text, sentid); the published layout was expected"
     )
 
 
