@@ -24,17 +24,21 @@ def score_tables(
     """
     from rich.table import Table
 
-    firsts = [max(len(head), *(len(row[place]) for row in rows)) for place, head in enumerate(heads)]
-    used = room = sum(firsts) + _GAP * (len(firsts) - 1)
+    wide = {
+        name: _GAP
+        + max(len(line) for text in (_head(name), *(cell.plain for cell in cells)) for line in text.split("\n"))
+        for name, cells in columns.items()
+    }
+    # What is left of a line for columns of metrics, each with the gap before it.
+    room = width + _GAP - sum(_GAP + max(len(head), *(len(row[n]) for row in rows)) for n, head in enumerate(heads))
     parts: list[list[str]] = [[]]
     for _, family in groupby(columns, key=lambda name: name.partition("@")[0]):
         names = list(family)
-        wanted = sum(_GAP + _cell_width([_head(name)], columns[name]) for name in names)
-        if parts[-1] and used + wanted > width:
-            parts.append([])
-            used = room
-        parts[-1] += names
-        used += wanted
+        together = sum(wide[name] for name in names) <= room
+        for some in [names] if together else [[name] for name in names]:
+            if parts[-1] and sum(wide[name] for name in (*parts[-1], *some)) > room:
+                parts.append([])
+            parts[-1] += some
     for names in parts:
         table = Table(box=None, pad_edge=False)
         for place, head in enumerate(heads):
@@ -49,7 +53,3 @@ def score_tables(
 def _head(name: str) -> str:
     """``coco_1k_recall@5`` as ``1K R@5``, ``mean_rank`` as ``mean rank``."""
     return name.replace("coco_1k", "1K").replace("recall", "R").replace("_", " ")
-
-
-def _cell_width(heads: list[str], cells: Sequence["Text"]) -> int:
-    return max(len(line) for text in (*heads, *(cell.plain for cell in cells)) for line in text.split("\n"))

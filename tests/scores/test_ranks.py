@@ -60,8 +60,8 @@ def test_the_rank_of_every_positive_equals_the_loop(data) -> None:
     expected, tied = [], []
     for query, item in pairs:
         own = {other for q, other in pairs if q == query}
-        place = {"index": lambda i: 0, "optimistic": lambda i: i not in own, "pessimistic": lambda i: i in own}[rule]
-        order = sorted(range(items), key=lambda i: (-scores_qi[query, i], place(i), i))
+        late = {"index": 0, "optimistic": -1, "pessimistic": 1}[rule]
+        order = [i for _, _, i in sorted((-scores_qi[query, i], late * (i in own), i) for i in range(items))]
         expected.append(order.index(item) + 1)
         tied.append(any(scores_qi[query, i] == scores_qi[query, item] for i in set(range(items)) - own))
     query_p, item_p = np.array(pairs).T
