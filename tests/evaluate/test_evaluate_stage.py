@@ -236,6 +236,41 @@ def test_folds_are_ranked_apart_and_averaged(world, spaces) -> None:
         evaluate(world.folder / "s", **files, folds=7)
 
 
+@pytest.mark.parametrize("protocol", ["captions", "pairs"])
+def test_a_gallery_of_all_media_has_distractors_that_are_no_queries(world, spaces, protocol) -> None:
+    files, media, texts = spaces
+    if protocol == "pairs":
+        first = [each.endswith("#0") for each in pq.read_table(world.annotations)["sample_id"].to_pylist()]
+        world.rewrite("annotations", lambda table: table.filter(pa.array(first)))
+    of_split = {each: texts[each] for each in world.samples("test") if protocol == "captions" or each.endswith("#0")}
+    expected = ranks_by_hand(media, of_split, world.media_of)["text_to_media"]
+    near = ranks_by_hand(
+        {world.media_of(each): media[world.media_of(each)] for each in of_split}, of_split, world.media_of
+    )
+    metrics = evaluate(
+        world.folder / "s", **files, protocol=protocol, gallery="all", clusters=world.clusters, resamples=5
+    ).summary
+    assert len(media) > SPLITS["test"]
+    assert metrics["queries"] == {"text_to_media": len(of_split), "media_to_text": SPLITS["test"]}
+    assert ranks_of(world.folder / "s", "text_to_media") == expected != near["text_to_media"]
+    assert ranks_of(world.folder / "s", "media_to_text") == near["media_to_text"]
+    assert sum(metrics["thirds"]["media_to_text"].values()) == SPLITS["test"]
+
+
+def test_block_memory_changes_no_score(world, spaces, monkeypatch) -> None:
+    files, _, _ = spaces
+    edges = []
+    monkeypatch.setattr(
+        "pipelines.scores.ranks.block_edge", lambda source, memory: edges.append(memory) or memory >> 20
+    )
+    for name, memory in (("one", 5), ("two", 64)):
+        evaluate(world.folder / name, **files, clusters=world.clusters, resamples=20, block_memory=memory)
+    assert edges == [5 << 20, 64 << 20]
+    assert rows(world.folder / "one") == rows(world.folder / "two")
+    one, two = (json.loads((world.folder / name / "metrics.json").read_text()) for name in ("one", "two"))
+    assert one == two
+
+
 def test_a_run_scores_other_data_than_it_was_trained_on(world) -> None:
     """Zero-shot: ids the run never saw, which the shifts of its training don't have."""
     train(world.config("run", temperature="mmts", tau=None, alpha=0.02, shifts=world.shifts))
