@@ -131,7 +131,7 @@ def _human(result: "StageResult", width: int) -> "Iterator[RenderableType]":
             names_by_count.setdefault(count, []).append(name)
         for count, names in names_by_count.items():
             yield f"{direction.replace('_', ' ')}: {count:,} queries count for no {', '.join(names)}"
-    for direction in ("text_to_media", "media_to_text", *(["mean"] if protocol in ("ek100", "eccv") else [])):
+    for direction in ("text_to_media", "media_to_text", *(["mean"] if protocol == "ek100" else [])):
         for table in _tables(metrics, direction, width):
             yield ""
             yield table
