@@ -14,7 +14,7 @@ _WEIGHTS = ("*.safetensors", "*.bin", "*.index.json")
 
 
 class VisionTower(nn.Module):
-    """A transformers vision model that turns pixels from 0 to 1 into one vector an image.
+    """A transformers vision model that turns pixels, uint8 or from 0 to 1, into one vector an image.
 
     Args:
         model: The vision model; of a CLIP-like model its vision side is taken.
@@ -41,6 +41,8 @@ class VisionTower(nn.Module):
 
     def forward(self, pixels_nchw: Tensor) -> Tensor:
         """Return ``[n, dimension]``: the model's pooled output, or the mean over its tokens where it has none."""
+        if not pixels_nchw.is_floating_point():
+            pixels_nchw = pixels_nchw / 255
         output = self.model(pixel_values=(pixels_nchw - self.mean_c11) / self.std_c11)
         pooled = getattr(output, "pooler_output", None)
         if pooled is not None:
