@@ -98,7 +98,7 @@ def test_damage_is_a_value_error_that_says_why(encoded, form) -> None:
     random = np.random.default_rng(0)
     data = encoded(Image.fromarray(random.integers(0, 256, (40, 40, 3), dtype=np.uint8)), form)
     for damaged in (b"", b"\0" * 500, b"<html>no image here</html>", data[:20], data[: len(data) // 2]):
-        with pytest.raises(ValueError, match=".+"):
+        with pytest.raises(ValueError, match=r".+"):
             decode_image(damaged, 16)
 
 
