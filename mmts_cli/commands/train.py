@@ -107,8 +107,9 @@ def train(
         ),
     ] = "linear",
     dimension: Annotated[
-        int, typer.Option("--dimension", help="Size of the shared space.", rich_help_panel=_TOWERS)
-    ] = 512,
+        int | None,
+        typer.Option("--dimension", help="Size of the shared space (default: 512).", rich_help_panel=_TOWERS),
+    ] = None,
     frames: Annotated[
         int | None, typer.Option("--frames", help="Frames of a clip; images if not given.", rich_help_panel=_TOWERS)
     ] = None,

@@ -26,6 +26,7 @@ class DualEncoder(nn.Module):
         pooling: From the vectors of a clip's frames to one.
 
     Attributes:
+        dimension: Size of the shared space.
         settings: The arguments that are numbers and names, for saving.
 
     Raises:
@@ -52,6 +53,7 @@ class DualEncoder(nn.Module):
             "frames": frames,
             "pooling": pooling,
         }
+        self.dimension = dimension
         self.media_tower = media_tower
         self.text_tower = text_tower
         self.frame_pooling = make_pooling(pooling, media_inputs, frames)

@@ -99,7 +99,7 @@ def _encode(
 ) -> Tensor:
     parts = []
     with progress.task(words[0], len(order), words[1]) as task, autocast:
-        for rows in order.split(batch_size):
+        for rows in torch.split(order, batch_size):
             parts.append(embed(rows).float().cpu())
             task.advance(len(rows))
     return torch.cat(parts)[torch.argsort(order)]

@@ -3,7 +3,7 @@
 import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from torch import nn
 
@@ -11,6 +11,7 @@ from pipelines.errors import InputError
 from pipelines.models.dual_encoder import DualEncoder
 
 Side = Literal["media", "text"]
+SIDES: tuple[Side, ...] = get_args(Side)
 
 # Query and value projections of attention, as the paper adapts them, by the names transformers has for them.
 _ATTENTION = (("q_proj", "v_proj"), ("query", "value"), ("q_lin", "v_lin"), ("q", "v"), ("qkv",), ("Wqkv",))
@@ -44,8 +45,9 @@ def add_lora(model: DualEncoder, settings: LoraSettings) -> None:
     Raises:
         InputError: peft is not installed, there is no tower on a side, or nothing in it fits the targets.
     """
-    towers = {"media": model.media_tower, "text": model.text_tower}
-    sides = settings.sides or tuple(side for side, tower in towers.items() if tower is not None)
+    towers: dict[Side, Any] = {"media": model.media_tower, "text": model.text_tower}
+    present: list[Side] = [side for side in SIDES if towers[side] is not None]
+    sides = settings.sides or present
     if not sides:
         raise InputError("--lora-rank needs a tower to adapt; give --media-model or --text-model, or leave it out")
     for side in sides:

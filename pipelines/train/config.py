@@ -61,7 +61,7 @@ class TrainConfig(BaseModel):
         tau_max: Highest temperature of ``ts``, ``isogclr``, ``tempnet``.
         rho: Weight of the temperature in the robust objective of ``isogclr`` and ``tempnet``.
         head: ``linear`` or ``mlp``, on each side, or ``none`` where the towers share a space already.
-        dimension: Size of the shared space.
+        dimension: Size of the shared space; 512 if None, with ``head="none"`` that of the towers.
         epochs: Times each medium is seen, each time with one of its captions.
         batch_size: Pairs in a step.
         micro_batch: Pairs embedded at a time; gradients are cached, so that memory is that of a micro-batch.
@@ -122,7 +122,7 @@ class TrainConfig(BaseModel):
     tau_max: float | None = Field(None, gt=0)
     rho: float | None = Field(None, ge=0)
     head: Literal["linear", "mlp", "none"] = "linear"
-    dimension: int = Field(512, ge=1)
+    dimension: int | None = Field(None, ge=1)
     frames: int | None = Field(None, ge=1)
     pooling: Literal["mean", "attention"] | None = None
     augment: Literal["none", "crop", "strong"] = "none"
@@ -220,6 +220,11 @@ class TrainConfig(BaseModel):
         for name in ("lora_alpha", "lora_target"):
             if name in given and self.lora_rank is None:
                 raise InputError(f"{_flag(name)}: has no effect without --lora-rank")
+
+    @property
+    def media_path(self) -> Path | None:
+        """Where media are; None where the annotations' column ``media`` says it."""
+        return None if self.media == Path("annotations") else self.media
 
     def strategy_options(self) -> dict[str, Any]:
         """The options of the temperature strategy that were given, for ``make_strategy``."""

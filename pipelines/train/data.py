@@ -6,12 +6,15 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import torch
 from torch import Tensor
 
 from pipelines.artifacts import Shifts, Vectors, align, read_shifts
 from pipelines.media import MediaSource, View, media_list, open_media
 from pipelines.train.positives import RelevantCaptions
+
+Texts = Tensor | list[str]
 
 
 @dataclass(frozen=True)
@@ -21,40 +24,46 @@ class PairedData:
     Attributes:
         media: The media, m of them.
         sample_ids: Ids of the n captions.
-        text_nd: Text embeddings ``[n, d]``.
+        texts: Text embeddings ``[n, d]``; the captions themselves where there is a text tower.
         media_of_sample_n: Row of each caption's medium ``[n]``.
         shifts: Shift of each caption, where there are shifts.
     """
 
     media: MediaSource
     sample_ids: list[str]
-    text_nd: Tensor
+    texts: Texts
     media_of_sample_n: Tensor
     shifts: Shifts | None = None
 
 
-def pair_up(table: pa.Table, media: Path, text: Vectors, *, shifts: Path | None, image_size: int | None) -> PairedData:
-    """Join captions with their embeddings, media and shifts.
+def pair_up(
+    table: pa.Table, source: Path, *, media: Path | None, view: View | None, text: Vectors | None, shifts: Path | None
+) -> PairedData:
+    """Join captions with their media, embeddings and shifts.
 
     Args:
         table: Annotations, as ``read_annotations`` gives them.
-        media: Features file, or folder or zip of images.
-        text: The embeddings file's content.
+        source: Where they came from.
+        media: Where media are, see ``open_media``; None where the annotations say it.
+        view: What the media tower takes; None for features.
+        text: The embeddings file's content; None where a text tower takes the captions themselves.
         shifts: Shifts file, where shifts are used.
-        image_size: Side of the images the media tower takes; None for features.
 
     Raises:
         InputError: Captions lack an embedding, medium or shift; says how many and which first.
     """
     sample_ids = table.column("sample_id")
-    text_rows = align(sample_ids, text.ids, what="samples", path=text.path)
-    media_of_sample = table.column("media_id").combine_chunks().dictionary_encode()
-    source = open_media(media, media_list(table), view=None if image_size is None else View(image_size))
+    listed = media_list(table, source)
+    if text is None:
+        texts: Texts = table.column("text").to_pylist()
+    else:
+        texts = torch.from_numpy(text.matrix_nd[align(sample_ids, text.ids, what="samples", path=text.path)])
+    row_of = pc.index_in(table.column("media_id"), value_set=pa.array(listed.ids, pa.string()))
     return PairedData(
-        source,
+        open_media(media, listed, view=view),
         sample_ids.to_pylist(),
-        torch.from_numpy(text.matrix_nd[text_rows]),
-        torch.from_numpy(media_of_sample.indices.to_numpy().astype(np.int64)),
+        texts,
+        torch.from_numpy(row_of.to_numpy().astype(np.int64)),
         None if shifts is None else read_shifts(shifts, sample_ids),
     )
 
@@ -86,6 +95,14 @@ class EpochSampler:
     def steps(self) -> int:
         """Batches in an epoch."""
         return len(self._captions_m) // self.batch_size
+
+    def of_media(self, media_row: int, draws: Tensor) -> tuple[int, int]:
+        """The rows of the caption and of the own sample of one medium, from two uniform draws in [0, 1) ``[2]``."""
+        chosen = self._first_m[media_row] + (draws[0] * self._captions_m[media_row]).long()
+        sample = self._samples_by_media[chosen]
+        if self._captions is None:
+            return int(sample), int(sample)
+        return int(self._captions.draw(sample[None], draws[1:])), int(sample)
 
     def epoch(self, epoch: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
         """Yield the rows of media, of captions and of the media's own samples ``[batch]`` of each batch.

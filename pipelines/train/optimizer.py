@@ -1,21 +1,11 @@
-"""AdamW, its parameter groups, and the learning rate of each step."""
+"""The learning rate of each step, and the norm of its gradient."""
 
 import math
 from collections.abc import Iterable
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
-
-
-def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
-    """Matrices with weight decay; biases and norms (one dimension or none) without."""
-    parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    return [
-        {"params": [p for p in parameters if p.ndim >= 2], "weight_decay": weight_decay},
-        {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0},
-    ]
 
 
 def learning_rate(step: int, *, highest: float, lowest: float, warmup_steps: int, total_steps: int) -> float:
@@ -35,9 +25,9 @@ def learning_rate(step: int, *, highest: float, lowest: float, warmup_steps: int
 
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
-    """Give all groups of an optimizer the same learning rate."""
+    """Give all groups of an optimizer a learning rate, times their own ``lr_scale`` where they have one."""
     for group in optimizer.param_groups:
-        group["lr"] = rate
+        group["lr"] = rate * group.get("lr_scale", 1.0)
 
 
 def gradient_norm(parameters: Iterable[nn.Parameter], max_norm: float | None) -> Tensor:

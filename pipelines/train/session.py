@@ -1,28 +1,36 @@
 """Everything a run works with: read, checked and built before its first step."""
 
+import os
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import pyarrow as pa
 import torch
+import torch.distributed as dist
 from torch import Tensor
 from torch.distributed.tensor import DTensor
 
-from pipelines.artifacts import read_annotations, read_vectors, rows_of_split
+from pipelines.artifacts import Vectors, read_annotations, read_vectors, rows_of_split
 from pipelines.contrast import Processes, Strategy, make_strategy
-from pipelines.media import FeatureMedia
-from pipelines.models import DualEncoder
-from pipelines.models.vision import VisionTower, load_vision_tower
+from pipelines.errors import InputError
+from pipelines.media import FeatureMedia, LoadedBatch, PlannedBatch, Replacement, View, batches
+from pipelines.models import DualEncoder, LoraSettings, build_model, compile_towers
 from pipelines.train.checkpoint import Checkpoint
 from pipelines.train.config import TrainConfig
 from pipelines.train.data import EpochSampler, PairedData, pair_up
-from pipelines.train.optimizer import parameter_groups
+from pipelines.train.parameters import parameter_groups
 from pipelines.train.positives import DEFAULT_MIN_RELEVANCY, RelevantCaptions, read_relevant_captions
 from pipelines.train.state import Trainable
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
+
+TextInputs = Tensor | dict[str, Tensor]
+_MOST_WORKERS = 8
+DEFAULT_DIMENSION = 512
 
 
 @dataclass(frozen=True)
@@ -33,7 +41,7 @@ class Batch:
         media: Inputs of the media tower ``[n, ...]``, on the CPU.
         text_rows: Rows of the captions ``[n]``.
         sample_rows: Rows of the samples whose shift and state count ``[n]``.
-        all_sample_rows: The same of the whole batch, for messages.
+        all_sample_rows: The same of the whole batch as it was planned, for messages.
     """
 
     media: Tensor
@@ -63,7 +71,9 @@ class Session:
         validation: What the best epoch is chosen by, None for nothing.
         sampler: The order of the epochs.
         total_steps: Optimizer steps of the whole run.
+        encoder: The model, unwrapped.
         trainable: Model and strategy, unwrapped.
+        bad_media: Media that could not be decoded, with the reason.
         fabric: The processes, after ``launch``.
         model: The model as Fabric wraps it: call this one.
         optimizer: Of all that is trained.
@@ -75,54 +85,79 @@ class Session:
     def __init__(self, config: TrainConfig) -> None:
         self.config = config
         torch.manual_seed(config.seed)
-        tower = None if config.media_model is None else load_vision_tower(config.media_model)
-        self.training, self.validation = _read_data(config, None if tower is None else tower.image_size)
+        table = read_annotations(config.annotations)
+        text = None if config.text is None else read_vectors(config.text, id_column="sample_id")
+        self._text_size = None if text is None else text.matrix_nd.shape[1]
+        # Features are read before the model, whose size follows from theirs; pixels after it, which says what size.
+        if config.media_model is None:
+            self.training, self.validation = _read_data(config, table, text, None)
+            self.encoder = self._build()
+        else:
+            self.encoder = self._build()
+            assert self.encoder.media_tower is not None
+            view = View(self.encoder.media_tower.image_size, config.frames, config.augment)
+            self.training, self.validation = _read_data(config, table, text, view)
         self.sampler = EpochSampler(
             self.training.media_of_sample_n, config.batch_size, config.seed, _relevant_captions(config)
         )
         self.total_steps = self.sampler.steps * config.epochs
-        strategy = _strategy(config, self.training, self.total_steps)
-        self.trainable = Trainable(_model(config, self.training, tower), strategy)
-        self.strategy = strategy
+        dimension = self.encoder.dimension
+        self.strategy = _strategy(config, self.training, self.total_steps, dimension)
+        self.trainable = Trainable(self.encoder, self.strategy)
+        self.bad_media: dict[str, str] = {}
 
     def launch(self, fabric: "Fabric") -> None:
         """Put the model on this process's device, and make its optimizer."""
+        config = self.config
         self.fabric = fabric
         self.processes = Processes.current()
         self.strategy.options["processes"] = self.processes
         self.strategy.to(fabric.device)
-        self.model = fabric.setup_module(self.trainable.model)
-        groups = [*parameter_groups(self.model, self.config.weight_decay), *self.strategy.parameter_groups()]
+        if config.compile:
+            compile_towers(self.encoder)
+        self.model = fabric.setup_module(self.encoder)
+        groups = parameter_groups(
+            self.encoder, lr=config.lr, weight_decay=config.weight_decay, layer_decay=config.layer_decay or 1.0
+        )
+        groups += self.strategy.parameter_groups()
         self.parameters = [parameter for group in groups for parameter in group["params"]]
-        self.optimizer: Any = fabric.setup_optimizers(torch.optim.AdamW(groups, lr=self.config.lr))
-        torch.manual_seed(self.config.seed + fabric.global_rank)  # each process drops out units of its own
+        self.optimizer: Any = fabric.setup_optimizers(torch.optim.AdamW(groups, lr=config.lr))
+        torch.manual_seed(config.seed + fabric.global_rank)  # each process drops out units of its own
 
     def best_model(self, checkpoint: Checkpoint) -> DualEncoder:
         """The model with the weights of a checkpoint, whole and on the CPU, however the run's own is sharded."""
-        model = _model(self.config, self.training) if self.is_sharded else self.trainable.model
-        assert isinstance(model, DualEncoder)
-        model.cpu()
+        sharded = any(isinstance(parameter, DTensor) for parameter in self.encoder.parameters())
+        model = self._build() if sharded else self.encoder.cpu()
         model.load_state_dict(checkpoint.part("model"))
         return model
-
-    @property
-    def is_sharded(self) -> bool:
-        """Whether each process has but a part of the parameters."""
-        return any(isinstance(parameter, DTensor) for parameter in self.trainable.model.parameters())
 
     @property
     def scales_gradients(self) -> bool:
         """Whether gradients are scaled, as float16 wants it: steps whose gradients overflow are then skipped."""
         return getattr(self.fabric.strategy.precision, "scaler", None) is not None
 
+    @property
+    def workers(self) -> int:
+        """Processes that decode media: as asked for; else none on a CPU, whose cores the towers need."""
+        if self.config.workers is not None:
+            return self.config.workers
+        if self.fabric.device.type == "cpu":
+            return 0
+        return min(_MOST_WORKERS, (os.cpu_count() or 1) // self.config.devices)
+
     def shifts_of(self, sample_rows: Tensor) -> Tensor | None:
         """The shifts of some training samples ``[n]``, None where the strategy has no use for any."""
         shifts = self.training.shifts
         return None if shifts is None else torch.from_numpy(shifts.shift_n)[sample_rows].to(self.fabric.device)
 
-    def text_inputs(self, data: PairedData, text_rows: Tensor) -> Tensor:
+    def text_inputs(self, data: PairedData, text_rows: Tensor) -> TextInputs:
         """What the text side of the model takes for some captions, on the device."""
-        return data.text_nd[text_rows].to(self.fabric.device)
+        device = self.fabric.device
+        if isinstance(data.texts, Tensor):
+            return data.texts[text_rows].to(device)
+        assert self.encoder.text_tower is not None
+        tokens = self.encoder.text_tower.tokenize([data.texts[row] for row in text_rows.tolist()])
+        return {name: value.to(device) for name, value in tokens.items()}
 
     def of_all(self, value_n: Tensor) -> Tensor:
         """A value of each pair of the whole batch, from the values of this process's pairs."""
@@ -131,23 +166,94 @@ class Session:
         return self.processes.gather(value_n, self.processes.counts(len(value_n), value_n.device))
 
     def batches(self, epoch: int, first: int) -> Iterator[Batch]:
-        """This process's parts of the batches of an epoch, from batch ``first`` on."""
-        for media_rows, text_rows, sample_rows in islice(self.sampler.epoch(epoch), first, None):
-            mine = torch.tensor_split(torch.arange(len(media_rows)), self.fabric.world_size)[self.fabric.global_rank]
-            media = self.training.media.batch(media_rows[mine])
-            yield Batch(media, text_rows[mine], sample_rows[mine], sample_rows)
+        """This process's parts of the batches of an epoch, from batch ``first`` on.
+
+        Raises:
+            InputError: More than ``max_bad`` media are damaged.
+        """
+        config = self.config
+        plan = [
+            PlannedBatch(epoch, step, media_rows, self._part(len(media_rows)), (text_rows, sample_rows))
+            for step, (media_rows, text_rows, sample_rows) in enumerate(self.sampler.epoch(epoch))
+            if step >= first
+        ]
+        loaded_batches = batches(
+            self.training.media, plan, workers=self.workers, seed=config.seed, max_bad=config.max_bad
+        )
+        for loaded in loaded_batches:
+            text_rows, sample_rows = (rows[loaded.plan.part].clone() for rows in loaded.plan.extra)
+            self.note_damage(self.training, loaded.replacements)
+            for replacement in loaded.replacements:
+                place = replacement.position - loaded.plan.part.start
+                text_rows[place], sample_rows[place] = self._stand_in(loaded, replacement)
+            yield Batch(loaded.inputs, text_rows, sample_rows, loaded.plan.extra[1])
+
+    def note_damage(self, data: PairedData, replacements: tuple[Replacement, ...]) -> None:
+        """Count media that could not be decoded, those of all processes; every process must call it.
+
+        Raises:
+            InputError: There are more of them than ``max_bad``.
+        """
+        if data.media.is_in_memory or self.config.max_bad == 0:
+            return  # without leave for any, the first one has already stopped the run
+        found = [(each.media_id, each.reason) for each in replacements]
+        if self.processes is not None:
+            everyone: list[list[tuple[str, str]]] = [[] for _ in range(self.processes.world_size)]
+            dist.all_gather_object(everyone, found)
+            found = [each for of_one in everyone for each in of_one]
+        for media_id, reason in found:
+            if media_id not in self.bad_media:
+                self.bad_media[media_id] = reason
+                warnings.warn(f"{reason}; another medium takes its place", stacklevel=3)
+        if len(self.bad_media) > self.config.max_bad:
+            named = ", ".join(list(self.bad_media)[:3])
+            raise InputError(
+                f"--max-bad {self.config.max_bad}: {len(self.bad_media)} media can't be decoded, first: {named}; mend "
+                "or remove them, or raise --max-bad"
+            )
+
+    def _part(self, count: int) -> slice:
+        """This process's part of so many pairs; parts differ by one pair at most."""
+        rank, world = self.fabric.global_rank, self.fabric.world_size
+        return slice(rank * count // world, (rank + 1) * count // world)
+
+    def _stand_in(self, loaded: LoadedBatch, replacement: Replacement) -> tuple[int, int]:
+        """The caption and sample of the medium that stands in for a damaged one; a function of seed and place alone."""
+        random = np.random.default_rng((self.config.seed, loaded.plan.epoch, loaded.plan.step, replacement.position))
+        return self.sampler.of_media(replacement.by, torch.from_numpy(random.random(2)))
+
+    def _build(self) -> DualEncoder:
+        """The model, from torch's random state where it starts from scratch."""
+        config, lora = self.config, None
+        if config.lora_rank is not None:
+            alpha = 2.0 * config.lora_rank if config.lora_alpha is None else config.lora_alpha
+            lora = LoraSettings(rank=config.lora_rank, alpha=alpha, targets=tuple(config.lora_target))
+        media = None if config.media_model is not None else self.training.media
+        return build_model(
+            config.media_model,
+            config.text_model,
+            media_size=media.dimension if isinstance(media, FeatureMedia) else None,
+            text_size=self._text_size,
+            head=config.head,
+            dimension=config.dimension or (None if config.head == "none" else DEFAULT_DIMENSION),
+            frames=config.frames,
+            pooling=config.pooling or "mean",
+            freeze_patterns=config.freeze,
+            lora=lora,
+            gradient_checkpointing=config.gradient_checkpointing,
+        )
 
 
-def _read_data(config: TrainConfig, image_size: int | None) -> tuple[PairedData, PairedData | None]:
-    table = read_annotations(config.annotations)
-    assert config.text is not None
-    text = read_vectors(config.text, id_column="sample_id")
-    training_rows = rows_of_split(table, config.split, config.annotations)
-    training = pair_up(training_rows, config.media, text, shifts=config.shifts, image_size=image_size)
+def _read_data(
+    config: TrainConfig, table: pa.Table, text: Vectors | None, view: View | None
+) -> tuple[PairedData, PairedData | None]:
+    def read(split: str) -> PairedData:
+        rows = rows_of_split(table, split, config.annotations)
+        return pair_up(rows, config.annotations, media=config.media_path, view=view, text=text, shifts=config.shifts)
+
     if config.val_split == "none" or "split" not in table.column_names:
-        return training, None
-    validation_rows = rows_of_split(table, config.val_split, config.annotations)
-    return training, pair_up(validation_rows, config.media, text, shifts=config.shifts, image_size=image_size)
+        return read(config.split), None
+    return read(config.split), read(config.val_split)
 
 
 def _relevant_captions(config: TrainConfig) -> RelevantCaptions | None:
@@ -158,7 +264,7 @@ def _relevant_captions(config: TrainConfig) -> RelevantCaptions | None:
     return read_relevant_captions(config.annotations, config.split, minimum)
 
 
-def _strategy(config: TrainConfig, training: PairedData, total_steps: int) -> Strategy:
+def _strategy(config: TrainConfig, training: PairedData, total_steps: int, dimension: int) -> Strategy:
     """The temperature strategy; settings that would not stay positive are refused here, before the first step."""
     return make_strategy(
         config.temperature,
@@ -166,18 +272,6 @@ def _strategy(config: TrainConfig, training: PairedData, total_steps: int) -> St
         total_steps=total_steps,
         shift_range=None if training.shifts is None else training.shifts.range,
         sample_ids=training.sample_ids,
-        embedding_size=config.dimension,
+        embedding_size=dimension,
         **config.strategy_options(),
     )
-
-
-def _model(config: TrainConfig, training: PairedData, tower: VisionTower | None = None) -> DualEncoder:
-    if config.media_model is not None and tower is None:
-        tower = load_vision_tower(config.media_model)
-    if isinstance(training.media, FeatureMedia):
-        media_size = training.media.dimension
-    else:
-        assert tower is not None
-        media_size = tower.dimension
-    assert config.head != "none"
-    return DualEncoder(media_size, training.text_nd.shape[1], config.dimension, config.head, tower)

@@ -5,6 +5,7 @@ from typing import Any
 
 from pipelines.artifacts import StagePlan, StageResult
 from pipelines.artifacts.files import require_folder, write_json
+from pipelines.media import media_files
 from pipelines.models import save_model
 from pipelines.progress import SILENT, Progress
 from pipelines.train.checkpoint import Checkpoint, read_checkpoint
@@ -63,6 +64,7 @@ def train(
     fabric.launch()  # from here on there may be other processes
     session.launch(fabric)
     state, log = _start(session, folder, plan, found)
+    session.bad_media = state.bad_media
     loggers = open_loggers(config, state) if fabric.is_global_zero else []
     try:
         run_epochs(session, state, Record(session, state, folder, log, plan.provenance(), loggers), progress)
@@ -74,7 +76,14 @@ def train(
         save_model(session.best_model(read_checkpoint(folder.best)), folder.model)
         log.write(folder.steps, plan.provenance(), summary)
         # Last of all: it is what says that the run is complete.
-        write_json(folder.metrics, {"best_epoch": state.best_epoch, "validation": state.validations})
+        write_json(
+            folder.metrics,
+            {
+                "best_epoch": state.best_epoch,
+                "validation": state.validations,
+                **({"bad_media": state.bad_media} if state.bad_media else {}),
+            },
+        )
         folder.finish()
     fabric.barrier()
     return StageResult(config.output, False, summary)
@@ -82,7 +91,9 @@ def train(
 
 def _plan(config: TrainConfig) -> StagePlan:
     require_folder(config.output)
-    roles = {"annotations": config.annotations, "media": config.media, "text": config.text, "shifts": config.shifts}
+    files = [] if config.media_path is None else media_files(config.media_path)
+    media = {"media": files[0]} if len(files) == 1 else {f"media {file.name}": file for file in files}
+    roles = {"annotations": config.annotations, **media, "text": config.text, "shifts": config.shifts}
     inputs = {role: path for role, path in roles.items() if path is not None}
     for role, model in (("media_model", config.media_model), ("text_model", config.text_model)):
         if model is not None and Path(model).exists():
@@ -94,7 +105,7 @@ def _plan(config: TrainConfig) -> StagePlan:
         inputs,
         seed=config.seed,
         libraries=("torch", "transformers", "safetensors", "pyarrow"),
-        foreign=("media", "media_model", "text_model"),
+        foreign=(*media, "media_model", "text_model"),
     )
 
 

@@ -53,7 +53,8 @@ def take_step(session: Session, batch: Batch, step: int) -> StepRecord:
     )
 
     def embed(part: Batch) -> tuple[Tensor, Tensor]:
-        media_nd, text_nd = session.model(part.media.to(device), session.text_inputs(session.training, part.text_rows))
+        text = session.text_inputs(session.training, part.text_rows)
+        media_nd, text_nd = session.model(part.media.to(device), text)
         return media_nd, text_nd
 
     output = backward(

@@ -3,11 +3,13 @@
 import torch
 from torch import Tensor
 
+from pipelines.media import PlannedBatch, Replacement, batches
 from pipelines.scores.retrieval import score_retrieval
+from pipelines.train.data import PairedData
 from pipelines.train.session import Session
 
 RECALLS = (1, 5, 10)
-_ROWS_AT_ONCE = 512
+_FEATURES_AT_ONCE, _PIXELS_AT_ONCE, _TEXTS_AT_ONCE = 512, 64, 256
 
 
 def validate(session: Session) -> dict[str, float]:
@@ -19,17 +21,16 @@ def validate(session: Session) -> dict[str, float]:
     """
     data = session.validation
     assert data is not None
-    session.trainable.model.eval()
-    media_nd = _encode(session, len(data.media.ids), media=True).numpy()
-    text_nd = _encode(session, len(data.sample_ids), media=False).numpy()
-    session.trainable.model.train()
-    scores = score_retrieval(
-        media_nd,
-        text_nd,
-        data.media_of_sample_n.numpy(),
-        cluster_size=None if data.shifts is None else data.shifts.cluster_size_n,
-        resamples=0,
-    ).scores
+    session.encoder.eval()
+    media_nd, whole_n = _encode_media(session, data)
+    text_nd = _encode_texts(session, data)
+    session.encoder.train()
+    rows, sizes = data.media_of_sample_n, None if data.shifts is None else data.shifts.cluster_size_n
+    if not whole_n.all():  # damaged media and their captions are left out
+        kept = whole_n[rows]
+        media_nd, text_nd, rows = media_nd[whole_n], text_nd[kept], (whole_n.cumsum(0) - 1)[rows[kept]]
+        sizes = None if sizes is None else sizes[kept.numpy()]
+    scores = score_retrieval(media_nd.numpy(), text_nd.numpy(), rows.numpy(), cluster_size=sizes, resamples=0).scores
     result: dict[str, float] = {}
     for segment, by_direction in scores.items():
         if not {"text_to_media", "media_to_text"} <= by_direction.keys():
@@ -45,21 +46,46 @@ def validate(session: Session) -> dict[str, float]:
 
 
 @torch.inference_mode()
-def _encode(session: Session, count: int, *, media: bool) -> Tensor:
-    """Embeddings ``[count, dimension]`` of all media or all captions, each process having done its share."""
-    data, fabric = session.validation, session.fabric
-    assert data is not None
-    share = -(-count // fabric.world_size)
-    # Sharded models need every process at every forward pass: the last one goes round to the first rows again.
-    rows = torch.arange(fabric.global_rank * share, (fabric.global_rank + 1) * share) % count
+def _encode_media(session: Session, data: PairedData) -> tuple[Tensor, Tensor]:
+    """Embeddings ``[n, dimension]`` of all media, and whether each could be decoded ``[n]``."""
+    rows = _share(session, len(data.media.ids))
+    at_once = _FEATURES_AT_ONCE if data.media.is_in_memory else _PIXELS_AT_ONCE
+    plan = [PlannedBatch(0, step, part) for step, part in enumerate(torch.split(rows, at_once))]
+    parts, whole = [], torch.ones(len(rows), dtype=torch.bool)
+    replacements: list[Replacement] = []
+    for loaded in batches(data.media, plan, workers=session.workers, seed=None, max_bad=session.config.max_bad):
+        embedded, _ = session.model(loaded.inputs.to(session.fabric.device), None)
+        parts.append(embedded.float())
+        for each in loaded.replacements:
+            whole[loaded.plan.step * at_once + each.position] = False
+            replacements.append(each)
+    session.note_damage(data, tuple(replacements))
+    embedded, decoded = torch.cat(parts), whole.float().to(session.fabric.device)
+    count = len(data.media.ids)
+    return _gathered(session, embedded, count), _gathered(session, decoded, count) > 0
+
+
+@torch.inference_mode()
+def _encode_texts(session: Session, data: PairedData) -> Tensor:
+    """Embeddings ``[n, dimension]`` of all captions."""
     parts = []
-    for part in torch.split(rows, _ROWS_AT_ONCE):
-        if media:
-            encoded, _ = session.model(data.media.batch(part).to(fabric.device), None)
-        else:
-            _, encoded = session.model(None, session.text_inputs(data, part))
-        parts.append(encoded.float())
-    embedded = torch.cat(parts)
+    for part in torch.split(_share(session, len(data.sample_ids)), _TEXTS_AT_ONCE):
+        _, embedded = session.model(None, session.text_inputs(data, part))
+        parts.append(embedded.float())
+    return _gathered(session, torch.cat(parts), len(data.sample_ids))
+
+
+def _share(session: Session, count: int) -> Tensor:
+    """The rows that this process encodes; as many on each.
+
+    Sharded models need every process at every forward pass: the last one goes round to the first rows again.
+    """
+    share = -(-count // session.fabric.world_size)
+    return torch.arange(session.fabric.global_rank * share, (session.fabric.global_rank + 1) * share) % count
+
+
+def _gathered(session: Session, mine: Tensor, count: int) -> Tensor:
+    """The rows of all processes, on the CPU."""
     if session.processes is not None:
-        embedded = session.processes.gather(embedded, [share] * fabric.world_size)
-    return embedded[:count].cpu()
+        mine = session.processes.gather(mine, [len(mine)] * session.processes.world_size)
+    return mine[:count].cpu()

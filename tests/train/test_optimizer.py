@@ -6,8 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from pipelines.models import DualEncoder
-from pipelines.train.optimizer import gradient_norm, learning_rate, parameter_groups, set_learning_rate
+from pipelines.train.optimizer import gradient_norm, learning_rate, set_learning_rate
 
 HALF = math.sqrt(0.5)
 
@@ -31,18 +30,6 @@ def test_a_line_up_then_half_a_cosine_down(warmup, total, lowest, rates) -> None
 
 def test_the_cosine_ends_at_the_lowest_rate() -> None:
     assert learning_rate(8, highest=1.0, lowest=0.2, warmup_steps=4, total_steps=8) == pytest.approx(0.2)
-
-
-def test_matrices_decay_and_nothing_else_does() -> None:
-    model = DualEncoder(4, 3, 2, "mlp")
-    model.register_parameter("scale", nn.Parameter(torch.tensor(1.0)))
-    model.register_parameter("frozen", nn.Parameter(torch.ones(2, 2), requires_grad=False))
-    names = {id(parameter): name for name, parameter in model.named_parameters()}
-    decayed, plain = parameter_groups(model, 0.3)
-    assert (decayed["weight_decay"], plain["weight_decay"]) == (0.3, 0.0)
-    heads = [f"{side}_head.{layer}" for side in ("media", "text") for layer in (0, 2)]
-    assert {names[id(p)] for p in decayed["params"]} == {f"{layer}.weight" for layer in heads}
-    assert {names[id(p)] for p in plain["params"]} == {*(f"{layer}.bias" for layer in heads), "scale"}
 
 
 def test_all_groups_get_the_rate() -> None:

@@ -71,13 +71,13 @@ def test_fewer_media_than_a_batch_are_one_batch() -> None:
 def test_pairs_are_joined_by_id(world) -> None:
     table = rows_of_split(read_annotations(world.annotations), "val", world.annotations)
     text = read_vectors(world.text)
-    data = pair_up(table, world.media, text, shifts=world.shifts, image_size=None)
+    data = pair_up(table, world.annotations, media=world.media, view=None, text=text, shifts=world.shifts)
     assert sorted(data.sample_ids) == sorted(world.samples("val"))
     features_nd = data.media.batch(data.media_of_sample_n)
     for row, sample_id in enumerate(data.sample_ids):
         assert data.media.ids[data.media_of_sample_n[row]] == world.media_of(sample_id)
         assert features_nd[row].tolist() == world.features[world.media_of(sample_id)].tolist()
-        assert data.text_nd[row].tolist() == world.texts[sample_id].tolist()
+        assert data.texts[row].tolist() == world.texts[sample_id].tolist()
     assert data.shifts is not None
     assert data.shifts.sample_ids.to_pylist() == data.sample_ids
 
@@ -99,5 +99,7 @@ def test_ids_that_are_missing_are_counted(world, name, message) -> None:
 
     world.rewrite(name, without_val)
     with pytest.raises(InputError) as error:
-        pair_up(table, world.media, read_vectors(world.text), shifts=world.shifts, image_size=None)
+        pair_up(
+            table, world.annotations, media=world.media, view=None, text=read_vectors(world.text), shifts=world.shifts
+        )
     assert message in str(error.value)
