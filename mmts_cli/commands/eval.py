@@ -122,6 +122,8 @@ def _human(result: "StageResult", width: int) -> "Iterator[RenderableType]":
     )
     if protocol in ("pairs", "youcook2"):
         yield f"N = {queries['text_to_media']:,} pairs: scores of test sets of other sizes don't compare"
+    if "gallery" in metrics:
+        yield f"gallery: {metrics['gallery']['media']:,} media, {metrics['gallery']['distractors']:,} of them distractors"
     if "thirds" in metrics:
         low, high = metrics["thirds"]["edges"]
         yield f"thirds of the samples by training cluster size: tail below {low:g}, head from {high:g}"
