@@ -124,9 +124,10 @@ def evaluate(
             kept = Path(relevancy or output / "relevancy.parquet")
             evaluation, ids = _score_ek100(sources, split, kept, tail_classes, options, load, force=force)
         elif protocol == "eccv":
-            evaluation, ids = _score_eccv(sources, options, load)
+            evaluation, ids = _score_eccv(sources, {**options, "progress": progress}, load)
         else:
-            evaluation, ids = _score_captions(sources, split, protocol, gallery, {**options, "folds": folds}, load)
+            ranked = {**options, "folds": folds, "progress": progress}
+            evaluation, ids = _score_captions(sources, split, protocol, gallery, ranked, load)
         metrics = evaluation.metrics()
         if gallery == "all":
             queries = metrics["queries"]["media_to_text"]
