@@ -85,6 +85,9 @@ def evaluate(
     Example: mmts eval --media features.parquet --text embeddings.parquet --annotations annotations.parquet -o scores
 
     Example: mmts eval run -o scores --protocol ek100 --tail-classes EPIC_100_tail_nouns.csv
+
+    Example: mmts eval run --annotations mscoco.parquet --media coco.parquet --text captions.parquet -o scores
+    --protocol eccv
     """
     from pipelines.evaluate import evaluate as score
 
@@ -122,6 +125,9 @@ def _human(result: "StageResult", width: int) -> "Iterator[RenderableType]":
     )
     if protocol in ("pairs", "youcook2"):
         yield f"N = {queries['text_to_media']:,} pairs: scores of test sets of other sizes don't compare"
+    if "gallery" in metrics:
+        media, distractors = (metrics["gallery"][name] for name in ("media", "distractors"))
+        yield f"gallery: {media:,} media, {distractors:,} of them distractors"
     if "thirds" in metrics:
         low, high = metrics["thirds"]["edges"]
         yield f"thirds of the samples by training cluster size: tail below {low:g}, head from {high:g}"

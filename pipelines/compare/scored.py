@@ -27,6 +27,7 @@ class Scored:
         fingerprint: Of its ``ranks.parquet``.
         protocol: How the run was scored.
         ties: The rule for ties it was scored by.
+        gallery: Which media were ranked, in words.
         tables: Rows of ``ranks.parquet`` by direction.
     """
 
@@ -34,6 +35,7 @@ class Scored:
     fingerprint: str
     protocol: str
     ties: str
+    gallery: str
     tables: dict[str, pa.Table]
 
 
@@ -58,7 +60,8 @@ def read_scored(folder: Path) -> Scored:
         if not part.num_rows:
             raise InputError(f"{ranks}: has no rows of direction {direction}; score the run again")
         require_unique(part.column("query_id"), f"query_id ({direction})", ranks)
-    return Scored(folder, fingerprint_of(ranks), metrics["protocol"], metrics["ties"]["rule"], tables)
+    gallery = f"of {metrics['gallery']['media']:,} media" if "gallery" in metrics else "of the split's media"
+    return Scored(folder, fingerprint_of(ranks), metrics["protocol"], metrics["ties"]["rule"], gallery, tables)
 
 
 def in_order_of(first: Scored, other: Scored) -> Scored:
@@ -67,7 +70,7 @@ def in_order_of(first: Scored, other: Scored) -> Scored:
     Raises:
         InputError: The two were scored by other rules or on other queries; says how many differ and which first.
     """
-    for name, remedy in (("protocol", "--protocol"), ("ties", "--ties")):
+    for name, remedy in (("protocol", "--protocol"), ("ties", "--ties"), ("gallery", "--gallery")):
         was, now = getattr(first, name), getattr(other, name)
         if was != now:
             raise InputError(

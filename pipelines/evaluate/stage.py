@@ -80,7 +80,8 @@ def evaluate(
         progress: Where to report.
 
     Returns:
-        The summary is what ``metrics.json`` holds.
+        The summary is what ``metrics.json`` holds: see `Evaluation.metrics`, and with distractors ``gallery`` (how many
+        media there are, and how many of them are ``distractors``).
 
     Raises:
         InputError: A file or option can't be used, or ids of one file are missing in another.
@@ -123,10 +124,14 @@ def evaluate(
             kept = Path(relevancy or output / "relevancy.parquet")
             evaluation, ids = _score_ek100(sources, split, kept, tail_classes, options, load, force=force)
         elif protocol == "eccv":
-            evaluation, ids = _score_eccv(sources, options, load)
+            evaluation, ids = _score_eccv(sources, {**options, "progress": progress}, load)
         else:
-            evaluation, ids = _score_captions(sources, split, protocol, gallery, {**options, "folds": folds}, load)
+            ranked = {**options, "folds": folds, "progress": progress}
+            evaluation, ids = _score_captions(sources, split, protocol, gallery, ranked, load)
         metrics = evaluation.metrics()
+        if gallery == "all":
+            queries = metrics["queries"]["media_to_text"]
+            metrics["gallery"] = {"media": len(ids.media), "distractors": len(ids.media) - queries}
         write_json(output / "metrics.json", metrics)
         table = query_table(evaluation, ids)
         with plan.writer(table.schema) as writer:

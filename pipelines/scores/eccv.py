@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipelines.progress import SILENT, Progress
 from pipelines.scores.bootstrap import RESAMPLES, summarise
 from pipelines.scores.evaluation import Evaluation
 from pipelines.scores.queries import RECALL_AT, QueryScores
@@ -59,6 +60,7 @@ def score_eccv(
     resamples: int = RESAMPLES,
     seed: int = 0,
     block_bytes: int = BLOCK_BYTES,
+    progress: Progress = SILENT,
 ) -> Evaluation:
     """Score n images against m captions in both directions, in percent.
 
@@ -82,6 +84,7 @@ def score_eccv(
         resamples: Bootstrap resamples; 0 leaves the intervals out.
         seed: Seed of the bootstrap.
         block_bytes: Memory bound of a block of similarities in bytes. It changes no score.
+        progress: Where to report.
 
     Raises:
         InputError: NaN or infinite embeddings, or an unknown rule for ties.
@@ -89,7 +92,7 @@ def score_eccv(
     Source:
         Chun et al., ECCV Caption (2022), for the measures; Parekh et al., Crisscrossed Captions (2021), for CxC.
     """
-    options: dict[str, Any] = {"ties": ties, "block_bytes": block_bytes}
+    options: dict[str, Any] = {"ties": ties, "block_bytes": block_bytes, "progress": progress}
     index_m = truth.text_media_index
     size_of: dict[str, NDArray[np.float64]] = {}
     edges = None

@@ -15,7 +15,7 @@ class Evaluation:
     """Scores of both directions.
 
     Attributes:
-        protocol: ``pairs``, ``captions`` or ``ek100``.
+        protocol: ``pairs``, ``captions``, ``ek100`` or ``eccv``.
         ties: The rule for ties.
         queries: Per-query results of ``text_to_media`` and ``media_to_text``.
         scores: ``scores[segment][direction][metric] == {"value", "low", "high"}``, percentages 0-100.

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.errors import InputError
+from pipelines.progress import SILENT, Progress
 from pipelines.scores.similarity import FloatArray, IntArray, ScoreSource, block_edge
 
 Ties = Literal["index", "optimistic", "pessimistic"]
@@ -37,6 +38,7 @@ def retrieval_ranks(
     *,
     ties: Ties = "index",
     block_bytes: int = BLOCK_BYTES,
+    progress: Progress = SILENT,
 ) -> tuple[QueryRanks, QueryRanks]:
     """Rank every text's media and every medium's texts.
 
@@ -50,6 +52,7 @@ def retrieval_ranks(
         text_p: Texts of the p positive pairs, shape ``(p,)``.
         ties: The rule for ties.
         block_bytes: Memory bound of a block in bytes. It changes no rank.
+        progress: Where to report.
 
     Returns:
         Text-to-media ranks (one query a text that has a positive) and media-to-text ranks (one a medium that has).
@@ -62,7 +65,7 @@ def retrieval_ranks(
     media_p, text_p = _checked_pairs(media_p, text_p, media_count, text_count)
     score_p = source.pairs(media_p, text_p)
     to_text, to_media = _BestPositives(media_p, text_p, score_p), _BestPositives(text_p, media_p, score_p)
-    _count(source, [to_text], [to_media], block_bytes)
+    _count(source, [to_text], [to_media], block_bytes, progress)
     return to_media.ranks(ties), to_text.ranks(ties)
 
 
@@ -73,6 +76,7 @@ def best_ranks(
     *,
     ties: Ties = "index",
     block_bytes: int = BLOCK_BYTES,
+    progress: Progress = SILENT,
 ) -> QueryRanks:
     """`retrieval_ranks` of one direction: the rank of each query's best positive.
 
@@ -82,13 +86,14 @@ def best_ranks(
         item_p: Item of each, shape ``(p,)``; no pair twice.
         ties: The rule for ties.
         block_bytes: Memory bound of a block in bytes. It changes no rank.
+        progress: Where to report.
 
     Raises:
         InputError: An unknown rule for ties, or NaN in the similarities.
     """
     _check_rule(ties)
     counter = _BestPositives(query_p, item_p, source.pairs(query_p, item_p))
-    _count(source, [counter], [], block_bytes)
+    _count(source, [counter], [], block_bytes, progress)
     return counter.ranks(ties)
 
 
@@ -99,6 +104,7 @@ def positive_ranks(
     *,
     ties: Ties = "index",
     block_bytes: int = BLOCK_BYTES,
+    progress: Progress = SILENT,
 ) -> tuple[IntArray, NDArray[np.bool_]]:
     """Rank of every positive among all items, where `best_ranks` gives that of a query's best one.
 
@@ -111,6 +117,7 @@ def positive_ranks(
         item_p: Item of each, shape ``(p,)``; no pair twice.
         ties: The rule for ties, see `retrieval_ranks`.
         block_bytes: Memory bound of a block in bytes. It changes no rank.
+        progress: Where to report.
 
     Returns:
         The ranks, from 1, and whether an item that is no positive of the query ties with the positive; both ``(p,)``.
@@ -126,7 +133,7 @@ def positive_ranks(
     # One counter for the first positives of all queries, one for their second ones, and so on.
     parts = [np.flatnonzero(nth == place) for place in range(int(nth.max(initial=-1)) + 1)]
     counters = [_RankCounter(query[part], item[part], score[part]) for part in parts]
-    _count(source, counters, [], block_bytes)
+    _count(source, counters, [], block_bytes, progress)
     before, others = _tied_positives(query, score)
     rank, tied = np.empty_like(query), np.empty_like(query)
     for part, counter in zip(parts, counters, strict=True):
@@ -152,17 +159,24 @@ def _tied_positives(query_p: IntArray, score_p: FloatArray) -> tuple[IntArray, I
 
 
 def _count(
-    source: ScoreSource, of_rows: "list[_RankCounter]", of_columns: "list[_RankCounter]", block_bytes: int
+    source: ScoreSource,
+    of_rows: "list[_RankCounter]",
+    of_columns: "list[_RankCounter]",
+    block_bytes: int,
+    progress: Progress,
 ) -> None:
     """One pass over the similarities in blocks, for counters of queries that are rows and of some that are columns."""
     edge = block_edge(source, block_bytes)
-    for row in range(0, source.shape[0], edge):
-        for column in range(0, source.shape[1], edge):
-            block_nm = source.block(slice(row, row + edge), slice(column, column + edge))
-            for counter in of_rows:
-                counter.add(block_nm, row, column)
-            for counter in of_columns:
-                counter.add(block_nm.T, column, row)
+    rows, columns = source.shape
+    with progress.task("ranking", rows * columns, "scores") as task:
+        for row in range(0, rows, edge):
+            for column in range(0, columns, edge):
+                block_nm = source.block(slice(row, row + edge), slice(column, column + edge))
+                for counter in of_rows:
+                    counter.add(block_nm, row, column)
+                for counter in of_columns:
+                    counter.add(block_nm.T, column, row)
+                task.advance(block_nm.size)
 
 
 class _RankCounter:

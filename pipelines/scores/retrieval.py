@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.errors import InputError
+from pipelines.progress import SILENT, Progress
 from pipelines.scores.bootstrap import RESAMPLES, summarise
 from pipelines.scores.evaluation import Evaluation
 from pipelines.scores.queries import QueryScores
@@ -30,6 +31,7 @@ def score_retrieval(
     block_bytes: int = BLOCK_BYTES,
     normalize: bool = True,
     distractors: bool = False,
+    progress: Progress = SILENT,
 ) -> Evaluation:
     """Score n media against m texts in both directions.
 
@@ -55,6 +57,7 @@ def score_retrieval(
         block_bytes: Memory bound of a block of similarities in bytes. It changes no score.
         normalize: Divide embeddings by their lengths first.
         distractors: Allow media without a text in protocol ``pairs`` too: they are found, but are no queries.
+        progress: Where to report.
 
     Raises:
         InputError: Shapes that don't fit, NaN or infinite embeddings, folds that don't divide the media, or
@@ -76,6 +79,7 @@ def score_retrieval(
             np.arange(len(text_rows)),
             ties=ties,
             block_bytes=block_bytes,
+            progress=progress,
         )
         parts.append(
             (

@@ -110,6 +110,12 @@ def test_a_changed_layout(downloads, refused) -> None:
     )
 
 
+def test_captions_of_mscoco_without_their_ids(downloads, refused) -> None:
+    file = downloads("mscoco") / "dataset_coco.json"
+    file.write_text(file.read_text().replace('"sentid"', '"id"'))
+    assert "dataset_coco.json: image 0 has no 'sentid' (it has raw, id); the published" in refused(*_line("mscoco"))
+
+
 def _line(name: str) -> tuple[str, ...]:
     return ("prepare", name, "--root", "root", "-o", "out.parquet")
 

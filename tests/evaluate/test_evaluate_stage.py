@@ -249,6 +249,7 @@ def test_a_gallery_of_all_media_has_distractors_that_are_no_queries(world, space
     metrics = evaluate(
         world.folder / "s", **files, protocol=protocol, gallery="all", clusters=world.clusters, resamples=5
     ).summary
+    assert metrics["gallery"] == {"media": len(media), "distractors": len(media) - SPLITS["test"]}
     assert len(media) > SPLITS["test"]
     assert metrics["queries"] == {"text_to_media": len(of_split), "media_to_text": SPLITS["test"]}
     assert {name: ranks_of(world.folder / "s", name) for name in DIRECTIONS} == expected
