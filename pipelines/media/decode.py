@@ -3,7 +3,7 @@
 import io
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 
 def decode_image(data: bytes, least_side: int) -> Image.Image:
@@ -24,9 +24,9 @@ def decode_image(data: bytes, least_side: int) -> Image.Image:
         with Image.open(io.BytesIO(data)) as image:
             image.draft(None, (least_side, least_side))
             return _as_rgb(ImageOps.exif_transpose(image))
-    except (
-        Exception
-    ) as error:  # Pillow's plugins raise whatever the bytes lead them to, struct.error and IndexError too
+    except UnidentifiedImageError as error:  # its message has an address in it, another in each process
+        raise ValueError("it is no image of a known format") from error
+    except Exception as error:  # whatever the bytes lead Pillow's plugins to: struct.error and IndexError too
         raise ValueError(str(error) or type(error).__name__) from error
 
 

@@ -1,5 +1,6 @@
 """Batches of media in the order of a plan, decoded in worker processes, the same whatever their number."""
 
+import atexit
 import itertools
 import signal
 from collections.abc import Iterable, Iterator, Sequence
@@ -114,12 +115,18 @@ def batches(
         worker_init_fn=_ignore_signals,
         generator=torch.Generator(),  # else the loader draws its base seed from the global state
     )
-    loaded = iter(loader)
-    for planned in planned_batches:
-        found = _next(loaded)
-        if isinstance(found, InputError):
-            raise found
-        yield LoadedBatch(planned, *found)
+    loaded: Any = iter(loader)
+    # Workers ignore the SIGTERM that multiprocessing ends its children with, so none may be left at exit.
+    atexit.register(loaded._shutdown_workers)
+    try:
+        for planned in planned_batches:
+            found = _next(loaded)
+            if isinstance(found, InputError):
+                raise found
+            yield LoadedBatch(planned, *found)
+    finally:
+        loaded._shutdown_workers()
+        atexit.unregister(loaded._shutdown_workers)
 
 
 _Loaded = tuple[Tensor, Tensor, tuple[Replacement, ...]]
@@ -198,8 +205,8 @@ def _stand_ins(media: int, planned: PlannedBatch, position: int, seed: int | Non
 def _next(loaded: Iterator[Any]) -> Any:
     try:
         return next(loaded)
-    except RuntimeError as error:
-        if "DataLoader worker" not in str(error):
+    except (RuntimeError, ConnectionError, FileNotFoundError, EOFError) as error:  # the latter while it hands over
+        if isinstance(error, RuntimeError) and "DataLoader worker" not in str(error):
             raise
         raise InputError(
             "a process that decodes media was killed, as happens when memory or /dev/shm runs out; use fewer --workers"
