@@ -28,6 +28,7 @@ _OWN_FLAGS = {
     "shifts": {"clusters", "output", "force"},
     "train": {"annotations", "output", "text", "shifts", "resume", "force"},
     "eval": {"run", "output", "media", "text", "annotations", "clusters", "force"},
+    "compare": {"folders", "output", "force"},
 }
 
 
@@ -51,6 +52,7 @@ class Recipe(pydantic.BaseModel):
         eval: Flags of ``eval`` that all evaluations share.
         evals: What each evaluation has of its own, and the name of its data set (``data``); none: one on the training
             data set.
+        compare: Flags of ``compare``, which comes last where there are several runs.
     """
 
     model_config = pydantic.ConfigDict(extra="forbid")
@@ -66,6 +68,7 @@ class Recipe(pydantic.BaseModel):
     baseline: str | None = None
     eval: Flags = {}
     evals: dict[_Name, Flags] = {}
+    compare: Flags = {}
 
     def tables(self) -> Iterator[tuple[str, tuple[str, ...], Flags]]:
         """Each table of flags: its name in the file, the command, the flags that are given."""
@@ -78,6 +81,7 @@ class Recipe(pydantic.BaseModel):
         yield "eval", ("eval",), _given(self.eval)
         for name, flags in self.evals.items():
             yield f"evals.{name}", ("eval",), _given({key: value for key, value in flags.items() if key != "data"})
+        yield "compare", ("compare",), _given(self.compare)
 
     def train_flags(self, run: str, *, features: bool) -> Flags:
         """The flags of a run, on features or on raw media."""

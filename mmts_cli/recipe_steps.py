@@ -136,7 +136,9 @@ class _Steps:
 
     def compare(self, name: str) -> Step:
         scores = [str(self.folder("scores", run, name)) for run in self.recipe.run_names]
-        return self.step(["compare", *scores, "-o", str(self.folder("difference", name, suffix=".json"))], {})
+        return self.step(
+            ["compare", *scores, "-o", str(self.folder("difference", name, suffix=".json"))], self.recipe.compare
+        )
 
     def line(self, stage: str, source: Path, output: Path) -> list[str]:
         return [stage, str(source), "-o", str(output)]

@@ -98,8 +98,8 @@ def test_ek100_on_the_official_annotations(data_dir, tmp_path, mmts, write_artif
     assert scores["scores"]["overall"]["mean"]["nDCG"]["value"] > 2 * 10.9  # twice the published chance row
     steps = pq.read_table("ek100-max-margin/run-mmts/steps.parquet")
     assert steps.num_rows == 2 * (16115 // 512)
-    assert min(steps["temperature_min"].to_pylist()) >= 0.17 - 0.1
-    assert max(steps["temperature_max"].to_pylist()) <= 0.30 + 0.1
+    assert max(steps["temperature_max"].to_pylist()) == pytest.approx(0.30 + 0.1)  # the first step: top of the band
+    assert min(steps["temperature_min"].to_pylist()) >= 0.17 - 0.1 - 1e-6
 
     again = mmts(*line)
     assert (again.code, written(again)) == (0, ["up to date"] * 6)
@@ -108,6 +108,7 @@ def test_ek100_on_the_official_annotations(data_dir, tmp_path, mmts, write_artif
 def test_youcook2_ablations_on_the_official_annotations(data_dir, tmp_path, mmts, write_artifact) -> None:
     root = data_dir / "youcook2"
     line = ("run", "youcook2-ablations", "--root", root, "--media", "features.parquet", *FEW)
+    line += ("--set", "train.epochs=1", "--set", "compare.resamples=5")
     assert mmts(*line, "--only", "prepare").code == 0
     features_of_texts(write_artifact, "youcook2-ablations/annotations.parquet", tmp_path / "features.parquet")
     ran = mmts(*line, "--json")
@@ -162,7 +163,7 @@ def zero_shot(tmp_path):
     flags = [word for value in small for word in ("--set", value)] + [
         w for value in features for w in ("--media", value)
     ]
-    return ("run", "cc3m-zero-shot", "--root", root, *FEW, "--set", "train.epochs=20", *flags, "-o", "out")
+    return ("run", "cc3m-zero-shot", "--root", root, *FEW, "--set", "train.epochs=10", *flags, "-o", "out")
 
 
 def test_cc3m_is_scored_on_data_it_never_saw(zero_shot, tmp_path, mmts, write_artifact) -> None:
@@ -188,20 +189,20 @@ def test_a_run_that_was_stopped_goes_on(zero_shot, tmp_path, mmts, write_artifac
 
     take_step = loop.take_step
 
-    def stop_at_50(session, batch, step):
-        if step == 50:
+    def stop_at_30(session, batch, step):
+        if step == 30:
             os.kill(os.getpid(), signal.SIGTERM)
         return take_step(session, batch, step)
 
-    monkeypatch.setattr(loop, "take_step", stop_at_50)
+    monkeypatch.setattr(loop, "take_step", stop_at_30)
     stopped = mmts(*zero_shot)
     assert stopped.code == 130
-    assert stopped.err.splitlines()[-1].startswith("mmts: stopped at step 51 of 120")
+    assert stopped.err.splitlines()[-1].startswith("mmts: stopped at step 31 of 60")
     assert commands(stopped)[-1] == "train"
     monkeypatch.setattr(loop, "take_step", take_step)
     ran = mmts(*zero_shot)
     assert (ran.code, written(ran)) == (0, [*["up to date"] * 8, *["written"] * 4])
-    assert pq.read_table("out/run-mmts/steps.parquet")["step"].to_pylist() == list(range(120))
+    assert pq.read_table("out/run-mmts/steps.parquet")["step"].to_pylist() == list(range(60))
 
 
 def test_a_stage_that_fails_ends_the_run_with_its_own_line(zero_shot, mmts) -> None:
