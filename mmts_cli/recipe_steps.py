@@ -144,18 +144,27 @@ class _Steps:
         return [stage, str(source), "-o", str(output)]
 
     def step(self, words: list[str], flags: Flags, extra: list[str] | None = None, run: str | None = None) -> Step:
+        """A command line: ``words`` up to the files, the flags, and what comes last."""
         takes = _parameters(*words[:2])
-        given = [word for flag, value in flags.items() for word in self.words_of(takes[flag], flag, value)]
+        place = words.index("-o")
+        positional = [flag for flag in flags if takes[flag].param_type_name == "argument"]
+        arguments = [self.text_of(str(flags[flag])) for flag in positional]
+        given = [
+            word
+            for flag, value in flags.items()
+            if flag not in positional
+            for word in self.words_of(takes[flag], flag, value)
+        ]
         files = {flag: Path(self.text_of(str(value))) for flag, value in flags.items() if "{root}" in str(value)}
-        return Step(words[0], [*words, *given, *(extra or [])], Path(words[words.index("-o") + 1]), run, files)
+        line = [*words[:place], *arguments, *words[place:], *given, *(extra or [])]
+        return Step(words[0], line, Path(words[place + 1]), run, files)
 
     def words_of(self, parameter: Any, flag: str, value: object) -> list[str]:
         if isinstance(value, list):
             return [word for each in value for word in self.words_of(parameter, flag, each)]
         if isinstance(value, bool):
             return [f"--{flag}"] if value else parameter.secondary_opts[:1]  # as in --spherical/--euclidean
-        text = self.text_of(str(value))
-        return [text] if parameter.param_type_name == "argument" else [f"--{flag}", text]
+        return [f"--{flag}", self.text_of(str(value))]
 
     def text_of(self, value: str) -> str:
         """A flag's value, with the root, and the file below it that a pattern names, in place."""

@@ -123,7 +123,7 @@ def test_a_dry_run_prints_commands_and_does_nothing(recipe, mmts, tmp_path) -> N
     line = ("run", recipe(), "--root", "my data", "--output", "out here", "--dry-run")
     ran = mmts(*line)
     assert lines(ran) == [
-        ["prepare", "table", "-o", "out here/annotations.parquet", "my data/captions.csv", "--text-column", "caption"],
+        ["prepare", "table", "my data/captions.csv", "-o", "out here/annotations.parquet", "--text-column", "caption"],
         ["embed", "out here/annotations.parquet", "-o", "out here/embeddings.parquet"],
         ["cluster", "out here/embeddings.parquet", "-o", "out here/clusters.parquet", "--k", "3"],
         ["shifts", "out here/clusters.parquet", "-o", "out here/shifts.parquet", "--min", "0.1", "--max", "0.2"],
