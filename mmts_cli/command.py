@@ -1,6 +1,7 @@
 """What every command shares: ``--json``, ``--quiet``, ``--debug``, ``--config``, and the table of exit codes."""
 
 import inspect
+import os
 import sys
 import traceback
 from collections.abc import Callable
@@ -44,7 +45,8 @@ def stage_command(app: typer.Typer, name: str) -> Callable[[Callable[..., None]]
         def run(**values: Any) -> None:
             from mmts_cli.console import Output
 
-            output = Output(as_json=values.pop("json_output"), quiet=values.pop("quiet"))
+            as_json, quiet = values.pop("json_output"), values.pop("quiet")
+            output = Output(as_json=as_json, quiet=quiet) if _is_first_process() else Output(quiet=True)
             values.pop("debug"), values.pop("config")
             with output.warnings_as_lines():
                 function(output, **values)
@@ -95,6 +97,18 @@ class StageError(Exception):
     def __init__(self, code: int) -> None:
         super().__init__(code)
         self.code = code
+
+
+def _is_first_process() -> bool:
+    """Whether this is the one of the processes of a run that speaks: rank 0, whoever started them."""
+    ranks = (
+        "RANK",
+        "LOCAL_RANK",
+        "NODE_RANK",
+        "GROUP_RANK",
+        *(["SLURM_PROCID"] if "SLURM_NTASKS" in os.environ else []),
+    )
+    return all(os.environ.get(name, "0") == "0" for name in ranks)
 
 
 def run_app(app: typer.Typer, arguments: list[str]) -> int:

@@ -45,6 +45,11 @@ class Output:
         self._out = Console(highlight=False, markup=False, emoji=False)
         self._err = Console(stderr=True, highlight=False, markup=False, emoji=False)
 
+    @property
+    def width(self) -> int:
+        """Characters in a line of stdout."""
+        return self._out.width
+
     def result(self, value: dict[str, Any], human: Callable[[], Iterator[RenderableType]]) -> None:
         """Show a command's result: ``value`` as JSON for scripts, what ``human`` yields for people."""
         if self.as_json:

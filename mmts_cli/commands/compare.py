@@ -39,10 +39,10 @@ def compare(
     from pipelines.compare import compare as run
 
     result = run(folders, output, resamples=resamples, seed=seed, force=force)
-    console.result({"command": "compare", **result}, lambda: _human(result, output))
+    console.result({"command": "compare", **result}, lambda: _human(result, output, console.width))
 
 
-def _human(result: dict[str, Any], output: Path | None) -> "Iterator[RenderableType]":
+def _human(result: dict[str, Any], output: Path | None, width: int) -> "Iterator[RenderableType]":
     if output is not None:
         yield f"{output}: written"
     queries = result["queries"]
@@ -55,22 +55,19 @@ def _human(result: dict[str, Any], output: Path | None) -> "Iterator[RenderableT
         yield ""
         yield f"{comparison['folder']} minus {comparison['baseline']}"
         for direction in ("text_to_media", "media_to_text", "mean"):
-            yield ""
-            yield _table(comparison["differences"], direction)
+            for table in _tables(comparison["differences"], direction, width):
+                yield ""
+                yield table
 
 
-def _table(differences: dict[str, Any], direction: str) -> "Table":
-    from rich.table import Table
+def _tables(differences: dict[str, Any], direction: str, width: int) -> "Iterator[Table]":
+    from mmts_cli.tables import score_tables
 
-    table = Table(box=None, pad_edge=False)
-    table.add_column(direction.replace("_", " "), no_wrap=True)
-    names = list(differences["overall"][direction])
-    for name in names:
-        table.add_column(name.replace("recall", "R").replace("_", " "), justify="right", no_wrap=True)
-    for segment, of in differences.items():
-        if direction in of:
-            table.add_row(segment.replace("_", " "), *(_difference(name, of[direction][name]) for name in names))
-    return table
+    scores = {segment: of[direction] for segment, of in differences.items() if direction in of}
+    columns = {name: [_difference(name, score[name]) for score in scores.values()] for name in scores["overall"]}
+    return score_tables(
+        (direction.replace("_", " "),), [(segment.replace("_", " "),) for segment in scores], columns, width
+    )
 
 
 def _difference(name: str, difference: dict[str, float | None]) -> "Text":

@@ -42,9 +42,17 @@ def evaluate(
     ] = None,
     split: Annotated[str, typer.Option("--split", help="Split to score.")] = "test",
     protocol: Annotated[
-        Literal["captions", "pairs", "youcook2", "ek100"],
-        typer.Option("--protocol", help="Several texts a medium, exactly one (youcook2 too), or EK-100's degrees."),
+        Literal["captions", "pairs", "youcook2", "ek100", "eccv"],
+        typer.Option(
+            "--protocol",
+            help="Several texts a medium, exactly one (youcook2 too), EK-100's degrees, or MSCOCO's 5K test split by "
+            "CxC and ECCV Caption.",
+        ),
     ] = "captions",
+    gallery: Annotated[
+        Literal["split", "all"],
+        typer.Option("--gallery", help="What texts are to find: the split's media, or all of the media file."),
+    ] = "split",
     ties: Annotated[
         Literal["index", "optimistic", "pessimistic"],
         typer.Option("--ties", help="Which tied items count as ranked before the positive."),
@@ -64,6 +72,9 @@ def evaluate(
     ] = None,
     resamples: Annotated[int, typer.Option("--resamples", min=0, help="Bootstrap resamples; 0 for none.")] = 1000,
     seed: SeedOption = 0,
+    block_memory: Annotated[
+        int, typer.Option("--block-memory", min=1, help="Memory bound of a block of similarities, in MiB.")
+    ] = 128,
     device: DeviceOption = None,
     force: ForceOption = False,
 ) -> None:
@@ -86,20 +97,22 @@ def evaluate(
         clusters=clusters,
         split=split,
         protocol=protocol,
+        gallery=gallery,
         ties=ties,
         folds=folds,
         relevancy=relevancy,
         tail_classes=tail_classes,
         resamples=resamples,
         seed=seed,
+        block_memory=block_memory,
         device=device,
         force=force,
         progress=console,
     )
-    console.result(stage_json("eval", result), lambda: _human(result))
+    console.result(stage_json("eval", result), lambda: _human(result, console.width))
 
 
-def _human(result: "StageResult") -> "Iterator[RenderableType]":
+def _human(result: "StageResult", width: int) -> "Iterator[RenderableType]":
     metrics = result.summary
     yield headline(result)
     queries, ties, protocol = metrics["queries"], metrics["ties"], metrics["protocol"]
@@ -113,30 +126,27 @@ def _human(result: "StageResult") -> "Iterator[RenderableType]":
         low, high = metrics["thirds"]["edges"]
         yield f"thirds of the samples by training cluster size: tail below {low:g}, head from {high:g}"
     for direction, counts in metrics.get("left_out", {}).items():
+        names_by_count: dict[int, list[str]] = {}
         for name, count in counts.items():
-            yield f"{direction.replace('_', ' ')}: {count:,} queries count for no {name}"
+            names_by_count.setdefault(count, []).append(name)
+        for count, names in names_by_count.items():
+            yield f"{direction.replace('_', ' ')}: {count:,} queries count for no {', '.join(names)}"
     for direction in ("text_to_media", "media_to_text", *(["mean"] if protocol == "ek100" else [])):
-        yield ""
-        yield _table(metrics, direction)
+        for table in _tables(metrics, direction, width):
+            yield ""
+            yield table
 
 
-def _table(metrics: dict[str, Any], direction: str) -> "Table":
-    from rich.table import Table
+def _tables(metrics: dict[str, Any], direction: str, width: int) -> "Iterator[Table]":
+    from mmts_cli.tables import score_tables
 
     scores = {segment: of[direction] for segment, of in metrics["scores"].items() if direction in of}
-    names = list(scores["overall"])
-    table = Table(box=None, pad_edge=False)
-    table.add_column(direction.replace("_", " "), no_wrap=True)
-    table.add_column("queries", justify="right", no_wrap=True)
-    for name in names:
-        table.add_column(name.replace("recall", "R").replace("_", " "), justify="right", no_wrap=True)
-    for segment, score in scores.items():
-        table.add_row(
-            segment.replace("_", " "),
-            _count(metrics, segment, direction),
-            *(_interval(score[name]) for name in names),
-        )
-    return table
+    columns = {
+        name: [_interval(score[name]) for score in scores.values()]  # all segments have the same metrics
+        for name in scores["overall"]
+    }
+    rows = [(segment.replace("_", " "), _count(metrics, segment, direction)) for segment in scores]
+    return score_tables((direction.replace("_", " "), "queries"), rows, columns, width)
 
 
 def _count(metrics: dict[str, Any], segment: str, direction: str) -> str:

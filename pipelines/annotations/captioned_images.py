@@ -17,15 +17,20 @@ _SCORED_CAPTIONS = 5
 
 @dataclass(frozen=True)
 class CaptionedImage:
-    """One image: its file name, split and captions, in the published order."""
+    """One image: its file name, split and captions in the published order, with the captions' ids where they matter."""
 
     name: str
     split: str
     captions: list[str]
+    caption_ids: list[int] | None = None
 
 
-def read_karpathy(path: Path) -> list[CaptionedImage]:
+def read_karpathy(path: Path, *, caption_ids: bool = False) -> list[CaptionedImage]:
     """Read one of Karpathy's ``dataset_*.json``; ``restval`` becomes ``train``.
+
+    Args:
+        path: The JSON file.
+        caption_ids: Keep each sentence's ``sentid``, which in MSCOCO's file is the id of the official annotation.
 
     Raises:
         InputError: The file is not JSON or not of that layout; says which image.
@@ -36,8 +41,10 @@ def read_karpathy(path: Path) -> list[CaptionedImage]:
         split = member(image, "split", str, where)
         if split not in _SPLIT_OF:
             raise InputError(f"{where} has split '{split}'; expected {', '.join(_SPLIT_OF)}")
-        captions = [member(caption, "raw", str, where) for caption in member(image, "sentences", list, where)]
-        found.append(CaptionedImage(member(image, "filename", str, where), _SPLIT_OF[split], captions))
+        sentences = member(image, "sentences", list, where)
+        captions = [member(sentence, "raw", str, where) for sentence in sentences]
+        ids = [member(sentence, "sentid", int, where) for sentence in sentences] if caption_ids else None
+        found.append(CaptionedImage(member(image, "filename", str, where), _SPLIT_OF[split], captions, ids))
     return found
 
 
@@ -50,7 +57,8 @@ def captions_table(
 ) -> pa.Table:
     """Samples of some splits, one a caption; counts are checked.
 
-    A sixth or later caption of a val or test image gets split ``extra``: published scores use five an image.
+    A sixth or later caption of a val or test image gets split ``extra``: published scores use five an image. Captions
+    that have ids of their own keep them in the column ``caption_id``.
 
     Args:
         images: All images.
@@ -75,4 +83,8 @@ def captions_table(
             columns["text"].append(caption.strip())
             columns["media_id"].append(image.name)
             columns["split"].append(image.split if scored else "extra")
-    return pa.table({name: pa.array(values, pa.string()) for name, values in columns.items()})
+    table = pa.table({name: pa.array(values, pa.string()) for name, values in columns.items()})
+    if wanted and all(image.caption_ids is not None for image in wanted):
+        ids = [number for image in wanted for number in image.caption_ids or []]
+        table = table.append_column("caption_id", pa.array(ids, pa.int64()))
+    return table

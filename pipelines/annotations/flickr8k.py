@@ -9,6 +9,7 @@ from pipelines.annotations.sources import occurrence, read_source
 from pipelines.annotations.table import summarise
 from pipelines.artifacts import StagePlan, StageResult
 from pipelines.artifacts.files import require_file
+from pipelines.artifacts.places import Place
 from pipelines.errors import InputError
 
 
@@ -68,7 +69,7 @@ def _locate(images: Path, names: list[str]) -> list[str]:
                 present = set(archive.namelist())
         except zipfile.BadZipFile as error:
             raise InputError(f"{images}: neither a folder nor a whole zip archive ({error})") from error
-        located = [f"zip://{name}::{images}" for name in names]
+        located = [str(Place(str(images), name, "zip")) for name in names]
     missing = list(dict.fromkeys(name for name in names if name not in present))
     if missing:
         raise InputError(

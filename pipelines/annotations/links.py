@@ -12,9 +12,9 @@ import pyarrow.compute as pc
 from pipelines.annotations.checks import Checks, named_first
 from pipelines.annotations.folder import Folder
 from pipelines.artifacts.files import require_file
+from pipelines.artifacts.places import IMAGE_SUFFIXES, VIDEO_SUFFIXES, Place
 from pipelines.errors import InputError
 
-VIDEO_SUFFIXES = (".mp4", ".mkv", ".webm", ".avi", ".mov", ".m4v", ".flv")
 Locate = Callable[[str], str | None]
 
 
@@ -62,7 +62,7 @@ def images(root: Path, other_names: Callable[[str], tuple[str, ...]] = lambda na
             with zipfile.ZipFile(root) as archive:
                 for member in archive.namelist():
                     if not member.startswith("__MACOSX/"):
-                        places[PurePosixPath(member).name].append(f"zip://{member}::{root}")
+                        places[PurePosixPath(member).name].append(str(Place(str(root), member, "zip")))
         except zipfile.BadZipFile as error:
             raise InputError(f"{root}: neither a folder nor a whole zip archive ({error})") from error
     return lambda name: next((_only(places[n], n) for n in (name, *other_names(name)) if n in places), None)
@@ -97,7 +97,7 @@ def shards(root: Path) -> Locate:
         if shard not in members:
             members[shard] = _images_in(tars[shard]) if shard in tars else {}
         member = members[shard].get(key)
-        return None if member is None else f"tar://{member}::{tars[shard]}"
+        return None if member is None else str(Place(str(tars[shard]), member, "tar"))
 
     return locate
 
@@ -109,8 +109,7 @@ def _images_in(tar: Path) -> dict[str, str]:
             names = archive.getnames()
     except (tarfile.TarError, OSError) as error:
         raise InputError(f"{tar}: not a whole tar archive ({error}); run img2dataset again") from error
-    suffixes = (".jpg", ".jpeg", ".png", ".webp")
-    return {PurePosixPath(name).stem: name for name in names if name.lower().endswith(suffixes)}
+    return {PurePosixPath(name).stem: name for name in names if name.lower().endswith(IMAGE_SUFFIXES)}
 
 
 def _only(places: list[str], name: str) -> str:

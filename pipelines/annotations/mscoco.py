@@ -26,6 +26,10 @@ OFFICIAL = {
 def read(files: Mapping[str, Path], splits: Sequence[str], checks: Checks) -> pa.Table:
     """One row a caption: ``sample_id`` is ``IMAGE#n``, ``media_id`` the image's file name.
 
+    ``caption_id`` (int64) is the id of the caption's official annotation, by which other annotations of MSCOCO (CxC,
+    ECCV Caption) name it: ``id`` in the official files, ``sentid`` in Karpathy's, which kept these ids. The captions of
+    an image are in the order of the ids in both, so that the same five are scored.
+
     Images keep the order of the JSON or of the split list, which the five folds of MSCOCO-1K go by.
 
     Raises:
@@ -36,7 +40,7 @@ def read(files: Mapping[str, Path], splits: Sequence[str], checks: Checks) -> pa
     """
     if "dataset_coco.json" in files:
         path = files["dataset_coco.json"]
-        return captions_table(read_karpathy(path), splits, PUBLISHED, path, checks)
+        return captions_table(read_karpathy(path, caption_ids=True), splits, PUBLISHED, path, checks)
     official = [path for name, path in files.items() if name in OFFICIAL]
     lists = {split: files[name] for split in splits if (name := f"karpathy_{split}_images.txt") in files}
     if not official or not lists:
@@ -49,7 +53,7 @@ def read(files: Mapping[str, Path], splits: Sequence[str], checks: Checks) -> pa
         if unknown := [number for number in numbers if number not in names]:
             first = f"{len(unknown):,} of {len(numbers):,} images have no captions in {official[0].parent}"
             checks.incomplete(f"{path}: {first}, first: {named_first(unknown)}")
-        images += [CaptionedImage(names[n], split, captions[n]) for n in numbers if n in names]
+        images += [_captioned(names[n], split, captions[n]) for n in numbers if n in names]
     return captions_table(images, list(lists), PUBLISHED, official[0].parent, checks)
 
 
@@ -60,9 +64,15 @@ def link(table: pa.Table, root: Path, checks: Checks) -> pa.Table:
     return links.link(table, table.column("media_id").to_pylist(), locate, root, checks)
 
 
-def _read_official(paths: list[Path], checks: Checks) -> tuple[dict[int, str], dict[int, list[str]]]:
+def _captioned(name: str, split: str, captions: list[tuple[int, str]]) -> CaptionedImage:
+    ordered = sorted(captions)
+    return CaptionedImage(name, split, [caption for _, caption in ordered], [number for number, _ in ordered])
+
+
+def _read_official(paths: list[Path], checks: Checks) -> tuple[dict[int, str], dict[int, list[tuple[int, str]]]]:
+    """File names of the images, and their captions with their ids, by the number of the image."""
     names: dict[int, str] = {}
-    captions: dict[int, list[str]] = defaultdict(list)
+    captions: dict[int, list[tuple[int, str]]] = defaultdict(list)
     for path in paths:
         content = read_json(path)
         for number, image in enumerate(member(content, "images", list, f"{path}: the file")):
@@ -71,7 +81,8 @@ def _read_official(paths: list[Path], checks: Checks) -> tuple[dict[int, str], d
         annotations = member(content, "annotations", list, f"{path}: the file")
         for number, annotation in enumerate(annotations):
             where = f"{path}: annotation {number}"
-            captions[member(annotation, "image_id", int, where)].append(member(annotation, "caption", str, where))
+            identified = member(annotation, "id", int, where), member(annotation, "caption", str, where)
+            captions[member(annotation, "image_id", int, where)].append(identified)
         checks.count(path, len(annotations), OFFICIAL[path.name], "captions")
     return names, captions
 

@@ -26,7 +26,7 @@ from pipelines.artifacts.schemas import (
     Kind,
 )
 from pipelines.artifacts.shifts import Shifts, read_shifts
-from pipelines.artifacts.vectors import Vectors, read_vectors, vector_type
+from pipelines.artifacts.vectors import Vectors, read_vector_ids, read_vectors, vector_type
 
 __all__ = [
     "ANNOTATIONS",
@@ -54,6 +54,7 @@ __all__ = [
     "read_provenance",
     "read_shifts",
     "read_table",
+    "read_vector_ids",
     "read_vectors",
     "require_unique",
     "rows_of_split",

@@ -71,6 +71,19 @@ def require_folder(path: Path) -> None:
 
 
 @contextlib.contextmanager
+def removing_new_folders(path: Path) -> Iterator[None]:
+    """If the work inside fails, remove the folders down to ``path`` that it made, where they are still empty."""
+    new = [folder for folder in (path, *path.parents) if not folder.exists()]
+    try:
+        yield
+    except BaseException:
+        for folder in new:
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+        raise
+
+
+@contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Yield a temporary path in the folder of ``path``; sync and rename it on success, remove it on failure.
 

@@ -31,6 +31,7 @@ ANNOTATIONS = Kind(
     {
         "media_id": pa.string(),
         "media": pa.string(),
+        "video_id": pa.string(),
         "start_s": pa.float64(),
         "end_s": pa.float64(),
         "split": pa.string(),

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from pipelines.artifacts.files import nearest
@@ -55,15 +56,8 @@ def read_vectors(path: Path | str, *, id_column: str | None = None, column: str 
     path = Path(path)
     with open_parquet(path) as file:
         names = file.schema_arrow.names
-        id_column = id_column or next((name for name in ID_COLUMNS if name in names), "sample_id")
-        for name in (id_column, column):
-            if name not in names:
-                raise InputError(f"{path}: no column '{name}'{nearest(name, names)} (columns: {', '.join(names)})")
-        if file.metadata.num_rows == 0:
-            raise InputError(f"{path}: has no rows")
-        scalars = file.read(columns=[id_column] + (["split"] if "split" in names else []))
-        ids = _strings(scalars.column(id_column), id_column, path)
-        require_unique(ids, id_column, path)
+        id_column, ids = _ids(file, id_column, column, path)
+        split = _strings(file.read(columns=["split"]).column(0), "split", path) if "split" in names else None
         matrix_nd: NDArray[np.float32] | None = None
         start = 0
         for group in range(file.num_row_groups):
@@ -78,8 +72,32 @@ def read_vectors(path: Path | str, *, id_column: str | None = None, column: str 
             start += len(block)
     assert matrix_nd is not None  # there are rows, so there are row groups
     _require_finite(matrix_nd, ids, id_column, path)
-    split = _strings(scalars.column("split"), "split", path) if "split" in names else None
     return Vectors(path, id_column, ids, matrix_nd, split)
+
+
+def read_vector_ids(path: Path | str) -> pa.ChunkedArray:
+    """The ids of an embeddings or features file alone, in its order.
+
+    Raises:
+        InputError: As `read_vectors`, as far as ids are concerned.
+    """
+    path = Path(path)
+    with open_parquet(path) as file:
+        return _ids(file, None, "embedding", path)[1]
+
+
+def _ids(file: pq.ParquetFile, id_column: str | None, column: str, path: Path) -> tuple[str, pa.ChunkedArray]:
+    """Name and content of the id column of a file that should also have ``column``."""
+    names = file.schema_arrow.names
+    id_column = id_column or next((name for name in ID_COLUMNS if name in names), "sample_id")
+    for name in (id_column, column):
+        if name not in names:
+            raise InputError(f"{path}: no column '{name}'{nearest(name, names)} (columns: {', '.join(names)})")
+    if file.metadata.num_rows == 0:
+        raise InputError(f"{path}: has no rows")
+    ids = _strings(file.read(columns=[id_column]).column(0), id_column, path)
+    require_unique(ids, id_column, path)
+    return id_column, ids
 
 
 def _strings(column: pa.ChunkedArray, name: str, path: Path) -> pa.ChunkedArray:

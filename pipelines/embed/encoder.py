@@ -67,7 +67,7 @@ class SentenceEncoder:
         logging.disable_progress_bar()  # weights of a small model load in a blink; ours is the bar people see
         if device is not None:  # else the library chooses, among more kinds than we know
             choose_device(device)
-        self._model: Any = _load(model, device)
+        self._model: Any = load_sentence_transformer(model, device)
         self._model.eval()
         self._batch_size = batch_size
         size = self._model.get_embedding_dimension()
@@ -101,8 +101,12 @@ class SentenceEncoder:
         return sum(len(ids) > self.max_length for ids in tokens)
 
 
-def _load(model: str, device: str | None) -> Any:
-    """Load a model from a folder or the hub's cache; the hub itself is asked only for what is in neither."""
+def load_sentence_transformer(model: str, device: str | None) -> Any:
+    """Load a model from a folder or the hub's cache; the hub itself is asked only for what is in neither.
+
+    Raises:
+        InputError: It is no folder and can't be had from the hub, or isn't a sentence-transformers model.
+    """
     from huggingface_hub import model_info
     from sentence_transformers import SentenceTransformer
 

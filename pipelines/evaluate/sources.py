@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from pipelines.artifacts import Kind, align, fingerprint_of, read_provenance, read_table, read_vectors
+from pipelines.artifacts import Kind, align, fingerprint_of, read_annotations, read_provenance, read_table, read_vectors
 from pipelines.artifacts.files import read_json
 from pipelines.errors import InputError
 from pipelines.progress import Progress
@@ -141,13 +142,15 @@ def _encoded(
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     import torch
 
-    from pipelines.media import FeatureMedia, open_media
+    from pipelines.media import FeatureMedia, View, media_list, open_media
     from pipelines.models import choose_device, encode_media, encode_texts, load_model
 
     chosen = choose_device(device)
     model = load_model(run / "model").to(chosen)
-    image_size = None if model.media_tower is None else model.media_tower.image_size
-    media = open_media(sources.media, media_ids.to_pylist(), image_size=image_size)
+    view = None if model.media_tower is None else View(model.media_tower.image_size)
+    annotations = read_annotations(sources.annotations)
+    scored = annotations.filter(pc.is_in(annotations.column("media_id"), media_ids))
+    media = open_media(sources.media, media_list(scored, sources.annotations).select(media_ids.to_pylist()), view=view)
     text_md = _vectors(sources.text, "sample_id", text_ids, "samples")
     _require_size(sources.text, text_md.shape[1], model.settings["text_inputs"], run)
     if isinstance(media, FeatureMedia):

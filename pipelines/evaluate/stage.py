@@ -4,24 +4,26 @@ import dataclasses
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-import numpy as np
-
-from pipelines.artifacts import StagePlan, StageResult, read_annotations, read_clips, rows_of_split
-from pipelines.artifacts.files import nearest, require_folder, write_json
+from pipelines.artifacts import StagePlan, StageResult, read_clips
+from pipelines.artifacts.files import nearest, removing_new_folders, require_folder, write_json
 from pipelines.errors import InputError
+from pipelines.evaluate.captions import Gallery, read_captions
+from pipelines.evaluate.eccv import read_coco_captions
 from pipelines.evaluate.query_table import Ids, query_table
 from pipelines.evaluate.relevancy import cached_relevancy
 from pipelines.evaluate.sources import Sources, find_sources, load_cluster_sizes, load_embeddings
 from pipelines.evaluate.tail_classes import read_tail_classes
 from pipelines.progress import SILENT, Progress
 from pipelines.scores.bootstrap import RESAMPLES
+from pipelines.scores.eccv import score_eccv
 from pipelines.scores.ek100 import score_ek100
 from pipelines.scores.evaluation import Evaluation
-from pipelines.scores.ranks import Ties
+from pipelines.scores.ranks import BLOCK_BYTES, Ties
 from pipelines.scores.retrieval import score_retrieval
 from pipelines.scores.similarity import EmbeddingScores
 
-Protocol = Literal["captions", "pairs", "youcook2", "ek100"]
+Protocol = Literal["captions", "pairs", "youcook2", "ek100", "eccv"]
+MIB = 2**20
 
 
 def evaluate(
@@ -34,12 +36,14 @@ def evaluate(
     clusters: Path | str | None = None,
     split: str = "test",
     protocol: Protocol = "captions",
+    gallery: Gallery = "split",
     ties: Ties = "index",
     folds: int = 1,
     relevancy: Path | str | None = None,
     tail_classes: Path | str | None = None,
     resamples: int = RESAMPLES,
     seed: int = 0,
+    block_memory: int = BLOCK_BYTES // MIB,
     device: str | None = None,
     force: bool = False,
     progress: Progress = SILENT,
@@ -58,8 +62,11 @@ def evaluate(
             default the shifts the run was trained with, unless other annotations are given. Without either there are no
             thirds.
         split: Split to score; all rows where the annotations have no splits.
-        protocol: ``captions`` (several texts a medium), ``pairs`` (exactly one), ``youcook2`` (pairs under that name)
-            or ``ek100`` (graded relevancy of clips and sentences).
+        protocol: ``captions`` (several texts a medium), ``pairs`` (exactly one), ``youcook2`` (pairs under that name),
+            ``ek100`` (graded relevancy of clips and sentences) or ``eccv`` (MSCOCO's 5K test split by the ground truths
+            of MSCOCO, CxC and ECCV Caption, which the extra ``[eccv]`` brings; see `score_eccv` for the names).
+        gallery: What texts are to find: the media of the ``split``, or ``all`` of the media file, where those that the
+            split has no text for are distractors: found, but no queries.
         ties: ``index``, ``optimistic`` or ``pessimistic``.
         folds: Contiguous folds of the media whose scores are averaged; 5 for MSCOCO-1K.
         relevancy: For ``ek100``: file that keeps the relevancies, made unless up to date; ``relevancy.parquet`` in the
@@ -67,6 +74,7 @@ def evaluate(
         tail_classes: For ``ek100``: CSV file with the noun classes that also are scored by themselves.
         resamples: Bootstrap resamples; 0 for no intervals.
         seed: Seed of the bootstrap.
+        block_memory: Memory bound of the blocks that similarities are made in, in MiB. It changes no score.
         device: Torch device that encodes; a GPU where there is one if None.
         force: Score even if the output is up to date.
         progress: Where to report.
@@ -79,56 +87,81 @@ def evaluate(
     """
     output = Path(output)
     sources = find_sources(run, media, text, annotations, clusters)
-    _refuse_other_protocols(protocol, folds, relevancy, tail_classes)
+    _refuse_other_protocols(protocol, split, folds, gallery, relevancy, tail_classes)
+    if block_memory < 1:
+        raise InputError(f"--block-memory {block_memory}: expected 1 MiB or more")
     if (output / "config.json").exists():
         raise InputError(f"{output}: is a run folder, whose files scores would replace; give -o a folder of its own")
-    require_folder(output)
     inputs = sources.inputs()
     if tail_classes is not None:
         inputs["tail classes"] = Path(tail_classes)
-    plan = StagePlan(
-        "eval",
-        output / "ranks.parquet",
-        {"split": split, "protocol": protocol, "ties": ties, "folds": folds, "resamples": resamples},
-        inputs,
-        seed=seed,
-        libraries=("numpy", "torch", "pyarrow"),
-        foreign=("media", "text") if sources.run is None else ("media",),
-    )
-    if (done := plan.finished(force=force)) and (output / "metrics.json").exists():
-        return StageResult(output, True, done.summary)
+    with removing_new_folders(output):
+        require_folder(output)
+        plan = StagePlan(
+            "eval",
+            output / "ranks.parquet",
+            {
+                "split": split,
+                "protocol": protocol,
+                "ties": ties,
+                "gallery": gallery,
+                "folds": folds,
+                "resamples": resamples,
+            },
+            inputs,
+            seed=seed,
+            libraries=("numpy", "torch", "pyarrow"),
+            foreign=("media", "text") if sources.run is None else ("media",),
+        )
+        if (done := plan.finished(force=force)) and (output / "metrics.json").exists():
+            return StageResult(output, True, done.summary)
 
-    options: dict[str, Any] = {"ties": ties, "resamples": resamples, "seed": seed}
-    load = {"device": device, "progress": progress}
-    if protocol == "ek100":
-        kept = Path(relevancy or output / "relevancy.parquet")
-        evaluation, ids = _score_ek100(sources, split, kept, tail_classes, options, load, force=force)
-    else:
-        evaluation, ids = _score_captions(sources, split, protocol, {**options, "folds": folds}, load)
-    metrics = evaluation.metrics()
-    write_json(output / "metrics.json", metrics)
-    table = query_table(evaluation, ids)
-    with plan.writer(table.schema) as writer:
-        writer.summary = metrics
-        writer.write(table)
-    return StageResult(output, False, metrics)
+        block_bytes = block_memory * MIB
+        options: dict[str, Any] = {"ties": ties, "resamples": resamples, "seed": seed, "block_bytes": block_bytes}
+        load = {"device": device, "progress": progress}
+        if protocol == "ek100":
+            kept = Path(relevancy or output / "relevancy.parquet")
+            evaluation, ids = _score_ek100(sources, split, kept, tail_classes, options, load, force=force)
+        elif protocol == "eccv":
+            evaluation, ids = _score_eccv(sources, options, load)
+        else:
+            evaluation, ids = _score_captions(sources, split, protocol, gallery, {**options, "folds": folds}, load)
+        metrics = evaluation.metrics()
+        write_json(output / "metrics.json", metrics)
+        table = query_table(evaluation, ids)
+        with plan.writer(table.schema) as writer:
+            writer.summary = metrics
+            writer.write(table)
+        return StageResult(output, False, metrics)
 
 
 def _score_captions(
-    sources: Sources, split: str, protocol: Protocol, options: dict[str, Any], load: dict[str, Any]
+    sources: Sources, split: str, protocol: Protocol, gallery: Gallery, options: dict[str, Any], load: dict[str, Any]
 ) -> tuple[Evaluation, Ids]:
     """``captions``, ``pairs`` and ``youcook2``: one or several texts a medium."""
-    table = rows_of_split(read_annotations(sources.annotations), split, sources.annotations)
-    media_of_sample = table.column("media_id").combine_chunks().dictionary_encode()
-    ids = Ids(media_of_sample.dictionary, table.column("sample_id").combine_chunks())
+    captions = read_captions(sources.annotations, split, sources.media, gallery)
     evaluation = score_retrieval(
-        *load_embeddings(sources, ids.media, table.column("sample_id"), **load),
-        media_of_sample.indices.to_numpy().astype(np.int64),
+        *load_embeddings(sources, captions.media_ids, captions.sample_ids, **load),
+        captions.media_of_text,
         protocol="captions" if protocol == "captions" else "pairs",
-        cluster_size=load_cluster_sizes(sources.clusters, table.column("sample_id")),
+        distractors=gallery == "all",
+        cluster_size=load_cluster_sizes(sources.clusters, captions.sample_ids),
         **options,
     )
+    ids = Ids(captions.media_ids, captions.sample_ids.combine_chunks())
     return dataclasses.replace(evaluation, protocol=protocol), ids
+
+
+def _score_eccv(sources: Sources, options: dict[str, Any], load: dict[str, Any]) -> tuple[Evaluation, Ids]:
+    """``eccv``: MSCOCO's test captions, known by their ids."""
+    captions = read_coco_captions(sources.annotations)
+    evaluation = score_eccv(
+        *load_embeddings(sources, captions.media_ids, captions.sample_ids, **load),
+        captions.truth,
+        cluster_size=load_cluster_sizes(sources.clusters, captions.sample_ids),
+        **options,
+    )
+    return evaluation, Ids(captions.media_ids, captions.sample_ids.combine_chunks())
 
 
 def _score_ek100(
@@ -156,14 +189,26 @@ def _score_ek100(
 
 
 def _refuse_other_protocols(
-    protocol: str, folds: int, relevancy: Path | str | None, tail_classes: Path | str | None
+    protocol: str,
+    split: str,
+    folds: int,
+    gallery: str,
+    relevancy: Path | str | None,
+    tail_classes: Path | str | None,
 ) -> None:
     """Refuse an unknown protocol, and options that it has no use for."""
     names = list(get_args(Protocol))
     if protocol not in names:
         raise InputError(f"--protocol {protocol}: expected one of {', '.join(names)}{nearest(protocol, names)}")
+    if gallery not in get_args(Gallery):
+        raise InputError(f"--gallery {gallery}: expected one of {', '.join(get_args(Gallery))}")
     for option, value in (("--relevancy", relevancy), ("--tail-classes", tail_classes)):
         if value is not None and protocol != "ek100":
             raise InputError(f"{option}: is for --protocol ek100; leave it out with {protocol}")
-    if folds != 1 and protocol == "ek100":
-        raise InputError("--folds: is for --protocol captions and pairs; leave it out with ek100")
+    for option, given in (("--folds", folds != 1), ("--gallery all", gallery != "split")):
+        if given and protocol in ("ek100", "eccv"):
+            raise InputError(f"{option}: is for --protocol captions and pairs; leave it out with {protocol}")
+    if gallery != "split" and folds != 1:
+        raise InputError("--folds: divide the media of a split; leave them out with --gallery all")
+    if protocol == "eccv" and split != "test":
+        raise InputError(f"--split {split}: protocol eccv scores MSCOCO's test split; leave it out")

@@ -1,7 +1,31 @@
-"""Media a dual encoder sees: feature vectors from Parquet, or images from a folder or zip."""
+"""Media a dual encoder sees: feature vectors, images or clips of videos, each read when it is asked for.
 
+table = read_annotations(path)
+source = open_media(Path("images.zip"), media_list(table, path), view=View(224, augment="crop"))
+source.batch(torch.arange(8))                                        # evaluation views
+for loaded in batches(source, plan, workers=4, seed=0, max_bad=10):  # augmented, decoded in worker processes
+    ...
+"""
+
+from pipelines.media.errors import DamagedMediumError
 from pipelines.media.features import FeatureMedia
-from pipelines.media.images import ImageMedia
-from pipelines.media.source import MediaSource, is_pixels, open_media
+from pipelines.media.listing import MediaList, media_list
+from pipelines.media.loader import LoadedBatch, PlannedBatch, Replacement, batches
+from pipelines.media.source import CACHE_BYTES, MediaSource, media_files, open_media
+from pipelines.media.view import View
 
-__all__ = ["FeatureMedia", "ImageMedia", "MediaSource", "is_pixels", "open_media"]
+__all__ = [
+    "CACHE_BYTES",
+    "DamagedMediumError",
+    "FeatureMedia",
+    "LoadedBatch",
+    "MediaList",
+    "MediaSource",
+    "PlannedBatch",
+    "Replacement",
+    "View",
+    "batches",
+    "media_files",
+    "media_list",
+    "open_media",
+]

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import torch
 from torch import Tensor
@@ -20,6 +21,8 @@ class FeatureMedia:
         InputError: The file can't be used, or lacks some of the media.
     """
 
+    is_in_memory = True
+
     def __init__(self, path: Path, ids: list[str]) -> None:
         vectors = read_vectors(path)
         rows = align(pa.chunked_array([ids], pa.string()), vectors.ids, what="media", path=path)
@@ -30,6 +33,10 @@ class FeatureMedia:
     def dimension(self) -> int:
         """Size of a feature vector."""
         return self.vectors_nd.shape[1]
+
+    def load(self, row: int, random: np.random.Generator | None = None) -> Tensor:
+        """The features ``[d]`` of a row; nothing is random about them."""
+        return self.vectors_nd[row]
 
     def batch(self, rows: Tensor) -> Tensor:
         """Features ``[n, d]`` of some rows ``[n]``."""

@@ -3,44 +3,142 @@
 from pathlib import Path
 from typing import Protocol
 
+import numpy as np
 from torch import Tensor
 
+from pipelines.artifacts import open_parquet
+from pipelines.artifacts.files import require_file
+from pipelines.artifacts.places import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 from pipelines.errors import InputError
+from pipelines.media.blobs import Blobs
+from pipelines.media.byte_tables import TableBlobs, byte_column
+from pipelines.media.clips import ClipMedia
 from pipelines.media.features import FeatureMedia
+from pipelines.media.files import open_folder, open_zip
 from pipelines.media.images import ImageMedia
+from pipelines.media.linked import LinkedBlobs
+from pipelines.media.listing import MediaList
+from pipelines.media.tars import expand, open_tars
+from pipelines.media.view import View
+
+CACHE_BYTES = 4 * 2**30
 
 
 class MediaSource(Protocol):
-    """A fixed list of media that gives batches by row."""
+    """A fixed list of media, each read when it is asked for. Pickles, and works in forked and spawned processes."""
 
     @property
     def ids(self) -> list[str]:
         """Media ids; a row is a place in this list."""
 
+    @property
+    def is_in_memory(self) -> bool:
+        """Whether reading costs nothing, so that worker processes would only be in the way."""
+
+    def load(self, row: int, random: np.random.Generator | None = None) -> Tensor:
+        """Input of the media tower for one medium.
+
+        Args:
+            row: The medium.
+            random: Draws its augmentation and the frames of a clip, as in training; None for the evaluation view: the
+                centre square, the centre frames.
+
+        Returns:
+            Features ``[d]`` float32, an image ``[3, size, size]`` uint8, or a clip ``[frames, 3, size, size]`` uint8.
+
+        Raises:
+            DamagedMediumError: The medium can't be decoded.
+        """
+
     def batch(self, rows: Tensor) -> Tensor:
-        """Inputs of the media tower for some rows ``[n]``: features ``[n, d]``, or pixels ``[n, 3, size, size]``."""
+        """Evaluation views of some rows ``[n]``, stacked.
+
+        Raises:
+            DamagedMediumError: A medium can't be decoded.
+        """
 
 
-def is_pixels(path: Path) -> bool:
-    """Whether a path holds images (a folder or a zip) and not feature vectors (a Parquet file)."""
-    return path.is_dir() or path.suffix.lower() == ".zip"
-
-
-def open_media(path: Path, ids: list[str], *, image_size: int | None) -> MediaSource:
-    """Open media for the given ids.
+def open_media(
+    path: Path | None, media: MediaList, *, view: View | None, cache_bytes: int = CACHE_BYTES
+) -> MediaSource:
+    """Open media.
 
     Args:
-        path: A Parquet file of features, or a folder or zip of images.
-        ids: The media wanted, in this order; for images, their names in the folder or zip.
-        image_size: Side of the images the tower takes, in pixels; None for a tower that takes features.
+        path: A Parquet file of features or of bytes (or a folder of the latter); a folder or zip of files; a tar, a
+            folder of tars, or a pattern such as ``shards-{00000..00099}.tar``; None where the annotations' column
+            ``media`` says where each is.
+        media: The media wanted, in this order.
+        view: What the media tower takes; None for one that takes features.
+        cache_bytes: Memory for evaluation views, shared with forked workers; if they don't all fit, none are kept.
 
     Raises:
         InputError: Media are missing (how many, which first), can't be read, or are not of the kind the tower takes.
     """
-    if is_pixels(path):
-        if image_size is None:
-            raise InputError(f"{path}: holds images, which need a vision model; give one with --media-model")
-        return ImageMedia(path, ids, image_size)
-    if image_size is not None:
-        raise InputError(f"{path}: a vision model takes images; give --media a folder or a zip of them")
-    return FeatureMedia(path, ids)
+    if view is None:
+        if path is None or not _holds_features(path):
+            raise InputError(
+                f"{path or media.source}: holds images, which need a vision model; give one with --media-model"
+            )
+        return FeatureMedia(path, media.ids)
+    if path is not None and _holds_features(path):
+        raise InputError(
+            f"{path}: a vision model takes images; give --media a folder or a zip of them, tars, or Parquet with bytes"
+        )
+    blobs = _open_blobs(path, media, IMAGE_SUFFIXES if view.frames is None else VIDEO_SUFFIXES)
+    _refuse_other_kind(blobs, media, view)
+    if view.frames is None:
+        return ImageMedia(blobs, media.ids, view, cache_bytes)
+    return ClipMedia(blobs, media, view, cache_bytes)
+
+
+def media_files(path: Path) -> list[Path]:
+    """The files or the folder that ``--media`` names, all of which exist: a pattern's files, else the path itself.
+
+    Raises:
+        InputError: One is missing or can't be read.
+    """
+    files = expand(path)
+    for file in files:
+        if not file.is_dir():
+            require_file(file)
+    return files
+
+
+def _holds_features(path: Path) -> bool:
+    """Whether a path is a Parquet file without bytes, or nothing that holds pixels."""
+    if path.is_dir() or path.suffix.lower() in (".zip", ".tar") or len(expand(path)) > 1:
+        return False
+    with open_parquet(path) as file:
+        return byte_column(file.schema_arrow) is None or "embedding" in file.schema_arrow.names
+
+
+def _open_blobs(path: Path | None, media: MediaList, suffixes: tuple[str, ...]) -> Blobs:
+    if path is None:
+        return LinkedBlobs(media)
+    files = media_files(path)
+    if path.is_dir():
+        files = sorted(file for file in path.iterdir() if file.is_file() and not file.name.startswith("."))
+        tars = [file for file in files if file.suffix.lower() == ".tar"]
+        if not tars and not (files and all(file.suffix.lower() == ".parquet" for file in files)):
+            return open_folder(path, media, suffixes)
+        files = tars or files
+    suffix = files[0].suffix.lower()
+    if suffix == ".zip" and len(files) == 1:
+        return open_zip(path, media, suffixes)
+    if suffix == ".tar":
+        return open_tars(files, str(path), media, suffixes)
+    if suffix == ".parquet":
+        return TableBlobs(files, str(path), media)
+    raise InputError(f"{path}: can't be read as media; patterns name tars or Parquet files")
+
+
+def _refuse_other_kind(blobs: Blobs, media: MediaList, view: View) -> None:
+    """Refuse images where clips are wanted, and the other way round, as far as names tell."""
+    other, remedy = (
+        (VIDEO_SUFFIXES, "is a video; give --frames the number of frames to take of it")
+        if view.frames is None
+        else (IMAGE_SUFFIXES, "is an image; --frames is for videos, leave it out")
+    )
+    for row in range(len(media)):
+        if blobs.name(row).lower().endswith(other):
+            raise InputError(f"{blobs.where(row)}: {media.ids[row]} {remedy}")

@@ -1,20 +1,41 @@
 """Dual encoders: a tower and a head per side, saved so that they load anywhere."""
 
+from pipelines.models.acceleration import compile_towers, enable_gradient_checkpointing
+from pipelines.models.build import build_model
 from pipelines.models.device import choose_device
 from pipelines.models.dual_encoder import DualEncoder
-from pipelines.models.encode import encode_media, encode_texts
+from pipelines.models.encode import Precision, encode_media, encode_texts
+from pipelines.models.freezing import freeze
 from pipelines.models.heads import HEADS, make_head
+from pipelines.models.lora import LoraSettings, add_lora
+from pipelines.models.pooling import POOLINGS
 from pipelines.models.storage import load_model, save_model
-from pipelines.models.vision import VisionTower
+from pipelines.models.text import ClipTextTower, SentenceTower, TextTower, load_text_tower
+from pipelines.models.tokens import TextTokenizer
+from pipelines.models.vision import VisionTower, load_vision_tower
 
 __all__ = [
     "HEADS",
+    "POOLINGS",
+    "ClipTextTower",
     "DualEncoder",
+    "LoraSettings",
+    "Precision",
+    "SentenceTower",
+    "TextTokenizer",
+    "TextTower",
     "VisionTower",
+    "add_lora",
+    "build_model",
     "choose_device",
+    "compile_towers",
+    "enable_gradient_checkpointing",
     "encode_media",
     "encode_texts",
+    "freeze",
     "load_model",
+    "load_text_tower",
+    "load_vision_tower",
     "make_head",
     "save_model",
 ]

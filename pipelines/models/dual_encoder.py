@@ -1,23 +1,35 @@
 """The dual encoder: media and texts into one space."""
 
+from typing import Self
+
+import torch
 from torch import Tensor, nn
 
+from pipelines.models.freezing import is_frozen
 from pipelines.models.heads import HeadName, make_head
+from pipelines.models.pooling import PoolingName, make_pooling
+from pipelines.models.text import TextTower, Tokens
 from pipelines.models.vision import VisionTower
 
 
 class DualEncoder(nn.Module):
-    """A head on each side, and a vision tower under the media's where media are pixels.
+    """A head on each side, over a vision tower where media are pixels and a text tower where texts are tokens.
 
     Args:
         media_inputs: Size of a media feature, or of the tower's output.
-        text_inputs: Size of a text embedding.
+        text_inputs: Size of a text embedding, or of the tower's output.
         dimension: Size of the shared space.
         head: Kind of both heads.
-        media_tower: Vision tower, for pixels.
+        media_tower: Vision tower, for images and the frames of clips; None where media are features.
+        text_tower: Text tower; None where texts are embeddings.
+        frames: Frames of a video clip; None where media are no clips.
+        pooling: From the vectors of a clip's frames to one.
 
     Attributes:
         settings: The arguments that are numbers and names, for saving.
+
+    Raises:
+        InputError: Head or pooling don't fit the sizes.
     """
 
     def __init__(
@@ -27,6 +39,9 @@ class DualEncoder(nn.Module):
         dimension: int,
         head: HeadName = "linear",
         media_tower: VisionTower | None = None,
+        text_tower: TextTower | None = None,
+        frames: int | None = None,
+        pooling: PoolingName = "mean",
     ) -> None:
         super().__init__()
         self.settings = {
@@ -34,24 +49,66 @@ class DualEncoder(nn.Module):
             "text_inputs": text_inputs,
             "dimension": dimension,
             "head": head,
+            "frames": frames,
+            "pooling": pooling,
         }
         self.media_tower = media_tower
+        self.text_tower = text_tower
+        self.frame_pooling = make_pooling(pooling, media_inputs, frames)
         self.media_head = make_head(head, media_inputs, dimension)
         self.text_head = make_head(head, text_inputs, dimension)
 
+    def train(self, mode: bool = True) -> Self:
+        """Switch to training, but for frozen modules: no dropout there, and batch norms keep their statistics."""
+        super().train(mode)
+        if mode:
+            for module in self.modules():
+                if is_frozen(module):
+                    module.eval()
+        return self
+
     def embed_media(self, inputs: Tensor) -> Tensor:
-        """Return ``[n, dimension]``, not normalised, of features ``[n, d]`` or pixels ``[n, 3, size, size]``."""
-        vectors_nd: Tensor = inputs if self.media_tower is None else self.media_tower(inputs)
+        """Embed media.
+
+        Args:
+            inputs: Images ``[n, 3, size, size]`` or clips ``[n, frames, 3, size, size]``, uint8 from 0 to 255 or float
+                from 0 to 1; or features, or the tower's own vectors, ``[n, d]``.
+
+        Returns:
+            ``[n, dimension]``, not normalised.
+        """
+        if inputs.ndim == 2 or self.media_tower is None:
+            vectors_nd = inputs
+        else:
+            frames = inputs.flatten(0, 1) if inputs.ndim == 5 else inputs
+            with torch.set_grad_enabled(torch.is_grad_enabled() and not is_frozen(self.media_tower)):
+                vectors_nd = self.media_tower(frames)
+            if inputs.ndim == 5:
+                vectors_nd = self.frame_pooling(vectors_nd.unflatten(0, inputs.shape[:2]))
         embedded: Tensor = self.media_head(vectors_nd)
         return embedded
 
-    def embed_text(self, inputs: Tensor) -> Tensor:
-        """Return ``[n, dimension]``, not normalised, of text embeddings ``[n, d]``."""
-        embedded: Tensor = self.text_head(inputs)
+    def embed_text(self, inputs: Tensor | Tokens) -> Tensor:
+        """Embed texts.
+
+        Args:
+            inputs: What ``text_tower.tokenize`` gives; or text embeddings, or the tower's own vectors, ``[n, d]``.
+
+        Returns:
+            ``[n, dimension]``, not normalised.
+        """
+        if isinstance(inputs, Tensor):
+            vectors_nd = inputs
+        elif self.text_tower is None:
+            raise TypeError("without a text tower, texts are embeddings")
+        else:
+            with torch.set_grad_enabled(torch.is_grad_enabled() and not is_frozen(self.text_tower)):
+                vectors_nd = self.text_tower(inputs)
+        embedded: Tensor = self.text_head(vectors_nd)
         return embedded
 
-    def forward(self, media: Tensor | None, text: Tensor | None) -> tuple[Tensor | None, Tensor | None]:
-        """Return the embeddings of both sides; None for a side that isn't given."""
+    def forward(self, media: Tensor | None, text: Tensor | Tokens | None) -> tuple[Tensor | None, Tensor | None]:
+        """Return the embeddings of both sides, None for one that isn't given; training calls nothing else."""
         return (
             None if media is None else self.embed_media(media),
             None if text is None else self.embed_text(text),

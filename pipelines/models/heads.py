@@ -6,7 +6,7 @@ from torch import nn
 
 from pipelines.errors import InputError
 
-HeadName = Literal["linear", "mlp"]
+HeadName = Literal["linear", "mlp", "none"]
 HEADS: tuple[HeadName, ...] = get_args(HeadName)
 
 
@@ -14,15 +14,23 @@ def make_head(name: HeadName, inputs: int, outputs: int) -> nn.Module:
     """Return a projection head from ``[n, inputs]`` to ``[n, outputs]``.
 
     Args:
-        name: ``linear``, one matrix and a bias, or ``mlp``, two with GELU between, the hidden size that of the inputs.
+        name: ``linear``, one matrix and a bias; ``mlp``, two with GELU between, the hidden size that of the inputs; or
+            ``none``, the inputs themselves, which are in a shared space already.
         inputs: Size of what it reads.
         outputs: Size of the shared space.
 
     Raises:
-        InputError: The name is unknown.
+        InputError: The name is unknown, or ``none`` would have to change the size.
     """
     if name == "linear":
         return nn.Linear(inputs, outputs)
     if name == "mlp":
         return nn.Sequential(nn.Linear(inputs, inputs), nn.GELU(), nn.Linear(inputs, outputs))
+    if name == "none":
+        if inputs != outputs:
+            raise InputError(
+                f"--head none keeps the size of a side, {inputs}, which is not that of the shared space, {outputs}; "
+                "choose --head linear, or towers of one size"
+            )
+        return nn.Identity()
     raise InputError(f"head {name!r} is unknown; choose one of {', '.join(HEADS)}")

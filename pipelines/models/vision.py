@@ -9,17 +9,27 @@ from torch import Tensor, nn
 
 from pipelines.artifacts.files import read_json
 from pipelines.errors import InputError
+from pipelines.models.pretrained import LOAD_ERRORS, is_dual, load_transformers, one_side, reason
 
-_WEIGHTS = ("*.safetensors", "*.bin", "*.index.json")
+_PROCESSOR = "preprocessor_config.json"
 
 
 class VisionTower(nn.Module):
-    """A transformers vision model that turns pixels from 0 to 1 into one vector an image.
+    """A transformers vision model that turns pixels into one vector an image.
+
+    Batch norms, in training, take the statistics of the images of one forward pass. With gradient caching that is a
+    micro-batch, and its running statistics move twice a step; freeze them, or use a tower with layer norms, where
+    the result must not depend on the size of a micro-batch.
 
     Args:
-        model: The vision model; of a CLIP-like model its vision side is taken.
+        model: The vision model; of a CLIP-like model its vision side is taken, with its projection.
         mean: Mean of each colour channel the model expects.
         std: Standard deviation of each colour channel the model expects.
+        image_size: Side of the images; that of the model's configuration if None.
+
+    Attributes:
+        image_size: Side of the images it takes, in pixels.
+        dimension: Size of its vectors.
 
     Raises:
         InputError: It is no vision model.
@@ -28,36 +38,68 @@ class VisionTower(nn.Module):
     mean_c11: Tensor
     std_c11: Tensor
 
-    def __init__(self, model: nn.Module, mean: list[float], std: list[float]) -> None:
+    def __init__(self, model: nn.Module, mean: list[float], std: list[float], image_size: int | None = None) -> None:
         super().__init__()
-        self.model: Any = getattr(model, "vision_model", model).float()
+        self.model: Any = (one_side(model, "vision") if is_dual(model) else model).float()
         if self.model.main_input_name != "pixel_values":
             raise InputError(f"{type(self.model).__name__} takes {self.model.main_input_name}, not pixels")
-        config: Any = self.model.config
-        self.image_size = _image_size(config)
-        self.dimension = int(getattr(config, "hidden_size", 0) or config.hidden_sizes[-1])
+        self.image_size = _image_size(self.model.config) or image_size or 224
         self.register_buffer("mean_c11", torch.tensor(mean).reshape(-1, 1, 1), persistent=False)
         self.register_buffer("std_c11", torch.tensor(std).reshape(-1, 1, 1), persistent=False)
+        self.dimension = _dimension(self)
+
+    @property
+    def transformer(self) -> Any:
+        """The transformers model."""
+        return self.model
+
+    def example(self) -> Tensor:
+        """One black image, as the tower takes it."""
+        size = self.image_size
+        return torch.zeros(1, 3, size, size, dtype=torch.uint8, device=self.mean_c11.device)
 
     def forward(self, pixels_nchw: Tensor) -> Tensor:
-        """Return ``[n, dimension]``: the model's pooled output, or the mean over its tokens where it has none."""
+        """Return ``[n, dimension]``.
+
+        It is the model's projection into a shared space, its pooled output, or the mean over its tokens, the first of
+        these that it has.
+
+        Args:
+            pixels_nchw: ``[n, 3, size, size]``, uint8 from 0 to 255 or float from 0 to 1.
+        """
+        if not pixels_nchw.is_floating_point():
+            pixels_nchw = pixels_nchw.to(self.mean_c11.dtype) / 255
         output = self.model(pixel_values=(pixels_nchw - self.mean_c11) / self.std_c11)
-        pooled = getattr(output, "pooler_output", None)
-        if pooled is not None:
-            return torch.flatten(pooled, 1)
+        for name in ("image_embeds", "pooler_output"):
+            pooled = getattr(output, name, None)
+            if pooled is not None:
+                return torch.flatten(pooled, 1)
         hidden: Tensor = output.last_hidden_state
         return hidden.mean(dim=1) if hidden.ndim == 3 else hidden.mean(dim=(2, 3))
 
     def save(self, folder: Path) -> None:
-        """Write the model as transformers does, with the normalisation it expects."""
+        """Write the model as transformers does, with an image processor that prepares images as ours are.
+
+        It loads with the class that ``architectures`` in its ``config.json`` names, or with ``AutoModel``, which
+        leaves a projection out.
+        """
         self.model.save_pretrained(folder)
+        size = self.image_size
         processor = {
-            "image_mean": self.mean_c11.flatten().tolist(),
-            "image_std": self.std_c11.flatten().tolist(),
+            "image_processor_type": "CLIPImageProcessor",
+            "do_convert_rgb": True,
+            "do_resize": True,
+            "size": {"shortest_edge": size},
+            "resample": 3,  # bicubic
+            "do_center_crop": True,
+            "crop_size": {"height": size, "width": size},
             "do_rescale": True,
             "rescale_factor": 1 / 255,
+            "do_normalize": True,
+            "image_mean": self.mean_c11.flatten().tolist(),
+            "image_std": self.std_c11.flatten().tolist(),
         }
-        (folder / "preprocessor_config.json").write_text(json.dumps(processor, indent=2) + "\n", encoding="utf-8")
+        (folder / _PROCESSOR).write_text(json.dumps(processor, indent=2) + "\n", encoding="utf-8")
 
 
 def load_vision_tower(source: str) -> VisionTower:
@@ -70,34 +112,49 @@ def load_vision_tower(source: str) -> VisionTower:
     Raises:
         InputError: It can't be loaded, or is no vision model.
     """
-    from transformers import AutoConfig, AutoModel
-    from transformers.utils import logging
-
-    logging.disable_progress_bar()
-    path = Path(source)
-    folder = path.parent if path.is_file() else path
     try:
-        if path.is_file() or (path.is_dir() and not any(any(folder.glob(pattern)) for pattern in _WEIGHTS)):
-            model = AutoModel.from_config(AutoConfig.from_pretrained(source))
-        else:
-            model = AutoModel.from_pretrained(source)
-        mean, std = _normalisation(folder)
-        return VisionTower(model, mean, std)
-    except (OSError, ValueError, KeyError, AttributeError, RuntimeError) as error:
-        reason = " ".join(str(error).split())[:160]
+        return vision_tower(load_transformers(source), source)
+    except LOAD_ERRORS as error:
         raise InputError(
-            f"--media-model {source}: not a vision model's config, folder or hub id that loads ({reason})"
+            f"--media-model {source}: not a vision model's config, folder or hub id that loads ({reason(error)})"
         ) from error
 
 
-def _normalisation(folder: Path) -> tuple[list[float], list[float]]:
-    file = folder / "preprocessor_config.json"
-    if not file.is_file():
-        return [0.5] * 3, [0.5] * 3
-    processor = read_json(file)
-    return list(processor.get("image_mean", [0.5] * 3)), list(processor.get("image_std", [0.5] * 3))
+def vision_tower(model: Any, source: str) -> VisionTower:
+    """The tower of a model that was loaded from ``source``, where its normalisation is read.
+
+    Raises:
+        InputError: It is no vision model.
+    """
+    processor = _processor(source)
+    mean, std = (list(processor.get(name, [0.5] * 3)) for name in ("image_mean", "image_std"))
+    size = processor.get("crop_size") or processor.get("size")
+    return VisionTower(model, mean, std, max(size.values()) if isinstance(size, dict) else size)
 
 
-def _image_size(config: Any) -> int:
-    size = getattr(config, "image_size", 224)
-    return int(size if isinstance(size, int) else max(size))
+def _processor(source: str) -> dict[str, Any]:
+    from transformers.utils import cached_file
+
+    path = Path(source)
+    folder = path.parent if path.is_file() else path
+    if folder.is_dir():
+        file: str | None = str(folder / _PROCESSOR) if (folder / _PROCESSOR).is_file() else None
+    else:
+        file = cached_file(source, _PROCESSOR, _raise_exceptions_for_missing_entries=False)
+    processor: dict[str, Any] = {} if file is None else read_json(Path(file))
+    return processor
+
+
+def _image_size(config: Any) -> int | None:
+    size = getattr(config, "image_size", None)
+    return size if size is None or isinstance(size, int) else int(max(size))
+
+
+def _dimension(tower: VisionTower) -> int:
+    """The size of the vectors, from one forward pass: configurations name it in too many ways."""
+    training = tower.training
+    tower.eval()
+    with torch.no_grad():
+        size = tower(tower.example()).shape[1]
+    tower.train(training)
+    return int(size)

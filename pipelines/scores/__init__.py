@@ -1,11 +1,12 @@
 """Retrieval scores: arrays in, ranks, metrics and intervals out."""
 
 from pipelines.scores.bootstrap import compare, summarise
+from pipelines.scores.eccv import CocoTruth, Positives, score_eccv
 from pipelines.scores.ek100 import score_ek100
 from pipelines.scores.evaluation import Evaluation
 from pipelines.scores.graded import GradedScores, graded_scores
 from pipelines.scores.queries import QueryScores
-from pipelines.scores.ranks import QueryRanks, retrieval_ranks
+from pipelines.scores.ranks import QueryRanks, best_ranks, positive_ranks, retrieval_ranks
 from pipelines.scores.relevancy import Relevancy, class_relevancy, matrix_relevancy
 from pipelines.scores.retrieval import score_retrieval
 from pipelines.scores.similarity import DenseScores, EmbeddingScores
@@ -13,20 +14,25 @@ from pipelines.scores.thirds import THIRDS, frequency_edges, frequency_third
 
 __all__ = [
     "THIRDS",
+    "CocoTruth",
     "DenseScores",
     "EmbeddingScores",
     "Evaluation",
     "GradedScores",
+    "Positives",
     "QueryRanks",
     "QueryScores",
     "Relevancy",
+    "best_ranks",
     "class_relevancy",
     "compare",
     "frequency_edges",
     "frequency_third",
     "graded_scores",
     "matrix_relevancy",
+    "positive_ranks",
     "retrieval_ranks",
+    "score_eccv",
     "score_ek100",
     "score_retrieval",
     "summarise",

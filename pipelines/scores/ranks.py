@@ -11,6 +11,7 @@ from pipelines.scores.similarity import FloatArray, IntArray, ScoreSource, block
 
 Ties = Literal["index", "optimistic", "pessimistic"]
 BLOCK_BYTES = 128 * 2**20
+QUERIES_AT_ONCE = 256  # comparisons of so many rows of a block stay within the cache
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,42 +57,138 @@ def retrieval_ranks(
     Raises:
         InputError: A pair outside the matrix, no pair at all, an unknown rule for ties, or NaN in the similarities.
     """
-    if ties not in get_args(Ties):
-        raise InputError(f"ties={ties!r} is no rule for ties: use one of {', '.join(get_args(Ties))}")
+    _check_rule(ties)
     media_count, text_count = source.shape
     media_p, text_p = _checked_pairs(media_p, text_p, media_count, text_count)
     score_p = source.pairs(media_p, text_p)
-    to_text = _RankCounter(media_p, text_p, score_p, media_count)
-    to_media = _RankCounter(text_p, media_p, score_p, text_count)
-    edge = block_edge(source, block_bytes)
-    for row in range(0, media_count, edge):
-        for column in range(0, text_count, edge):
-            block_nm = source.block(slice(row, row + edge), slice(column, column + edge))
-            to_text.add(block_nm, row, column)
-            to_media.add(block_nm.T, column, row)
+    to_text, to_media = _BestPositives(media_p, text_p, score_p), _BestPositives(text_p, media_p, score_p)
+    _count(source, [to_text], [to_media], block_bytes)
     return to_media.ranks(ties), to_text.ranks(ties)
 
 
-class _RankCounter:
-    """Counts, over the blocks, the items that beat each query's best positive and those that tie with it."""
+def best_ranks(
+    source: ScoreSource,
+    query_p: IntArray,
+    item_p: IntArray,
+    *,
+    ties: Ties = "index",
+    block_bytes: int = BLOCK_BYTES,
+) -> QueryRanks:
+    """`retrieval_ranks` of one direction: the rank of each query's best positive.
 
-    def __init__(self, query_p: IntArray, item_p: IntArray, score_p: FloatArray, queries: int) -> None:
-        order = np.lexsort((item_p, -score_p, query_p))
-        self.query, first = np.unique(query_p[order], return_index=True)
-        # A query without positives gets a threshold that nothing reaches.
-        self.score_q = np.full(queries, np.inf, dtype=score_p.dtype)
-        self.item_q = np.full(queries, -1, dtype=np.int64)
-        self.score_q[self.query] = score_p[order][first]
-        self.item_q[self.query] = item_p[order][first]
-        own = score_p == self.score_q[query_p]
-        self.tied_q = -np.bincount(query_p[own], minlength=queries)
-        self.better_q = np.zeros(queries, dtype=np.int64)
-        self.tied_before_q = np.zeros(queries, dtype=np.int64)
+    Args:
+        source: Similarities, queries as rows.
+        query_p: Query of each of the p positives, shape ``(p,)``.
+        item_p: Item of each, shape ``(p,)``; no pair twice.
+        ties: The rule for ties.
+        block_bytes: Memory bound of a block in bytes. It changes no rank.
+
+    Raises:
+        InputError: An unknown rule for ties, or NaN in the similarities.
+    """
+    _check_rule(ties)
+    counter = _BestPositives(query_p, item_p, source.pairs(query_p, item_p))
+    _count(source, [counter], [], block_bytes)
+    return counter.ranks(ties)
+
+
+def positive_ranks(
+    source: ScoreSource,
+    query_p: IntArray,
+    item_p: IntArray,
+    *,
+    ties: Ties = "index",
+    block_bytes: int = BLOCK_BYTES,
+) -> tuple[IntArray, NDArray[np.bool_]]:
+    """Rank of every positive among all items, where `best_ranks` gives that of a query's best one.
+
+    Tied positives of one query come one after the other, in the order of their indices; before or after the other
+    items tied with them as the rule says.
+
+    Args:
+        source: Similarities, queries as rows.
+        query_p: Query of each of the p positives, shape ``(p,)``.
+        item_p: Item of each, shape ``(p,)``; no pair twice.
+        ties: The rule for ties, see `retrieval_ranks`.
+        block_bytes: Memory bound of a block in bytes. It changes no rank.
+
+    Returns:
+        The ranks, from 1, and whether an item that is no positive of the query ties with the positive; both ``(p,)``.
+
+    Raises:
+        InputError: An unknown rule for ties, or NaN in the similarities.
+    """
+    _check_rule(ties)
+    order = np.lexsort((item_p, query_p))
+    query, item = query_p[order], item_p[order]
+    score = source.pairs(query, item)
+    nth = np.arange(len(query)) - np.searchsorted(query, query)
+    # One counter for the first positives of all queries, one for their second ones, and so on.
+    parts = [np.flatnonzero(nth == place) for place in range(int(nth.max(initial=-1)) + 1)]
+    counters = [_RankCounter(query[part], item[part], score[part]) for part in parts]
+    _count(source, counters, [], block_bytes)
+    before, others = _tied_positives(query, score)
+    rank, tied = np.empty_like(query), np.empty_like(query)
+    for part, counter in zip(parts, counters, strict=True):
+        tied[part] = counter.tied_q - 1 - others[part]
+        ahead = {"index": counter.tied_before_q, "optimistic": before[part], "pessimistic": tied[part] + before[part]}
+        rank[part] = 1 + counter.better_q + ahead[ties]
+    back = np.argsort(order)
+    return rank[back], tied[back] > 0
+
+
+def _tied_positives(query_p: IntArray, score_p: FloatArray) -> tuple[IntArray, IntArray]:
+    """How many positives of the same query have the same score as each: those before it, and all but itself."""
+    order = np.lexsort((score_p, query_p))  # stable: tied positives stay in the order of their items
+    query, score = query_p[order], score_p[order]
+    new = np.ones(len(order), dtype=bool)
+    new[1:] = (query[1:] != query[:-1]) | (score[1:] != score[:-1])
+    first = np.flatnonzero(new)
+    size = np.diff(first, append=len(order))
+    before, others = np.empty_like(query_p), np.empty_like(query_p)
+    before[order] = np.arange(len(order)) - np.repeat(first, size)
+    others[order] = np.repeat(size, size) - 1
+    return before, others
+
+
+def _count(
+    source: ScoreSource, of_rows: "list[_RankCounter]", of_columns: "list[_RankCounter]", block_bytes: int
+) -> None:
+    """One pass over the similarities in blocks, for counters of queries that are rows and of some that are columns."""
+    edge = block_edge(source, block_bytes)
+    for row in range(0, source.shape[0], edge):
+        for column in range(0, source.shape[1], edge):
+            block_nm = source.block(slice(row, row + edge), slice(column, column + edge))
+            for counter in of_rows:
+                counter.add(block_nm, row, column)
+            for counter in of_columns:
+                counter.add(block_nm.T, column, row)
+
+
+class _RankCounter:
+    """Counts, over the blocks, the items that beat one positive of each query and those that tie with it.
+
+    Args:
+        query_q: The queries, ascending, each once; rows of the blocks that aren't among them cost nothing.
+        item_q: The positive of each.
+        score_q: Its score.
+    """
+
+    def __init__(self, query_q: IntArray, item_q: IntArray, score_q: FloatArray) -> None:
+        self.query, self._item_q, self._score_q = query_q, item_q, score_q
+        self.better_q = np.zeros(len(query_q), dtype=np.int64)
+        self.tied_q = np.zeros(len(query_q), dtype=np.int64)  # the positive itself among them
+        self.tied_before_q = np.zeros(len(query_q), dtype=np.int64)
 
     def add(self, block_qi: FloatArray, query_start: int, item_start: int) -> None:
-        queries, items = block_qi.shape
-        part = slice(query_start, query_start + queries)
-        score_q, item_q = self.score_q[part], self.item_q[part]
+        first, last = np.searchsorted(self.query, (query_start, query_start + len(block_qi)))
+        for start in range(first, last, QUERIES_AT_ONCE):
+            part = slice(start, min(start + QUERIES_AT_ONCE, last))
+            self._add(block_qi[_rows(self.query[part] - query_start)], part, item_start)
+
+    def _add(self, block_qi: FloatArray, part: slice, item_start: int) -> None:
+        items = block_qi.shape[1]
+        score_q, item_q = self._score_q[part], self._item_q[part]
         better_q = np.count_nonzero(block_qi > score_q[:, None], axis=1)
         tied_q = np.count_nonzero(block_qi >= score_q[:, None], axis=1) - better_q
         self.better_q[part] += better_q
@@ -101,12 +198,33 @@ class _RankCounter:
         if len(inside):
             before_qi = np.arange(item_start, item_start + items) < item_q[inside, None]
             tie_qi = block_qi[inside] == score_q[inside, None]
-            self.tied_before_q[query_start + inside] += np.count_nonzero(tie_qi & before_qi, axis=1)
+            self.tied_before_q[part.start + inside] += np.count_nonzero(tie_qi & before_qi, axis=1)
+
+
+class _BestPositives(_RankCounter):
+    """The same for the best positive of each query, which the query's other positives don't rank before."""
+
+    def __init__(self, query_p: IntArray, item_p: IntArray, score_p: FloatArray) -> None:
+        order = np.lexsort((item_p, -score_p, query_p))
+        query, first = np.unique(query_p[order], return_index=True)
+        super().__init__(query, item_p[order][first], score_p[order][first])
+        own = score_p == self._score_q[np.searchsorted(query, query_p)]
+        self.tied_q -= np.bincount(np.searchsorted(query, query_p[own]), minlength=len(query))
 
     def ranks(self, ties: Ties) -> QueryRanks:
         ahead = {"index": self.tied_before_q, "optimistic": np.zeros_like(self.tied_q), "pessimistic": self.tied_q}
-        rank_q = 1 + self.better_q + ahead[ties]
-        return QueryRanks(self.query, rank_q[self.query], self.tied_q[self.query] > 0)
+        return QueryRanks(self.query, 1 + self.better_q + ahead[ties], self.tied_q > 0)
+
+
+def _rows(row_q: IntArray) -> slice | IntArray:
+    """Ascending rows as a slice where they have no gaps, which takes no copy."""
+    first, last = int(row_q[0]), int(row_q[-1])
+    return slice(first, last + 1) if last - first + 1 == len(row_q) else row_q
+
+
+def _check_rule(ties: str) -> None:
+    if ties not in get_args(Ties):
+        raise InputError(f"ties={ties!r} is no rule for ties: use one of {', '.join(get_args(Ties))}")
 
 
 def _checked_pairs(

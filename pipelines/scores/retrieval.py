@@ -11,7 +11,7 @@ from pipelines.scores.evaluation import Evaluation
 from pipelines.scores.queries import QueryScores
 from pipelines.scores.ranks import BLOCK_BYTES, QueryRanks, Ties, retrieval_ranks
 from pipelines.scores.similarity import EmbeddingScores, FloatArray, IntArray
-from pipelines.scores.thirds import frequency_edges, frequency_third
+from pipelines.scores.thirds import frequency_edges, frequency_third, media_sizes
 
 Protocol = Literal["pairs", "captions"]
 
@@ -29,6 +29,7 @@ def score_retrieval(
     seed: int = 0,
     block_bytes: int = BLOCK_BYTES,
     normalize: bool = True,
+    distractors: bool = False,
 ) -> Evaluation:
     """Score n media against m texts in both directions.
 
@@ -53,6 +54,7 @@ def score_retrieval(
         seed: Seed of the bootstrap.
         block_bytes: Memory bound of a block of similarities in bytes. It changes no score.
         normalize: Divide embeddings by their lengths first.
+        distractors: Allow media without a text in protocol ``pairs`` too: they are found, but are no queries.
 
     Raises:
         InputError: Shapes that don't fit, NaN or infinite embeddings, folds that don't divide the media, or
@@ -61,7 +63,7 @@ def score_retrieval(
     Source:
         Karpathy and Fei-Fei, Deep Visual-Semantic Alignments (2015), for the protocol on Flickr30K and MSCOCO.
     """
-    index_m = _checked_index(len(media_nd), len(text_md), text_media_index, protocol, folds)
+    index_m = _checked_index(len(media_nd), len(text_md), text_media_index, protocol, folds, distractors)
     fold_size = len(media_nd) // folds
     parts: list[tuple[QueryRanks, QueryRanks]] = []
     for fold in range(folds):
@@ -82,11 +84,12 @@ def score_retrieval(
             )
         )
     text_size = None if cluster_size is None else np.asarray(cluster_size, dtype=np.float64)
+    media_size = None if text_size is None else media_sizes(text_size, index_m, len(media_nd))
     edges = None if text_size is None else frequency_edges(text_size)
     texts, media = (_joined([part[side] for part in parts]) for side in (0, 1))
     queries = {
         "text_to_media": _query_scores(texts, index_m[texts.query], fold_size, text_size, edges),
-        "media_to_text": _query_scores(media, media.query, fold_size, _media_size(text_size, index_m), edges),
+        "media_to_text": _query_scores(media, media.query, fold_size, media_size, edges),
     }
     scores = summarise(queries, resamples=resamples, seed=seed)
     return Evaluation(protocol=protocol, ties=ties, queries=queries, scores=scores, edges=edges)
@@ -120,17 +123,13 @@ def _joined(parts: list[QueryRanks]) -> QueryRanks:
     return QueryRanks(query[order], rank[order], tied[order])
 
 
-def _media_size(text_size: NDArray[np.float64] | None, index_m: IntArray) -> NDArray[np.float64] | None:
-    """Mean cluster size of each medium's texts, NaN for a medium without texts (which is no query)."""
-    if text_size is None:
-        return None
-    with np.errstate(invalid="ignore"):
-        mean: NDArray[np.float64] = np.bincount(index_m, text_size) / np.bincount(index_m)
-    return mean
-
-
 def _checked_index(
-    media_count: int, text_count: int, text_media_index: NDArray[np.integer[Any]], protocol: str, folds: int
+    media_count: int,
+    text_count: int,
+    text_media_index: NDArray[np.integer[Any]],
+    protocol: str,
+    folds: int,
+    distractors: bool,
 ) -> IntArray:
     if protocol not in get_args(Protocol):
         raise InputError(f"protocol {protocol!r} is unknown here: use one of {', '.join(get_args(Protocol))}")
@@ -146,8 +145,9 @@ def _checked_index(
     if folds < 1 or media_count % folds:
         raise InputError(f"{folds} folds don't divide {media_count} media: choose a divisor")
     texts_n = np.bincount(index_m, minlength=media_count)
-    if protocol == "pairs" and (texts_n != 1).any():
-        media = int(np.flatnonzero(texts_n != 1)[0])
+    unpaired = np.flatnonzero((texts_n > 1) | (texts_n < (0 if distractors else 1)))
+    if protocol == "pairs" and len(unpaired):
+        media = int(unpaired[0])
         raise InputError(
             f"protocol pairs needs one text a medium, but media row {media} has {texts_n[media]}: use protocol captions"
         )

@@ -50,3 +50,14 @@ def frequency_third(size_n: NDArray[Any], edges: tuple[float, float]) -> NDArray
         edges: From `frequency_edges`.
     """
     return np.searchsorted(np.asarray(edges), size_n, side="right").astype(np.int8)
+
+
+def media_sizes(
+    text_size_m: NDArray[np.float64], text_media_index: NDArray[np.int64], media_count: int
+) -> NDArray[np.float64]:
+    """Mean cluster size of each medium's texts, shape ``(media_count,)``, NaN for a medium without texts."""
+    with np.errstate(invalid="ignore"):
+        mean_n: NDArray[np.float64] = np.bincount(text_media_index, text_size_m, media_count) / np.bincount(
+            text_media_index, minlength=media_count
+        )
+    return mean_n

@@ -22,6 +22,12 @@ _USES: dict[str, set[str]] = {
     "tempnet": {"tau_min", "tau_max", "rho"},
 }
 
+# Scores of a validation; of the thirds by frequency too, where there are shifts.
+SCORES = (
+    "recall_sum",
+    *(f"{direction}_recall@{k}" for direction in ("text_to_media", "media_to_text") for k in (1, 5, 10)),
+)
+
 # Options that have an effect only where media are pixels, or where there is a tower.
 _OF_PIXELS = {"frames", "pooling", "augment", "workers", "max_bad"}
 _OF_TOWERS = {"freeze", "lora_rank", "layer_decay", "gradient_checkpointing", "compile"}
@@ -164,6 +170,7 @@ class TrainConfig(BaseModel):
             raise InputError(f"--{name}{given}: {first['msg']}") from error
         self._check_strategy()
         self._check_towers()
+        self._check_metric()
         if self.min_relevancy is not None and self.positives == "own":
             raise InputError("--min-relevancy: has no effect without --positives relevancy; leave it out")
         if self.patience is not None and self.val_split == "none":
@@ -187,6 +194,13 @@ class TrainConfig(BaseModel):
                 f"--temperature {self.temperature} needs --shifts; make them with `mmts shifts`, "
                 "or choose --temperature fixed"
             )
+
+    def _check_metric(self) -> None:
+        thirds = ("", "head_", "middle_", "tail_") if self.shifts is not None else ("",)
+        names = [f"{third}{score}" for third in thirds for score in SCORES]
+        if self.metric not in names:
+            why = "" if self.shifts is not None else " (those of head, middle and tail need --shifts)"
+            raise InputError(f"--metric {self.metric}: choose one of {', '.join(names)}{why}")
 
     def _check_towers(self) -> None:
         if (self.text is None) == (self.text_model is None):

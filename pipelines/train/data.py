@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from pipelines.artifacts import Shifts, Vectors, align, read_shifts
-from pipelines.media import MediaSource, open_media
+from pipelines.media import MediaSource, View, media_list, open_media
 from pipelines.train.positives import RelevantCaptions
 
 
@@ -49,7 +49,7 @@ def pair_up(table: pa.Table, media: Path, text: Vectors, *, shifts: Path | None,
     sample_ids = table.column("sample_id")
     text_rows = align(sample_ids, text.ids, what="samples", path=text.path)
     media_of_sample = table.column("media_id").combine_chunks().dictionary_encode()
-    source = open_media(media, media_of_sample.dictionary.to_pylist(), image_size=image_size)
+    source = open_media(media, media_list(table), view=None if image_size is None else View(image_size))
     return PairedData(
         source,
         sample_ids.to_pylist(),

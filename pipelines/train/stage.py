@@ -11,7 +11,9 @@ from pipelines.train.checkpoint import Checkpoint, read_checkpoint
 from pipelines.train.config import TrainConfig
 from pipelines.train.folder import RunFolder
 from pipelines.train.launch import make_fabric
+from pipelines.train.loggers import open_loggers, require_loggers
 from pipelines.train.loop import run_epochs
+from pipelines.train.record import Record
 from pipelines.train.session import Session
 from pipelines.train.state import RunState, restore
 from pipelines.train.steps import StepLog, read_steps
@@ -56,11 +58,17 @@ def train(
         strategy=config.strategy,
         precision=config.precision,
     )
+    require_loggers(config)
     session = Session(config)
     fabric.launch()  # from here on there may be other processes
     session.launch(fabric)
     state, log = _start(session, folder, plan, found)
-    run_epochs(session, state, folder, log, plan.provenance(), progress)
+    loggers = open_loggers(config, state) if fabric.is_global_zero else []
+    try:
+        run_epochs(session, state, Record(session, state, folder, log, plan.provenance(), loggers), progress)
+    finally:
+        for logger in loggers:
+            logger.close()
     summary = _summarise(state, log)
     if fabric.is_global_zero:
         save_model(session.best_model(read_checkpoint(folder.best)), folder.model)

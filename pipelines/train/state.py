@@ -32,6 +32,7 @@ class RunState:
         validations: Scores of each validation, with its ``epoch``.
         best_epoch: Epoch with the best score so far; 0 before the first validation.
         bad_media: Media that could not be decoded, with the reason.
+        wandb_id: Id of the run at Weights & Biases, where it is logged there.
     """
 
     step: int = 0
@@ -39,6 +40,7 @@ class RunState:
     validations: list[dict[str, float]] = field(default_factory=list)
     best_epoch: int = 0
     bad_media: dict[str, str] = field(default_factory=dict)
+    wandb_id: str = ""
 
 
 class Trainable(nn.Module):

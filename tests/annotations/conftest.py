@@ -32,8 +32,12 @@ def karpathy(name: str, images: list[tuple[str, str, int]]) -> dict:
     return {
         "dataset": name,
         "images": [
-            {"filename": image, "split": split, "sentences": [{"raw": f" {image} {n}.\n"} for n in range(count)]}
-            for image, split, count in images
+            {
+                "filename": image,
+                "split": split,
+                "sentences": [{"raw": f" {image} {n}.\n", "sentid": 100 * row + n} for n in range(count)],
+            }
+            for row, (image, split, count) in enumerate(images)
         ],
     }
 
@@ -41,7 +45,9 @@ def karpathy(name: str, images: list[tuple[str, str, int]]) -> dict:
 def coco(images: list[tuple[int, str]], captions: list[tuple[int, str]]) -> dict:
     return {
         "images": [{"id": number, "file_name": name} for number, name in images],
-        "annotations": [{"image_id": number, "caption": caption} for number, caption in captions],
+        "annotations": [
+            {"image_id": number, "id": 100 + row, "caption": caption} for row, (number, caption) in enumerate(captions)
+        ],
     }
 
 

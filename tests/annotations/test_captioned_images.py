@@ -27,6 +27,8 @@ def test_restval_is_train_and_a_sixth_caption_is_not_scored(downloads, prepared)
     split_of = dict(zip(rows["sample_id"], rows["split"], strict=True))
     assert (split_of[f"{TRAIN}#5"], split_of[f"{REST}#0"]) == ("train", "train")
     assert [split_of[f"{TEST}#{n}"] for n in range(7)] == ["test"] * 5 + ["extra"] * 2
+    id_of = dict(zip(rows["sample_id"], rows["caption_id"], strict=True))
+    assert [id_of[f"{image}#1"] for image in (TRAIN, REST, VAL, TEST)] == [1, 101, 201, 301]
 
 
 @pytest.mark.parametrize(
@@ -40,6 +42,7 @@ def test_official_captions_with_split_lists(downloads, prepared, refused, monkey
     for part, numbers in parts.items():
         captions = [(n, f"caption {c}") for n in numbers for c in range(counts[n])]
         content = coco([(n, names[n - 1]) for n in numbers], captions)
+        content["annotations"].reverse()  # the ids decide the order of an image's captions
         (folder / f"captions_{part}{year}.json").write_text(json.dumps(content))
         monkeypatch.setitem(_official(), f"captions_{part}{year}.json", len(captions))
     assert "karpathy_train_images.txt, karpathy_val_images.txt" in refused(*_line("mscoco"))
@@ -50,6 +53,9 @@ def test_official_captions_with_split_lists(downloads, prepared, refused, monkey
     assert said == ""
     assert rows["sample_id"][:6] == [*(f"{names[1]}#{n}" for n in range(5)), f"{names[0]}#0"]
     assert rows["split"] == ["train"] * 11 + ["val"] * 5 + ["test"] * 5 + ["extra"] * 2
+    assert rows["text"] == [f"caption {sample[-1]}" for sample in rows["sample_id"]]
+    first = 100 if year == 2014 else 106  # captions are numbered file by file here
+    assert rows["caption_id"][:6] == [*range(first, first + 5), 100]
     (folder / "karpathy_val_images.txt").write_text("val2014/x.jpg nine\n")
     said = refused(*_line("mscoco"))
     assert said == "root/some/where/karpathy_val_images.txt: line 1 ends in 'nine'; an image number was expected"
@@ -100,7 +106,7 @@ def test_a_changed_layout(downloads, refused) -> None:
     file.write_text(file.read_text().replace('"raw"', '"text"'))
     said = refused(*_line("flickr30k"))
     assert said.endswith(
-        "dataset_flickr30k.json: image 0 has no 'raw' (it has text); the published layout was expected"
+        "dataset_flickr30k.json: image 0 has no 'raw' (it has text, sentid); the published layout was expected"
     )
 
 

@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from pipelines.train import train
@@ -190,6 +191,51 @@ def test_vectors_that_are_no_numbers(world, refusal, role) -> None:
 )
 def test_options_that_cant_be(refusal, flags, message) -> None:
     assert message in refusal(*flags)
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--folds", 4], "--folds: divide the media of a split; leave them out with --gallery all"),
+        (["--protocol", "ek100"], "--gallery all: is for --protocol captions and pairs; leave it out with ek100"),
+        (["--media", "images.zip"], "images.zip: --gallery all takes a features file; extract features of the images"),
+        (["--media", "less.parquet"], "less.parquet: 2 of 48 media are missing there, first: m70.png"),
+    ],
+)
+def test_galleries_that_cant_be(world, refusal, monkeypatch, flags, message) -> None:
+    monkeypatch.chdir(world.folder)
+    world.images("images.zip")
+    others = pa.array([each for each in world.media_ids if not each.startswith("m70")])
+    world.rewrite("media", lambda table: table.filter(pc.is_in(table["media_id"], others)), "less.parquet")
+    assert message in refusal("--gallery", "all", *flags)
+
+
+def test_block_memory_is_at_least_a_mebibyte(world, refusal) -> None:
+    assert "'--block-memory'" in refusal("--block-memory", 0)
+
+
+def test_a_refused_eval_leaves_no_folder(world, run, refused) -> None:
+    output = world.folder / "new" / "scores"
+    assert "no rows of split 'tset'" in refused("eval", run, "-o", output, "--split", "tset")
+    assert not output.parent.exists()
+    output.mkdir(parents=True)
+    assert "no rows of split 'tset'" in refused("eval", run, "-o", output, "--split", "tset")
+    assert list(output.iterdir()) == []
+
+
+@pytest.mark.parametrize("width", [60, 80, 100])
+def test_values_of_100_are_not_cut(world, run, mmts, monkeypatch, width) -> None:
+    """One image and its captions: every recall and its interval is 100.0."""
+    monkeypatch.setenv("COLUMNS", str(width))
+    only = world.samples("test")[0][:-2]
+    world.rewrite("annotations", lambda t: t.filter(pc.equal(t["media_id"], only)), "one.parquet")
+    flags = ["--annotations", world.folder / "one.parquet", "--media", world.media, "--text", world.text]
+    lines = mmts("eval", run, *flags, "-o", world.folder / "s", "--resamples", 5).out.splitlines()[2:]
+    assert max(len(line) for line in lines) <= width
+    heads = [line.split("  ") for line in lines if line.startswith(("text to media", "media to text"))]
+    for name in ("R@1", "R@5", "R@10", "mean rank", "median rank"):
+        assert sum(name in (cell.strip() for cell in head) for head in heads) == 2
+    assert sum(line.split().count("100.0-100.0") for line in lines) == 6
 
 
 def test_a_path_that_cant_be_written(world, run, refused) -> None:

@@ -31,7 +31,7 @@ def ranks_by_hand(media: dict, texts: dict, media_of) -> dict[str, dict[str, int
         text: 1 + sum(similarity[text, other] > similarity[text, media_of(text)] for other in media) for text in texts
     }
     to_text = {}
-    for medium in media:
+    for medium in dict.fromkeys(media_of(text) for text in texts):
         best = max(similarity[text, medium] for text in texts if media_of(text) == medium)
         to_text[medium] = 1 + sum(similarity[text, medium] > best for text in texts)
     return {"text_to_media": to_media, "media_to_text": to_text}
@@ -234,6 +234,39 @@ def test_folds_are_ranked_apart_and_averaged(world, spaces) -> None:
         assert values(metrics["scores"]["overall"][direction]) == pytest.approx(mean)
     with pytest.raises(InputError, match="7 folds don't divide 24 media: choose a divisor"):
         evaluate(world.folder / "s", **files, folds=7)
+
+
+@pytest.mark.parametrize("protocol", ["captions", "pairs"])
+def test_a_gallery_of_all_media_has_distractors_that_are_no_queries(world, spaces, protocol) -> None:
+    files, media, texts = spaces
+    if protocol == "pairs":
+        first = [each.endswith("#0") for each in pq.read_table(world.annotations)["sample_id"].to_pylist()]
+        world.rewrite("annotations", lambda table: table.filter(pa.array(first)))
+    of_split = {each: texts[each] for each in world.samples("test") if protocol == "captions" or each.endswith("#0")}
+    expected = ranks_by_hand(media, of_split, world.media_of)
+    without = ranks_by_hand({each: media[each] for each in expected["media_to_text"]}, of_split, world.media_of)
+    assert expected["text_to_media"] != without["text_to_media"]
+    metrics = evaluate(
+        world.folder / "s", **files, protocol=protocol, gallery="all", clusters=world.clusters, resamples=5
+    ).summary
+    assert len(media) > SPLITS["test"]
+    assert metrics["queries"] == {"text_to_media": len(of_split), "media_to_text": SPLITS["test"]}
+    assert {name: ranks_of(world.folder / "s", name) for name in DIRECTIONS} == expected
+    assert sum(metrics["thirds"]["media_to_text"].values()) == SPLITS["test"]
+
+
+def test_block_memory_changes_no_score(world, spaces, monkeypatch) -> None:
+    files, _, _ = spaces
+    edges = []
+    monkeypatch.setattr(
+        "pipelines.scores.ranks.block_edge", lambda source, memory: edges.append(memory) or memory >> 20
+    )
+    for name, memory in (("one", 5), ("two", 64)):
+        evaluate(world.folder / name, **files, clusters=world.clusters, resamples=20, block_memory=memory)
+    assert edges == [5 << 20, 64 << 20]
+    assert rows(world.folder / "one") == rows(world.folder / "two")
+    one, two = (json.loads((world.folder / name / "metrics.json").read_text()) for name in ("one", "two"))
+    assert one == two
 
 
 def test_a_run_scores_other_data_than_it_was_trained_on(world) -> None:

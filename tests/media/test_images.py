@@ -1,6 +1,7 @@
 """Images from a folder or a zip: squares, decoded once, damage named."""
 
-import io
+import multiprocessing
+import pickle
 import zipfile
 
 import numpy as np
@@ -9,7 +10,8 @@ import torch
 from PIL import Image
 
 from pipelines.errors import InputError
-from pipelines.media import FeatureMedia, ImageMedia, is_pixels, open_media
+from pipelines.media import CACHE_BYTES, DamagedMediumError, FeatureMedia, MediaList, View, open_media
+from pipelines.media.images import ImageMedia
 
 IDS = ["wide.png", "sub/tall.png", "square.png"]
 RANDOM = np.random.default_rng(0)
@@ -23,6 +25,10 @@ SQUARES = {
     "sub/tall.png": ARRAYS["sub/tall.png"][2:18],
     "square.png": ARRAYS["square.png"],
 }
+
+
+def images(path, ids, size, cache_bytes=CACHE_BYTES):
+    return open_media(path, MediaList(ids), view=View(size), cache_bytes=cache_bytes)
 
 
 @pytest.fixture
@@ -45,40 +51,53 @@ def archive(folder):
 
 @pytest.mark.parametrize("kind", ["folder", "archive"])
 def test_squares_are_cut_from_the_centre(request, kind) -> None:
-    media = ImageMedia(request.getfixturevalue(kind), IDS, 16)
+    media = images(request.getfixturevalue(kind), IDS, 16)
     pixels = media.batch(torch.tensor([2, 0, 1, 0]))
-    assert (pixels.dtype, pixels.shape) == (torch.float32, (4, 3, 16, 16))
+    assert (pixels.dtype, pixels.shape) == (torch.uint8, (4, 3, 16, 16))
     for found, name in zip(pixels, ["square.png", "wide.png", "sub/tall.png", "wide.png"], strict=True):
-        expected = torch.from_numpy(SQUARES[name].transpose(2, 0, 1).copy()).float() / 255
-        assert torch.allclose(found, expected, atol=1e-7), name
+        assert torch.equal(found, torch.from_numpy(SQUARES[name].transpose(2, 0, 1).copy())), name
+    assert torch.equal(media.load(1), pixels[2])
+    assert torch.equal(media.load(1, np.random.default_rng(0)), pixels[2])
 
 
 def test_the_shorter_side_is_scaled(folder) -> None:
     scaled = Image.fromarray(ARRAYS["wide.png"]).resize((13, 8), Image.Resampling.BICUBIC)
-    expected = torch.from_numpy(np.asarray(scaled)[:, 2:10].transpose(2, 0, 1).copy()).float() / 255
-    assert torch.allclose(ImageMedia(folder, IDS, 8).batch(torch.tensor([0]))[0], expected, atol=1e-7)
-
-
-def test_grey_and_transparent_images_become_rgb(tmp_path) -> None:
-    Image.new("L", (16, 16), 51).save(tmp_path / "grey.png")
-    Image.new("RGBA", (16, 16), (255, 102, 0, 128)).save(tmp_path / "clear.png")
-    pixels = ImageMedia(tmp_path, ["grey.png", "clear.png"], 16).batch(torch.arange(2))
-    assert pixels[0, :, 0, 0].tolist() == pytest.approx([0.2, 0.2, 0.2])
-    assert pixels[1, :, 0, 0].tolist() == pytest.approx([1.0, 0.4, 0.0])
+    expected = torch.from_numpy(np.asarray(scaled)[:, 2:10].transpose(2, 0, 1).copy())
+    assert torch.equal(images(folder, IDS, 8).load(0), expected)
 
 
 def test_an_image_is_decoded_once(folder) -> None:
-    media = ImageMedia(folder, IDS, 16)
+    media = images(folder, IDS, 16)
     first = media.batch(torch.arange(3))
     for name in IDS:
         (folder / name).unlink()
     assert torch.equal(media.batch(torch.arange(3)), first)
 
 
-def test_more_images_than_memory_are_decoded_each_time(folder, monkeypatch) -> None:
-    monkeypatch.setattr("pipelines.media.images._CACHE_BYTES", 2 * 3 * 16 * 16)
-    media = ImageMedia(folder, IDS, 16)
-    expected = ImageMedia(folder, IDS[:2], 16).batch(torch.tensor([1]))
+def test_a_view_is_not_changed_through_what_was_loaded(folder) -> None:
+    media = images(folder, IDS, 16)
+    first = media.load(0).clone()
+    media.load(0).zero_()
+    assert torch.equal(media.load(0), first)
+
+
+def test_a_forked_process_fills_the_cache_of_all_and_a_spawned_one_has_none(folder) -> None:
+    media = images(folder, IDS, 16)
+    expected = media.load(0)
+    child = multiprocessing.get_context("fork").Process(target=media.load, args=(1,))
+    child.start()
+    child.join()
+    for name in IDS:
+        (folder / name).unlink()
+    assert torch.equal(media.load(0), expected)
+    assert torch.equal(media.load(1), torch.from_numpy(SQUARES[IDS[1]].transpose(2, 0, 1).copy()))
+    with pytest.raises(DamagedMediumError):
+        pickle.loads(pickle.dumps(media)).load(0)
+
+
+def test_more_images_than_memory_are_decoded_each_time(folder) -> None:
+    media = images(folder, IDS, 16, 2 * 3 * 16 * 16)
+    expected = images(folder, IDS[:2], 16).batch(torch.tensor([1]))
     assert torch.equal(media.batch(torch.tensor([1])), expected)
     Image.new("RGB", (16, 16)).save(folder / IDS[1])
     assert media.batch(torch.tensor([1])).abs().sum() == 0
@@ -101,11 +120,13 @@ def test_a_corrupt_image_is_named(folder, tmp_path, how, zipped) -> None:
         with zipfile.ZipFile(path, "w") as file:
             for name in IDS:
                 file.write(folder / name, name)
-    media = ImageMedia(path, IDS, 16)
+    media = images(path, IDS, 16)
     media.batch(torch.tensor([1, 2]))
-    with pytest.raises(InputError, match=r"(images|c\.zip): image wide\.png can't be decoded \(") as error:
+    with pytest.raises(DamagedMediumError, match=r"(images|c\.zip): image wide\.png can't be decoded \(.+\)$") as error:
         media.batch(torch.tensor([0]))
     assert "\n" not in str(error.value)
+    copy = pickle.loads(pickle.dumps(error.value))
+    assert (type(copy), str(copy), copy.media_id) == (DamagedMediumError, str(error.value), "wide.png")
 
 
 def test_a_corrupt_member_of_a_zip_is_named(archive) -> None:
@@ -116,43 +137,66 @@ def test_a_corrupt_member_of_a_zip_is_named(archive) -> None:
     data[start : start + 40] = bytes(40)
     archive.write_bytes(data)
     with pytest.raises(InputError, match=r"images\.zip: image square\.png can't be decoded \("):
-        ImageMedia(archive, IDS, 16).batch(torch.arange(3))
+        images(archive, IDS, 16).batch(torch.arange(3))
 
 
 @pytest.mark.parametrize("kind", ["folder", "archive"])
 def test_missing_images_are_counted(request, kind) -> None:
     with pytest.raises(InputError, match=r": 2 of 3 media are missing there, first: a\.png, b\.png$"):
-        ImageMedia(request.getfixturevalue(kind), ["a.png", "wide.png", "b.png"], 16)
+        images(request.getfixturevalue(kind), ["a.png", "wide.png", "b.png"], 16)
 
 
 def test_a_zip_that_is_none(tmp_path) -> None:
     (tmp_path / "a.zip").write_bytes(b"PK nothing")
     with pytest.raises(InputError, match=r"a\.zip: not a whole zip archive"):
-        ImageMedia(tmp_path / "a.zip", IDS, 16)
+        images(tmp_path / "a.zip", IDS, 16)
 
 
 def test_the_kind_of_media_must_be_the_towers(folder, archive, world) -> None:
-    assert (is_pixels(folder), is_pixels(archive), is_pixels(world.media)) == (True, True, False)
     with pytest.raises(InputError, match="holds images, which need a vision model; give one with --media-model"):
-        open_media(archive, IDS, image_size=None)
+        open_media(archive, MediaList(IDS), view=None)
     with pytest.raises(InputError, match="a vision model takes images; give --media a folder or a zip of them"):
-        open_media(world.media, world.media_ids, image_size=16)
-    assert isinstance(open_media(archive, IDS, image_size=16), ImageMedia)
+        open_media(world.media, MediaList(world.media_ids), view=View(16))
+    assert isinstance(open_media(archive, MediaList(IDS), view=View(16)), ImageMedia)
 
 
 def test_features_come_by_id(world) -> None:
     ids = world.media_ids[10:4:-1]
-    media = open_media(world.media, ids, image_size=None)
+    media = open_media(world.media, MediaList(ids), view=None)
     assert isinstance(media, FeatureMedia)
     assert (media.ids, media.dimension) == (ids, 12)
     batch = media.batch(torch.tensor([3, 0]))
     assert batch.tolist() == [world.features[ids[3]].tolist(), world.features[ids[0]].tolist()]
     with pytest.raises(InputError, match=r"media\.parquet: 1 of 2 media are missing there, first: elsewhere"):
-        open_media(world.media, [ids[0], "elsewhere"], image_size=None)
+        open_media(world.media, MediaList([ids[0], "elsewhere"]), view=None)
 
 
-def test_bytes_of_any_format_pillow_reads(tmp_path) -> None:
-    data = io.BytesIO()
-    Image.new("RGB", (20, 16), (0, 255, 0)).save(data, "BMP")
-    (tmp_path / "no-suffix").write_bytes(data.getvalue())
-    assert ImageMedia(tmp_path, ["no-suffix"], 16).batch(torch.tensor([0]))[0, :, 3, 3].tolist() == [0, 1, 0]
+def test_images_are_found_by_the_path_the_annotations_give(folder, archive) -> None:
+    places = ["wide.png", "zip://sub/tall.png::elsewhere.zip", "./square.png"]
+    media = MediaList(["a", "b", "c"], places)
+    for path in (folder, archive):
+        source = open_media(path, media, view=View(16))
+        for row, name in enumerate(IDS):
+            assert torch.equal(source.load(row), torch.from_numpy(SQUARES[name].transpose(2, 0, 1).copy()))
+
+
+def test_members_are_found_without_suffix_unless_two_have_the_name(folder, archive) -> None:
+    assert images(archive, ["tall", "sub/tall", "square"], 16).load(0).shape == (3, 16, 16)
+    with zipfile.ZipFile(archive, "a") as file:
+        file.write(folder / "wide.png", "other/tall.jpg")
+    with pytest.raises(InputError, match=r"two media have the name tall: sub/tall\.png and other/tall\.jpg; leave one"):
+        images(archive, ["tall"], 16)
+
+
+def test_flickr8k(data_dir) -> None:
+    path = data_dir / "flickr8k" / "images_128px.zip"
+    with zipfile.ZipFile(path) as archive:
+        names = archive.namelist()[:8]
+        with Image.open(archive.open(names[5])) as image:
+            size = image.size
+            pixels = np.asarray(image.convert("RGB"))
+    assert min(size) == 128
+    left, top = (size[0] - 128) // 2, (size[1] - 128) // 2
+    found = images(path, names, 128).batch(torch.tensor([5, 1]))
+    assert found.shape == (2, 3, 128, 128)
+    assert np.array_equal(found[0].permute(1, 2, 0).numpy(), pixels[top : top + 128, left : left + 128])

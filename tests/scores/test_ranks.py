@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.errors import InputError
-from pipelines.scores import DenseScores, EmbeddingScores, QueryRanks, retrieval_ranks
+from pipelines.scores import DenseScores, EmbeddingScores, QueryRanks, best_ranks, positive_ranks, retrieval_ranks
 from pipelines.scores import ranks as ranks_module
 
 from .oracles import ranks_of
@@ -41,9 +41,41 @@ def test_ranks_equal_the_loop(data) -> None:
     edge = data.draw(st.integers(1, 9))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ranks_module, "block_edge", lambda source, block_bytes: edge)
+        patch.setattr(ranks_module, "QUERIES_AT_ONCE", data.draw(st.integers(1, 4)))
         to_media, to_text = retrieval_ranks(DenseScores(scores_nm), media_p, text_p, ties=rule)
     assert_same(to_text, ranks_of(scores_nm.tolist(), lists(media_p, text_p, n), rule))
     assert_same(to_media, ranks_of(scores_nm.T.tolist(), lists(text_p, media_p, m), rule))
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.data())
+def test_the_rank_of_every_positive_equals_the_loop(data) -> None:
+    queries, items = data.draw(st.integers(1, 6)), data.draw(st.integers(1, 9))
+    rng = np.random.default_rng(data.draw(st.integers(0, 2**16)))
+    scores_qi = rng.integers(0, data.draw(st.integers(1, 12)), (queries, items)).astype(np.float64)
+    pair = st.tuples(st.integers(0, queries - 1), st.integers(0, items - 1))
+    pairs = data.draw(st.lists(pair, min_size=1, max_size=20, unique=True))
+    rule = data.draw(st.sampled_from(RULES))
+    # Descending scores; within a tie as the rule says, and a query's own positives by index.
+    expected, tied = [], []
+    for query, item in pairs:
+        own = {other for q, other in pairs if q == query}
+        late = {"index": 0, "optimistic": -1, "pessimistic": 1}[rule]
+        order = [i for _, _, i in sorted((-scores_qi[query, i], late * (i in own), i) for i in range(items))]
+        expected.append(order.index(item) + 1)
+        tied.append(any(scores_qi[query, i] == scores_qi[query, item] for i in set(range(items)) - own))
+    query_p, item_p = np.array(pairs).T
+    edge = data.draw(st.integers(1, 9))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ranks_module, "block_edge", lambda source, block_bytes: edge)
+        patch.setattr(ranks_module, "QUERIES_AT_ONCE", data.draw(st.integers(1, 3)))
+        rank, found_tied = positive_ranks(DenseScores(scores_qi), query_p, item_p, ties=rule)
+        best = best_ranks(DenseScores(scores_qi), query_p, item_p, ties=rule)
+    assert (rank.tolist(), found_tied.tolist()) == (expected, tied)
+    assert best.query.tolist() == sorted({query for query, _ in pairs})
+    assert best.rank.tolist() == [
+        min(r for r, (q, _) in zip(expected, pairs, strict=True) if q == b) for b in best.query
+    ]
 
 
 @pytest.mark.parametrize("normalize", [True, False])

@@ -1,6 +1,7 @@
-"""A run killed at any moment and resumed is the run that was never stopped, bit for bit."""
+"""A run stopped at any moment and resumed is the run that was never stopped, bit for bit."""
 
 import json
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -12,77 +13,183 @@ import pyarrow.parquet as pq
 import pytest
 from tiny_world import write_tower_config
 
+from pipelines.artifacts import read_provenance
+from pipelines.errors import InputError
+from pipelines.train import TrainConfig, train
+
 KILLS = 20
-COMMAND = [sys.executable, "-c", "from mmts_cli.app import main; main()"]
+MMTS = [sys.executable, "-c", "from mmts_cli.app import main; main()"]
+# Children are forked from a process that has imported everything and computed nothing.
+SERVER = multiprocessing.get_context("forkserver")
+SERVER.set_forkserver_preload(
+    ["pipelines.train.stage", "pipelines.train.state", "transformers.models.vit.modeling_vit"]
+)
 
 
-def start(command: list[str], *extra: str) -> subprocess.Popen:
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    return subprocess.Popen(
-        [*COMMAND, *command, *extra], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
-    )
+def run_in_child(config: TrainConfig, resume: bool) -> None:
+    import torch
+
+    torch.set_num_threads(1)
+    train(config, resume=resume)
 
 
-def finish(command: list[str], *extra: str) -> str:
-    process = start(command, *extra)
-    _, err = process.communicate(timeout=120)
-    assert process.returncode == 0, err
-    return err
+def start(config: TrainConfig, *, resume: bool = True) -> multiprocessing.Process:
+    process = SERVER.Process(target=run_in_child, args=(config, resume))
+    process.start()
+    return process
+
+
+def finish(config: TrainConfig) -> None:
+    process = start(config)
+    process.join(timeout=120)
+    assert process.exitcode == 0
 
 
 def results(run) -> dict[str, bytes]:
     """What a run leaves that must be the same: weights, steps, scores."""
     found = {str(path.relative_to(run)): path.read_bytes() for path in sorted((run / "model").rglob("*.safetensors"))}
-    found["metrics.json"] = (run / "metrics.json").read_bytes()
+    found["best"] = (run / "checkpoints" / "best.safetensors").read_bytes()
+    found["metrics"] = (run / "metrics.json").read_bytes()
     found["steps"] = repr(pq.read_table(run / "steps.parquet").to_pydict()).encode()
     return found
 
 
-def wait_for_a_checkpoint(process: subprocess.Popen, run) -> None:
-    while process.poll() is None and not list((run / "checkpoints").glob("step-*.safetensors")):
-        time.sleep(0.01)
+def newest(run) -> str:
+    """Name of the newest checkpoint, empty if there is none."""
+    return max((path.name for path in (run / "checkpoints").glob("step-*.safetensors")), default="")
 
 
 @pytest.fixture
 def small_run(world):
-    """Dropout, a learned temperature, state of its own, micro-batches: all that a checkpoint must hold."""
+    """Dropout, state a sample, micro-batches: all that a checkpoint must hold."""
     tower = write_tower_config(world.folder / "tower", "vit")
     settings = json.loads((tower / "config.json").read_text())
     settings |= {"hidden_dropout_prob": 0.2, "attention_probs_dropout_prob": 0.1}
     (tower / "config.json").write_text(json.dumps(settings))
-    options = {"media": world.images(), "media_model": tower, "micro_batch": 6, "temperature": "isogclr", "tau": 0.02}
+    options = {"media": world.images(), "media_model": str(tower), "micro_batch": 6, "temperature": "isogclr"}
+    options |= {"tau": 0.02, "batch_size": 16, "checkpoint_steps": 1}
 
-    def command(output: str) -> list[str]:
-        return world.command(output, epochs=12, batch_size=16, checkpoint_steps=1, **options)
+    def make(output: str, **changes) -> TrainConfig:
+        return world.config(output, **{"epochs": 20, **options, **changes})
 
-    return command
+    return make
 
 
 def test_twenty_kills(world, small_run) -> None:
     finish(small_run("whole"))
     expected = results(world.folder / "whole")
-    run, command = world.folder / "run", small_run("run")
+    run, config = world.folder / "run", small_run("run")
     random = np.random.default_rng(0)
-    kills = 0
     stopped_at = []
-    while kills < KILLS:
-        process = start(command, "--resume")
+    while len(stopped_at) < KILLS:
         before = newest(run)
-        while process.poll() is None and newest(run) == before:  # it is training, not still importing
+        process = start(config)
+        while process.is_alive() and newest(run) == before:  # until it trains
             time.sleep(0.002)
-        time.sleep(random.uniform(0, 0.06))
-        process.send_signal(signal.SIGKILL)
-        process.communicate()
-        if process.returncode == 0:
-            break
-        kills += 1
+        time.sleep(random.uniform(0, 0.05))
+        process.kill()
+        process.join()
+        assert process.exitcode == -signal.SIGKILL, f"it ended after {len(stopped_at)} kills: give it more steps"
         stopped_at.append(newest(run))
-    assert kills == KILLS, f"the run ended after {kills} kills: give it more steps"
-    assert len(set(stopped_at)) > KILLS / 2
-    finish(command, "--resume")
+    assert len(set(stopped_at)) > KILLS / 2, stopped_at
+    finish(config)
     assert results(run) == expected
-    assert not list((run / "checkpoints").glob("step-*"))
+    assert not newest(run)
 
 
-def newest(run) -> str:
-    return max((path.name for path in (run / "checkpoints").glob("step-*.safetensors")), default="")
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT"])
+def test_asked_to_stop_it_keeps_where_it_is_and_says_how_to_go_on(world, name) -> None:
+    options = {"epochs": 2000, "checkpoint_minutes": 100.0}
+    command = [*MMTS, *world.command("run", **options)]
+    run = world.folder / "run"
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    while process.poll() is None and not (run / "steps.parquet").exists():
+        time.sleep(0.01)
+    process.send_signal(signal.Signals[name])
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (130, ""), err
+    step = int(newest(run).removeprefix("step-").removesuffix(".safetensors"))
+    assert err == (
+        f"mmts: stopped at step {step:,} of 6,000, which is kept; go on with the same command and --resume\n"
+    )
+    assert pq.read_table(run / "steps.parquet")["step"].to_pylist() == list(range(step))
+    with pytest.raises(InputError, match=f"holds an unfinished run \\(step-{step:09d}\\); --resume goes on with it"):
+        train(world.config("run", **options))
+
+
+def test_other_settings_do_not_go_on_with_a_run(world, small_run) -> None:
+    stop_after(world, small_run, steps=2)
+    with pytest.raises(InputError, match=r"unfinished run of other settings \(--lr 0.01, now 0.5\); give it those"):
+        train(small_run("run", lr=0.5), resume=True)
+    world.rewrite("text", lambda table: table.slice(0).take(list(reversed(range(table.num_rows)))))
+    with pytest.raises(InputError, match=r"of other settings \(its input files, or mmts, changed\)"):
+        train(small_run("run"), resume=True)
+    assert not train(small_run("run", epochs=1), force=True).up_to_date
+    with pytest.raises(InputError, match=r"--resume: holds a complete run of other settings \(--epochs 1, now 2\)"):
+        train(small_run("run", epochs=2), resume=True)
+
+
+def test_a_damaged_checkpoint_leaves_the_one_before(world, small_run) -> None:
+    train(small_run("whole", epochs=2))
+    run = stop_after(world, small_run, steps=4, epochs=2)
+    last = run / "checkpoints" / newest(run)
+    last.write_bytes(last.read_bytes()[:-1])
+    with pytest.warns(UserWarning, match=f"{last.name}: damaged.*; going on from the checkpoint before"):
+        train(small_run("run", epochs=2), resume=True)
+    assert results(run) == results(world.folder / "whole")
+
+
+def test_without_a_whole_checkpoint_it_does_not_start_over_by_itself(world, small_run) -> None:
+    run = stop_after(world, small_run, steps=2)
+    for path in (run / "checkpoints").glob("step-*"):
+        path.write_bytes(b"x")
+    with (
+        pytest.warns(UserWarning, match="damaged"),
+        pytest.raises(InputError, match="none of its checkpoints is whole; --force starts over"),
+    ):
+        train(small_run("run"), resume=True)
+
+
+def test_resume_starts_where_there_is_nothing_and_is_up_to_date_where_all_is_done(world, small_run) -> None:
+    assert not train(small_run("run", epochs=1), resume=True).up_to_date
+    assert train(small_run("run", epochs=1), resume=True).up_to_date
+    provenance = read_provenance(world.folder / "run" / "steps.parquet")
+    assert provenance is not None
+    assert provenance.fingerprint != "unfinished"
+
+
+def test_a_record_taken_away_is_told_and_the_run_goes_on(world, small_run) -> None:
+    run = stop_after(world, small_run, steps=4, epochs=2)
+    (run / "steps.parquet").unlink()
+    with pytest.warns(UserWarning, match="the record of the first 4 steps is lost"):
+        result = train(small_run("run", epochs=2), resume=True)
+    assert result.summary["steps"] == 6
+    assert pq.read_table(run / "steps.parquet")["step"].to_pylist() == [4, 5]
+
+
+def test_a_complete_run_is_kept_aside_when_another_takes_its_place(world) -> None:
+    train(world.config("run", epochs=1))
+    before = results(world.folder / "run")
+    train(world.config("run", epochs=2))
+    assert results(world.folder / "run" / "previous") == before
+    assert results(world.folder / "run") != before
+
+
+def stop_after(world, small_run, *, steps: int, epochs: int = 20):
+    """A run that was stopped after some steps; gives its folder."""
+    import pipelines.train.loop as loop
+
+    taken = []
+    original = loop.take_step
+
+    def take_step(*arguments):
+        taken.append(1)
+        if len(taken) == steps:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return original(*arguments)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(loop, "take_step", take_step)
+        with pytest.raises(Exception, match=f"stopped at step {steps} of"):
+            train(small_run("run", epochs=epochs))
+    return world.folder / "run"

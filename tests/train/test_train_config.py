@@ -81,7 +81,7 @@ def test_values_out_of_range_are_refused_in_a_line(wrong, message) -> None:
 OTHER: dict[str, Any] = {
     **{"loss": "max-margin", "temperature": "learned", "tau": 0.3, "head": "mlp", "dimension": 7, "epochs": 3},
     **{"batch_size": 4, "micro_batch": 2, "lr": 0.5, "min_lr": 0.1, "warmup_epochs": 2.0, "weight_decay": 0.3},
-    **{"max_grad_norm": 1.0, "split": "all", "val_split": "none", "val_every": 2, "metric": "tail_recall_sum"},
+    **{"max_grad_norm": 1.0, "split": "all", "val_split": "none", "val_every": 2, "metric": "text_to_media_recall@1"},
     **{"positives": "relevancy", "patience": 3, "media_model": "vit", "precision": "bf16-mixed"},
 }
 WITH_A_TOWER: dict[str, Any] = {

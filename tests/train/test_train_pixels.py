@@ -9,7 +9,7 @@ from transformers import AutoConfig, AutoModel
 
 from pipelines.errors import InputError
 from pipelines.evaluate import evaluate
-from pipelines.media import ImageMedia
+from pipelines.media import MediaList, View, open_media
 from pipelines.models import load_model
 from pipelines.train import train
 
@@ -34,8 +34,8 @@ def test_the_trained_tower_is_transformers_own(world) -> None:
     train(world.config("run", media=images, media_model=str(tower)))
     model = load_model(world.folder / "run" / "model")
     alone = AutoModel.from_pretrained(world.folder / "run" / "model" / "media_tower").eval()
-    pixels = ImageMedia(images, world.media_ids[:5], 16).batch(torch.arange(5))
-    vectors = alone(pixel_values=(pixels - 0.5) / 0.5).pooler_output.flatten(1)
+    pixels = open_media(images, MediaList(world.media_ids[:5]), view=View(16)).batch(torch.arange(5))
+    vectors = alone(pixel_values=(pixels / 255 - 0.5) / 0.5).pooler_output.flatten(1)
     assert torch.allclose(model.media_head(vectors), model.embed_media(pixels), atol=1e-6)
 
 

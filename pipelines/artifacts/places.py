@@ -1,0 +1,42 @@
+"""What the annotations' column ``media`` holds: paths, and URIs of members of zip and tar archives."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from pipelines.errors import InputError
+
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff")
+VIDEO_SUFFIXES = (".mp4", ".mkv", ".webm", ".avi", ".mov", ".m4v", ".flv")
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where one medium is: a file, or a member of an archive. As text a path, or ``zip://MEMBER::ARCHIVE``.
+
+    Attributes:
+        path: The file, or the archive.
+        member: Name in the archive; None for a file.
+        scheme: Kind of the archive; None for a file.
+    """
+
+    path: str
+    member: str | None = None
+    scheme: Literal["zip", "tar"] | None = None
+
+    def __str__(self) -> str:
+        return self.path if self.scheme is None else f"{self.scheme}://{self.member}::{self.path}"
+
+    @classmethod
+    def parse(cls, text: str) -> "Place":
+        """Read what ``str`` writes.
+
+        Raises:
+            InputError: It is a URI of another kind, or names no archive.
+        """
+        scheme, separator, rest = text.partition("://")
+        if not separator:
+            return cls(text)
+        member, separator, archive = rest.partition("::")
+        if scheme not in ("zip", "tar") or not (member and archive):
+            raise InputError(f"{text}: can't be read; a path, zip://MEMBER::ARCHIVE or tar://MEMBER::TAR was expected")
+        return cls(archive, member, "zip" if scheme == "zip" else "tar")

@@ -1,0 +1,53 @@
+"""What protocols ``captions`` and ``pairs`` read: the texts of a split, and the media that they are to find."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pyarrow as pa
+
+from pipelines.artifacts import align, read_annotations, read_vector_ids, rows_of_split
+from pipelines.errors import InputError
+from pipelines.scores.similarity import IntArray
+
+Gallery = Literal["split", "all"]
+
+
+@dataclass(frozen=True)
+class Captions:
+    """The m texts of a split, and n media.
+
+    Attributes:
+        sample_ids: Id of each text.
+        media_ids: Id of each medium.
+        media_of_text: Medium of each text, shape ``(m,)``.
+    """
+
+    sample_ids: pa.ChunkedArray
+    media_ids: pa.Array
+    media_of_text: IntArray
+
+
+def read_captions(annotations: Path, split: str, media: Path, gallery: Gallery) -> Captions:
+    """Read the texts of a split.
+
+    Args:
+        annotations: Annotations file.
+        split: The split; all rows where the annotations have none.
+        media: Features file of the media.
+        gallery: The media of the ``split``, in the order of the annotations, or ``all`` of the features file, in its
+            order.
+
+    Raises:
+        InputError: A file can't be used, or has none of the split or not all of its media.
+    """
+    table = rows_of_split(read_annotations(annotations), split, annotations)
+    sample_ids, media_of_sample = table.column("sample_id"), table.column("media_id")
+    if gallery == "all":
+        if media.suffix.lower() != ".parquet":
+            raise InputError(f"{media}: --gallery all takes a features file; extract features of the images first")
+        ids = read_vector_ids(media)
+        return Captions(sample_ids, ids.combine_chunks(), align(media_of_sample, ids, what="media", path=media))
+    encoded = media_of_sample.combine_chunks().dictionary_encode()
+    return Captions(sample_ids, encoded.dictionary, encoded.indices.to_numpy().astype(np.int64))

@@ -1,0 +1,132 @@
+"""Media as bytes in Parquet: img2dataset's ``jpg``, ``bytes``, or ``image`` as the library datasets writes it."""
+
+import warnings
+from collections import OrderedDict
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from pipelines.artifacts import align, open_parquet, require_unique
+from pipelines.errors import InputError
+from pipelines.media.blobs import PerProcess
+from pipelines.media.listing import MediaList
+
+BYTE_COLUMNS = ("bytes", "image", "jpg", "jpeg", "png", "webp", "video", "mp4")
+_ID_COLUMNS = ("media_id", "key", "__key__", "sample_id")
+_GROUPS_KEPT = 2
+_LARGE_GROUP = 256 * 2**20
+
+
+class _Groups:
+    """Open files and the row groups last read, of one process."""
+
+    def __init__(self) -> None:
+        self._files: dict[str, pq.ParquetFile] = {}
+        self._groups: OrderedDict[tuple[str, int], pa.ChunkedArray] = OrderedDict()
+
+    def read(self, path: str, group: int, column: str) -> pa.ChunkedArray:
+        key = (path, group)
+        if key not in self._groups:
+            if path not in self._files:
+                self._files[path] = pq.ParquetFile(path)
+            table = self._files[path].read_row_group(group, columns=[column], use_threads=False)
+            self._groups[key] = table.column(column)
+            while len(self._groups) > _GROUPS_KEPT:
+                self._groups.popitem(last=False)
+        self._groups.move_to_end(key)
+        return self._groups[key]
+
+
+class TableBlobs:
+    """Bytes in Parquet files, read by row group; the last few row groups are kept.
+
+    A row group is read whole for one medium of it: files meant for training have row groups of about a hundred.
+
+    Args:
+        paths: The files.
+        where: What the files are called together, for messages.
+        media: The media wanted, named by ``media_id``, ``key`` or ``sample_id``, or by ``path`` in ``image``.
+
+    Raises:
+        InputError: A file can't be used, media are missing there, or ids repeat.
+    """
+
+    def __init__(self, paths: Sequence[Path], where: str, media: MediaList) -> None:
+        self._paths = [str(path) for path in paths]
+        self._columns: list[str] = []
+        ids, locations = [], []
+        for number, path in enumerate(paths):
+            with open_parquet(path) as file:
+                column = byte_column(file.schema_arrow)
+                if column is None:
+                    present = ", ".join(file.schema_arrow.names)
+                    raise InputError(f"{path}: no column of bytes ({', '.join(BYTE_COLUMNS)}); columns: {present}")
+                self._columns.append(column)
+                ids.append(_ids(file, column, path))
+                sizes = [file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)]
+                _warn_of_large_groups(file, path)
+            for group, size in enumerate(sizes):
+                locations.append(np.stack(np.broadcast_arrays(number, group, np.arange(size)), axis=1))
+        present_ids = pa.chunked_array([chunk for column in ids for chunk in column.chunks], pa.string())
+        require_unique(present_ids, "media_id", Path(where))
+        rows = align(pa.chunked_array([media.ids], pa.string()), present_ids, what="media", path=Path(where))
+        self._location = np.concatenate(locations)[rows]
+        self._groups = PerProcess(_Groups)
+
+    def get(self, row: int) -> bytes:
+        """The bytes of a medium.
+
+        Raises:
+            OSError, ValueError: They can't be read, or there are none.
+        """
+        number, group, place = self._location[row].tolist()
+        value = self._groups.get().read(self._paths[number], group, self._columns[number])[place].as_py()
+        data = value["bytes"] if isinstance(value, dict) else value
+        if not data:
+            raise ValueError("there are no bytes of it")
+        return bytes(data)
+
+    def where(self, row: int) -> str:
+        """The Parquet file."""
+        return self._paths[int(self._location[row, 0])]
+
+    def name(self, row: int) -> str:
+        """Nothing: what the bytes are is for them to say."""
+        return ""
+
+
+def byte_column(schema: pa.Schema) -> str | None:
+    """The column of bytes, or of structs with ``bytes``."""
+    for name in BYTE_COLUMNS:
+        if name in schema.names:
+            kind = schema.field(name).type
+            if pa.types.is_struct(kind) and kind.get_field_index("bytes") >= 0:
+                kind = kind.field("bytes").type
+            if pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
+                return name
+    return None
+
+
+def _ids(file: pq.ParquetFile, column: str, path: Path) -> pa.ChunkedArray:
+    names = file.schema_arrow.names
+    name = next((name for name in _ID_COLUMNS if name in names), None)
+    if name is not None:
+        return file.read(columns=[name]).column(name).cast(pa.string())
+    kind = file.schema_arrow.field(column).type
+    if pa.types.is_struct(kind) and kind.get_field_index("path") >= 0:
+        return pc.struct_field(file.read(columns=[f"{column}.path"]).column(column), "path").cast(pa.string())
+    raise InputError(f"{path}: no column names the media; expected {', '.join(_ID_COLUMNS)}")
+
+
+def _warn_of_large_groups(file: pq.ParquetFile, path: Path) -> None:
+    largest = max((file.metadata.row_group(group).total_byte_size for group in range(file.num_row_groups)), default=0)
+    if largest > _LARGE_GROUP:
+        warnings.warn(
+            f"{path}: a row group holds {largest / 2**20:,.0f} MiB, all of which are read for one medium; "
+            "write it with row groups of about 100 rows",
+            stacklevel=4,
+        )

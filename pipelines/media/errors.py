@@ -1,0 +1,23 @@
+"""A medium that is there but can't be decoded."""
+
+from pipelines.errors import InputError
+
+
+class DamagedMediumError(InputError):
+    """One medium can't be decoded; others may be fine.
+
+    Args:
+        what: File the medium is in and kind of medium: ``images.zip: image``.
+        media_id: The medium.
+        reason: What the decoder said.
+    """
+
+    def __init__(self, what: str, media_id: str, reason: object) -> None:
+        self.what = what
+        self.media_id = media_id
+        self.reason = " ".join(str(reason).split())[:120] or type(reason).__name__
+        super().__init__(f"{what} {media_id} can't be decoded ({self.reason})")
+
+    def __reduce__(self) -> tuple[type["DamagedMediumError"], tuple[str, str, str]]:
+        """Exceptions pickle their message alone, which isn't what this one is made of; workers send it whole."""
+        return type(self), (self.what, self.media_id, self.reason)

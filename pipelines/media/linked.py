@@ -1,0 +1,81 @@
+"""Media where the annotations' column ``media`` says."""
+
+from pathlib import Path
+
+import numpy as np
+
+from pipelines.artifacts.places import Place
+from pipelines.errors import InputError
+from pipelines.media.blobs import Blobs, refuse_missing
+from pipelines.media.files import FileBlobs, ZipBlobs, zip_members
+from pipelines.media.listing import MediaList
+from pipelines.media.tars import TarBlobs, tar_members
+
+
+class LinkedBlobs:
+    """Media where the annotations' column ``media`` says: files, and members of zips and tars.
+
+    Args:
+        media: The media.
+
+    Raises:
+        InputError: The annotations have no such column; media are missing; an archive is damaged.
+    """
+
+    def __init__(self, media: MediaList) -> None:
+        if media.places is None:
+            raise InputError(f"{media.source}: has no column 'media'; give --media the folder or archive of the media")
+        places = [None if text is None else Place.parse(text) for text in media.places]
+        by_archive: dict[tuple[str | None, str], list[int]] = {}
+        for row, place in enumerate(places):
+            if place is not None:
+                key = (place.scheme, "" if place.scheme is None else place.path)
+                by_archive.setdefault(key, []).append(row)
+        self._parts: list[Blobs] = []
+        self._part_of_row = np.full(len(media), -1, dtype=np.int32)
+        self._row_in_part = np.zeros(len(media), dtype=np.int64)
+        for (scheme, archive), rows in by_archive.items():
+            found, part = _open_part(scheme, Path(archive), rows, places)
+            self._part_of_row[found] = len(self._parts)
+            self._row_in_part[found] = np.arange(len(found))
+            self._parts.append(part)
+        refuse_missing(f"{media.source}: column 'media'", media, np.flatnonzero(self._part_of_row < 0))
+
+    def get(self, row: int) -> bytes | Path:
+        """The content of a medium's file, or where it lies.
+
+        Raises:
+            OSError, ValueError: It can't be read.
+        """
+        part, inner = self._find(row)
+        return part.get(inner)
+
+    def where(self, row: int) -> str:
+        """The file, or the archive."""
+        part, inner = self._find(row)
+        return part.where(inner)
+
+    def name(self, row: int) -> str:
+        """The file or member."""
+        part, inner = self._find(row)
+        return part.name(inner)
+
+    def _find(self, row: int) -> tuple[Blobs, int]:
+        return self._parts[self._part_of_row[row]], int(self._row_in_part[row])
+
+
+def _open_part(
+    scheme: str | None, archive: Path, rows: list[int], places: list[Place | None]
+) -> tuple[list[int], Blobs]:
+    """The rows that are there, and their files."""
+    named = {row: place for row in rows if (place := places[row]) is not None}
+    if scheme is None:
+        found = [row for row, place in named.items() if Path(place.path).is_file()]
+        return found, FileBlobs([named[row].path for row in found])
+    if scheme == "zip":
+        present = set(zip_members(archive))
+        found = [row for row, place in named.items() if place.member in present]
+        return found, ZipBlobs(archive, [str(named[row].member) for row in found])
+    members = {member[3]: member for member in tar_members(archive)}
+    found = [row for row, place in named.items() if place.member in members]
+    return found, TarBlobs([members[str(named[row].member)] for row in found])

@@ -1,0 +1,215 @@
+"""Batches of media in the order of a plan, decoded in worker processes, the same whatever their number."""
+
+import itertools
+import signal
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from pipelines.errors import InputError
+from pipelines.media.errors import DamagedMediumError
+from pipelines.media.source import MediaSource
+
+_PREFETCHED = 2  # batches a worker holds ready
+_STAND_INS = 1  # keeps the draw of stand-ins apart from those of augmentations
+
+
+@dataclass(frozen=True)
+class PlannedBatch:
+    """A batch to load.
+
+    Attributes:
+        epoch: Its epoch.
+        step: Its step.
+        media_rows: Rows of the whole batch ``[n]``, each once; of all processes where several share it.
+        part: Which of them to load: those of this process.
+        extra: Passed through.
+    """
+
+    epoch: int
+    step: int
+    media_rows: Tensor
+    part: slice = field(default_factory=lambda: slice(None))
+    extra: Any = None
+
+
+@dataclass(frozen=True)
+class Replacement:
+    """A damaged medium, and what stands in for it.
+
+    Attributes:
+        position: Where in the whole batch it was.
+        row: The damaged medium.
+        by: The medium in its place; may be damaged as well, then another replacement at this position follows.
+        media_id: The damaged medium's id.
+        reason: The error's message, one line that names file and medium.
+    """
+
+    position: int
+    row: int
+    by: int
+    media_id: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class LoadedBatch:
+    """A batch that was loaded.
+
+    Attributes:
+        plan: What was asked for.
+        media_rows: Rows of the media in ``inputs`` ``[m]``: the plan's part, stand-ins in place of damaged ones.
+        inputs: Inputs of the media tower, stacked: ``[m, ...]``.
+        replacements: The damaged media of the part.
+    """
+
+    plan: PlannedBatch
+    media_rows: Tensor
+    inputs: Tensor
+    replacements: tuple[Replacement, ...] = ()
+
+
+def batches(
+    source: MediaSource, plan: Iterable[PlannedBatch], *, workers: int, seed: int | None, max_bad: int = 0
+) -> Iterator[LoadedBatch]:
+    """Load batches in their order.
+
+    What is drawn for a medium depends on seed, epoch and row alone: not on the number of workers, of processes that
+    share a batch, or on where a plan starts. Worker processes live as long as the iterator; close it (or exhaust it) to
+    end them. They ignore SIGINT and SIGTERM, which reach a whole process group: the process that reads the batches
+    decides when to stop. The global random state is not touched.
+
+    A damaged medium is replaced by one that is not in the batch. Stand-ins of different places are different, as long
+    as the source has twice as many media as the batch, without one process knowing what another found damaged.
+
+    Args:
+        source: The media.
+        plan: The batches; read whole before the first is loaded where there are workers.
+        workers: Processes that decode; 0 for this one. Media in memory are never sent through workers.
+        seed: Seed of augmentations and stand-ins; None for evaluation views.
+        max_bad: Most damaged media that may be replaced, here for one place in a batch; counting those of a run is the
+            caller's, who knows of all processes.
+
+    Raises:
+        DamagedMediumError: A medium can't be decoded, and ``max_bad`` is 0.
+        InputError: More than ``max_bad`` media are damaged, nothing is left to replace one, or a worker died.
+    """
+    if source.is_in_memory or workers == 0:
+        for planned in plan:
+            yield _load(source, planned, seed, max_bad)
+        return
+    planned_batches = list(plan)
+    loader = DataLoader(
+        _Batches(source, planned_batches, seed, max_bad),
+        batch_size=None,
+        shuffle=False,
+        num_workers=min(workers, max(1, len(planned_batches))),
+        prefetch_factor=_PREFETCHED,
+        collate_fn=_as_it_is,
+        worker_init_fn=_ignore_signals,
+        generator=torch.Generator(),  # else the loader draws its base seed from the global state
+    )
+    loaded = iter(loader)
+    for planned in planned_batches:
+        found = _next(loaded)
+        if isinstance(found, InputError):
+            raise found
+        yield LoadedBatch(planned, *found)
+
+
+_Loaded = tuple[Tensor, Tensor, tuple[Replacement, ...]]
+
+
+class _Batches(Dataset["_Loaded | InputError"]):
+    """Batches by number. Errors are returned, since the loader would raise them with a worker's traceback as text."""
+
+    def __init__(self, source: MediaSource, planned: Sequence[PlannedBatch], seed: int | None, max_bad: int) -> None:
+        self._source, self._seed, self._max_bad = source, seed, max_bad
+        self._planned = [PlannedBatch(each.epoch, each.step, each.media_rows, each.part) for each in planned]
+
+    def __len__(self) -> int:
+        return len(self._planned)
+
+    def __getitem__(self, number: int) -> "_Loaded | InputError":
+        try:
+            batch = _load(self._source, self._planned[number], self._seed, self._max_bad)
+        except InputError as error:
+            return error
+        return batch.media_rows, batch.inputs, batch.replacements
+
+
+def _load(source: MediaSource, planned: PlannedBatch, seed: int | None, max_bad: int) -> LoadedBatch:
+    positions = range(len(planned.media_rows))[planned.part]
+    wanted = planned.media_rows[planned.part]
+    if source.is_in_memory:
+        return LoadedBatch(planned, wanted, source.batch(wanted))
+    rows, inputs, replacements = [], [], []
+    for position, row in zip(positions, wanted.tolist(), strict=True):
+        row, loaded, replaced = _load_one(source, planned, position, row, seed, max_bad)
+        rows.append(row)
+        inputs.append(loaded)
+        replacements += replaced
+    return LoadedBatch(planned, torch.tensor(rows, dtype=torch.int64), torch.stack(inputs), tuple(replacements))
+
+
+def _load_one(
+    source: MediaSource, planned: PlannedBatch, position: int, row: int, seed: int | None, max_bad: int
+) -> tuple[int, Tensor, list[Replacement]]:
+    """A medium, or the first of its stand-ins that can be decoded."""
+    replaced: list[Replacement] = []
+    stand_ins: Iterator[int] | None = None
+    while True:
+        random = None if seed is None else np.random.default_rng((seed, planned.epoch, row))
+        try:
+            return row, source.load(row, random), replaced
+        except DamagedMediumError as error:
+            if max_bad == 0:
+                raise
+            if len(replaced) == max_bad:
+                raise InputError(f"more than --max-bad {max_bad} media are damaged, the last: {error}") from error
+            stand_ins = _stand_ins(len(source.ids), planned, position, seed) if stand_ins is None else stand_ins
+            by = next(stand_ins, None)
+            if by is None:
+                raise InputError(f"{error}; and no other medium is left to replace it") from error
+            replaced.append(Replacement(position, row, by, error.media_id, str(error)))
+            row = by
+
+
+def _stand_ins(media: int, planned: PlannedBatch, position: int, seed: int | None) -> Iterator[int]:
+    """Media for a place in a batch, none of which is in the batch or, as long as there are enough, for another place.
+
+    The media outside the batch are shuffled and dealt to its places, one round after another.
+    """
+    batch = planned.media_rows.numpy()
+    outside = np.setdiff1d(np.arange(media), batch)
+    if len(outside):
+        random = np.random.default_rng((seed or 0, planned.epoch, planned.step, _STAND_INS))
+        shuffled = random.permutation(outside)
+        rounds = max(1, len(outside) // len(batch))
+        for number in itertools.islice(itertools.count(position, len(batch)), rounds):
+            yield int(shuffled[number % len(outside)])
+
+
+def _next(loaded: Iterator[Any]) -> Any:
+    try:
+        return next(loaded)
+    except RuntimeError as error:
+        if "DataLoader worker" not in str(error):
+            raise
+        raise InputError(
+            "a process that decodes media was killed, as happens when memory or /dev/shm runs out; use fewer --workers"
+        ) from error
+
+
+def _as_it_is(batch: Any) -> Any:
+    return batch
+
+
+def _ignore_signals(worker: int) -> None:
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)

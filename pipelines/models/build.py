@@ -1,0 +1,101 @@
+"""A dual encoder to train, from what a training run is told."""
+
+from collections.abc import Sequence
+
+from pipelines.errors import InputError
+from pipelines.models.acceleration import enable_gradient_checkpointing
+from pipelines.models.dual_encoder import DualEncoder
+from pipelines.models.freezing import freeze, freeze_unused
+from pipelines.models.heads import HeadName
+from pipelines.models.lora import LoraSettings, add_lora
+from pipelines.models.pooling import PoolingName
+from pipelines.models.pretrained import LOAD_ERRORS, is_dual, load_transformers
+from pipelines.models.text import TextTower, clip_text_tower, load_text_tower
+from pipelines.models.vision import VisionTower, load_vision_tower, vision_tower
+
+
+def build_model(
+    media_model: str | None,
+    text_model: str | None,
+    *,
+    media_size: int | None = None,
+    text_size: int | None = None,
+    head: HeadName = "linear",
+    dimension: int | None = None,
+    frames: int | None = None,
+    pooling: PoolingName = "mean",
+    freeze_patterns: Sequence[str] = (),
+    lora: LoraSettings | None = None,
+    gradient_checkpointing: bool = False,
+) -> DualEncoder:
+    """Build a dual encoder, on the CPU and in training mode.
+
+    What starts from scratch (heads, towers from a configuration, adapters) takes torch's random state; the same state
+    and arguments give the same model, whose state dict a checkpoint of the other fits.
+
+    Args:
+        media_model: Vision model: config, folder or hub id; None where media are features.
+        text_model: Text model: folder or hub id; None where texts are embeddings. The same CLIP-like model on both
+            sides is loaded once.
+        media_size: Size of a media feature, without a media model.
+        text_size: Size of a text embedding, without a text model.
+        head: Kind of both heads; ``none`` keeps the space that the towers share already.
+        dimension: Size of the shared space; that of the towers with ``head="none"``, where it may be left out.
+        frames: Frames of a video clip; None where media are no clips.
+        pooling: From the vectors of a clip's frames to one.
+        freeze_patterns: Names of parameters and modules to freeze, as in ``fnmatch``.
+        lora: Adapters on the towers; none if None.
+        gradient_checkpointing: Whether towers recompute their layers in the backward pass.
+
+    Raises:
+        InputError: A model can't be loaded, or the arguments don't fit together; names the flag.
+    """
+    media_tower, text_tower = _load_towers(media_model, text_model)
+    media_inputs = media_size if media_tower is None else media_tower.dimension
+    text_inputs = text_size if text_tower is None else text_tower.dimension
+    if media_inputs is None or text_inputs is None:
+        raise ValueError("a side without a model needs the size of its vectors")
+    if pooling == "attention" and media_tower is None:
+        raise InputError("--pooling attention is over the frames of video clips; give --media-model, or leave it out")
+    if dimension is None and head != "none":
+        raise ValueError(f"head {head!r} needs the size of the shared space")
+    _check_head(head, media_inputs, text_inputs, dimension)
+    model = DualEncoder(
+        media_inputs, text_inputs, dimension or media_inputs, head, media_tower, text_tower, frames, pooling
+    )
+    for tower in (media_tower, text_tower):
+        if tower is not None:
+            freeze_unused(tower)
+    freeze(model, freeze_patterns)
+    if lora is not None:
+        add_lora(model, lora)
+    if gradient_checkpointing:
+        enable_gradient_checkpointing(model)
+    return model.train()
+
+
+def _load_towers(media_model: str | None, text_model: str | None) -> tuple[VisionTower | None, TextTower | None]:
+    if media_model is not None and media_model == text_model:
+        try:
+            model = load_transformers(media_model)
+            if is_dual(model):
+                return vision_tower(model, media_model), clip_text_tower(model, media_model)
+        except LOAD_ERRORS as error:
+            said = " ".join(str(error).split())[:160]
+            raise InputError(
+                f"--media-model and --text-model {media_model}: not a CLIP-like model that loads ({said})"
+            ) from error
+    media_tower = None if media_model is None else load_vision_tower(media_model)
+    return media_tower, None if text_model is None else load_text_tower(text_model)
+
+
+def _check_head(head: HeadName, media_inputs: int, text_inputs: int, dimension: int | None) -> None:
+    if head != "none":
+        return
+    if media_inputs != text_inputs:
+        raise InputError(
+            f"--head none needs sides that share a space already, but media have {media_inputs} dimensions and texts "
+            f"{text_inputs}; choose --head linear"
+        )
+    if dimension not in (None, media_inputs):
+        raise InputError(f"--dimension {dimension}: with --head none it is {media_inputs}; leave it out")

@@ -1,0 +1,108 @@
+"""What a run leaves while it runs: the record of its steps, checkpoints, the best weights, what loggers show."""
+
+import dataclasses
+import time
+
+import torch
+
+from pipelines.artifacts import Provenance
+from pipelines.errors import Interrupted
+from pipelines.train.checkpoint import write_checkpoint
+from pipelines.train.folder import RunFolder
+from pipelines.train.interrupt import StopRequest
+from pipelines.train.loggers import Logger
+from pipelines.train.session import Session
+from pipelines.train.state import RunState, capture
+from pipelines.train.step import StepRecord
+from pipelines.train.steps import StepLog
+
+_NOTHING, _CHECKPOINT, _STOP = 0, 1, 2
+
+
+class Record:
+    """Decides after each step, the same on every process, what is written; the first process writes.
+
+    Args:
+        session: What is trained, launched.
+        state: Where the run is.
+        folder: Where it goes.
+        log: The steps so far.
+        provenance: What the run is a run of.
+        loggers: Where numbers go as well.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        state: RunState,
+        folder: RunFolder,
+        log: StepLog,
+        provenance: Provenance,
+        loggers: list[Logger],
+    ) -> None:
+        self.session, self.state, self.folder, self.log, self.loggers = session, state, folder, log, loggers
+        self._fingerprint = provenance.fingerprint
+        self._unfinished = dataclasses.replace(provenance, fingerprint="unfinished")
+        self._last_checkpoint = time.monotonic()
+
+    def step(self, epoch: int, taken: StepRecord) -> None:
+        """Record the step that ``state.step`` counts as next."""
+        values = dataclasses.asdict(taken)
+        self.log.add(step=self.state.step, epoch=epoch, **values)
+        for logger in self.loggers:
+            logger.log(values, self.state.step)
+
+    def validation(self, scores: dict[str, float], *, best: bool) -> None:
+        """Record the scores of a validation, and the weights if they are the best so far."""
+        for logger in self.loggers:
+            logger.log({f"validation/{name}": value for name, value in scores.items()}, self.state.step)
+        if best:
+            self.keep_best()
+
+    def keep_best(self) -> None:
+        """Write the weights as the best so far; every process must call it."""
+        weights = self.session.trainable.weights()
+        if self.session.fabric.is_global_zero:
+            progress = {"epoch": self.state.best_epoch, "steps": self.state.step}
+            write_checkpoint(
+                self.folder.best, dataclasses.replace(weights, extra={**weights.extra, "progress": progress})
+            )
+
+    def write_what_is_due(self, request: StopRequest) -> None:
+        """After a step: the steps every few seconds, a checkpoint every so many steps or minutes.
+
+        Raises:
+            Interrupted: The run was asked to stop; a checkpoint is written.
+        """
+        fabric = self.session.fabric
+        if fabric.is_global_zero:
+            self.log.write_if_due(self.folder.steps, self._unfinished)
+        due = self._due(request)
+        if fabric.world_size > 1:
+            shared = torch.tensor(due, device=fabric.device)
+            fabric.all_reduce(shared, reduce_op="max")  # in place
+            due = int(shared)
+        if due != _NOTHING:
+            self._write_checkpoint()
+        if due == _STOP:
+            raise Interrupted(
+                f"stopped at step {self.state.step:,} of {self.session.total_steps:,}, which is kept; go on with the "
+                "same command and --resume"
+            )
+
+    def _write_checkpoint(self) -> None:
+        session = self.session
+        found = capture(session.trainable, session.optimizer, self.state, session.fabric, self._fingerprint)
+        if session.fabric.is_global_zero:
+            self.log.write(self.folder.steps, self._unfinished, {})  # first, so that it is never behind a checkpoint
+            self.folder.save(found)
+        self._last_checkpoint = time.monotonic()
+
+    def _due(self, request: StopRequest) -> int:
+        config = self.session.config
+        if request.signal is not None:
+            return _STOP
+        if config.checkpoint_steps is not None and self.state.step % config.checkpoint_steps == 0:
+            return _CHECKPOINT
+        minutes = (time.monotonic() - self._last_checkpoint) / 60
+        return _CHECKPOINT if minutes >= config.checkpoint_minutes else _NOTHING

@@ -1,0 +1,59 @@
+"""The media of samples."""
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from pipelines.errors import InputError
+from pipelines.media import MediaList, media_list
+
+PATH = Path("a.parquet")
+
+
+def test_media_come_once_in_the_order_of_their_first_sample() -> None:
+    table = pa.table(
+        {
+            "media_id": ["b", "a", "b", "c"],
+            "media": ["b.mp4", None, "b.mp4", "c.mp4"],
+            "video_id": ["v", "v", "v", None],
+            "start_s": [1.0, None, 1.0, 0.0],
+            "end_s": [2.0, None, 2.0, 0.0],
+        }
+    )
+    media = media_list(table, PATH)
+    assert (media.ids, media.places, media.video_ids) == (["b", "a", "c"], ["b.mp4", None, "c.mp4"], ["v", "v", None])
+    assert np.array_equal(media.start_s, [1.0, np.nan, 0.0], equal_nan=True)
+    assert np.array_equal(media.end_s, [2.0, np.nan, 0.0], equal_nan=True)
+    some = media.select(["c", "b"])
+    assert (some.ids, some.places, some.video_ids) == (["c", "b"], ["c.mp4", "b.mp4"], [None, "v"])
+    assert (some.start_s.tolist(), some.end_s.tolist()) == ([0.0, 1.0], [0.0, 2.0])
+    with pytest.raises(InputError, match=r"a\.parquet: 2 of 3 media are missing there, first: d, e$"):
+        media.select(["d", "a", "e"])
+
+
+def test_ids_alone_are_enough() -> None:
+    media = media_list(pa.table({"media_id": ["b", "a", "b"]}), PATH)
+    assert media == MediaList(["b", "a"], source=PATH)
+
+
+@pytest.mark.parametrize(
+    ("column", "values"),
+    [
+        ("media", ["x", "x", "y", "z"]),
+        ("media", ["x", "x", None, "z"]),
+        ("start_s", [1.0, 2.0, 3.0, 2.0]),
+        ("end_s", [None, 2.0, 3.0, 2.0]),
+    ],
+)
+def test_samples_of_a_medium_agree_on_it(column, values) -> None:
+    table = pa.table({"media_id": ["a", "b", "a", "b"], column: values})
+    with pytest.raises(InputError, match=rf"a\.parquet: [12] media have samples that differ in '{column}', first: a"):
+        media_list(table, PATH)
+
+
+def test_clips_that_end_before_they_start_are_refused() -> None:
+    table = pa.table({"media_id": ["a", "b", "c"], "start_s": [1.0, 2.0, None], "end_s": [1.0, 1.9, 1.0]})
+    with pytest.raises(InputError, match=r"a\.parquet: 1 media end before they start, first: b; correct the times"):
+        media_list(table, PATH)
