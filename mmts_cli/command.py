@@ -55,12 +55,7 @@ def stage_command(app: typer.Typer, name: str) -> Callable[[Callable[..., None]]
             if path is not None:
                 from mmts_cli.config import read_flags
 
-                by_name = {parameter.name: parameter for parameter in own}
-                known = {
-                    max(declared.opts, key=len).lstrip("-").replace("_", "-"): by_name[declared.name]
-                    for declared in context.command.params
-                    if declared.name in by_name
-                }
+                known = known_flags(context.command)
                 context.default_map = read_flags(path, context.command_path.split()[1:], known)
             return path
 
@@ -86,6 +81,24 @@ def stage_command(app: typer.Typer, name: str) -> Callable[[Callable[..., None]]
     return register
 
 
+def known_flags(command: Any) -> dict[str, inspect.Parameter]:
+    """The parameters of a command by flag, as typed but for the dashes; those that every command has are left out."""
+    own = inspect.signature(command.callback).parameters
+    return {
+        max(declared.opts, key=len).lstrip("-").replace("_", "-"): own[declared.name]
+        for declared in command.params
+        if declared.name in own and declared.name not in _COMMON
+    }
+
+
+class StageError(Exception):
+    """A stage of a chain ended with an exit code other than 0, and has said why."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(code)
+        self.code = code
+
+
 def _is_first_process() -> bool:
     """Whether this is the one of the processes of a run that speaks: rank 0, whoever started them."""
     ranks = (
@@ -105,6 +118,8 @@ def run_app(app: typer.Typer, arguments: list[str]) -> int:
         code = app(args=arguments, prog_name="mmts", standalone_mode=False)
         if code != EXIT_INTERRUPTED:  # Typer turns Ctrl-C into this code, silently
             return code if isinstance(code, int) else 0
+    except StageError as failed:
+        return failed.code
     except (KeyboardInterrupt, typer.Abort):
         pass
     except Exception as error:

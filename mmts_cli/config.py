@@ -26,9 +26,23 @@ def read_flags(path: Path, command: Sequence[str], known: dict[str, inspect.Para
         InputError: The file can't be read, a key is no flag of the command, or a value is of the wrong type.
     """
     flags = {key.replace("_", "-"): value for key, value in _load(path, command).items()}
+    return check_flags(flags, command, known, str(path))
+
+
+def check_flags(
+    flags: dict[str, Any], command: Sequence[str], known: dict[str, inspect.Parameter], where: str
+) -> dict[str, Any]:
+    """Check flags of ``command`` and their values against ``known``, its parameters by flag.
+
+    Returns:
+        The values by the names of the parameters.
+
+    Raises:
+        InputError: A key is no flag of the command, or a value is of the wrong type; begins with ``where``.
+    """
     for flag in flags:
         if flag not in known:
-            raise InputError(f"{path}: '{flag}' is no flag of mmts {' '.join(command)}{nearest(flag, list(known))}")
+            raise InputError(f"{where}: '{flag}' is no flag of mmts {' '.join(command)}{nearest(flag, list(known))}")
     fields: dict[str, Any] = {
         known[flag].name: (get_args(known[flag].annotation)[0], pydantic.Field(alias=flag)) for flag in flags
     }
@@ -38,7 +52,7 @@ def read_flags(path: Path, command: Sequence[str], known: dict[str, inspect.Para
         checked = model.model_validate_json(json.dumps(flags, default=str), strict=True)
     except pydantic.ValidationError as error:
         first = error.errors()[0]
-        raise InputError(f"{path}: {first['loc'][0]} = {first['input']!r}: {first['msg']}") from error
+        raise InputError(f"{where}: {first['loc'][0]} = {first['input']!r}: {first['msg']}") from error
     return {name: getattr(checked, name) for name in fields}
 
 
@@ -48,12 +62,21 @@ def _load(path: Path, command: Sequence[str]) -> dict[str, Any]:
         if not isinstance(content, dict) or content.get("command") != " ".join(command):
             raise InputError(f"{path}: is not the config.json of a run of mmts {' '.join(command)}")
         return dict(content["parameters"])
-    require_file(path)
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not valid TOML ({error})") from error
+    content = read_toml(path)
     section: Any = content
     for name in command:
         section = section.get(name) if isinstance(section, dict) else None
     return section if isinstance(section, dict) else content
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Read a TOML file.
+
+    Raises:
+        InputError: It can't be read, or isn't TOML.
+    """
+    require_file(path)
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: not valid TOML ({error})") from error

@@ -64,8 +64,7 @@ def demo(
 
     Example: mmts demo --dir mmts-demo
     """
-    from mmts_cli.app import app
-    from mmts_cli.command import run_app
+    from mmts_cli.chain import run_chain
     from pipelines.demo import make_scenes, write_tower
 
     scenes = make_scenes(directory, count=count, imbalance=imbalance, size=_IMAGE_SIZE, seed=seed, progress=console)
@@ -76,13 +75,7 @@ def demo(
         f"({frequencies[0][1]:,}) to {frequencies[-1][0]} ({frequencies[-1][1]:,})"
     )
     steps = max(1, count_training_images(scenes.captions) // _BATCH) * _EPOCHS
-    for command in _commands(directory, seed, steps):
-        console.note("")
-        console.note(f"$ mmts {shlex.join(command)}")
-        quiet = ["--quiet"] if console.as_json or console.quiet else []
-        code = run_app(app, [*command, *quiet])
-        if code:
-            raise typer.Exit(code)
+    run_chain(console, _commands(directory, seed, steps))
     result = _compare(directory)
     console.result(result, lambda: _human(result))
 

@@ -53,7 +53,10 @@ class RunFolder:
         difference = self._difference(plan, config)
         if complete:
             if resume:
-                raise InputError(f"{self.path}: --resume: holds a complete run of other settings ({difference})")
+                raise InputError(
+                    f"{self.path}: --resume: holds a complete run of other settings ({difference}); choose another "
+                    "output folder, or leave --resume out to train anew"
+                )
             return None
         return self._unfinished(difference, resume=resume)
 

@@ -1,0 +1,42 @@
+"""Command lines that are run one after another, each shown as a user could have typed it."""
+
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mmts_cli.console import Output
+
+
+def run_chain(console: "Output", commands: Iterable[list[str]]) -> None:
+    """Show and run command lines of mmts, given without its name, until one fails.
+
+    Raises:
+        StageError: One ended with another exit code than 0, having said why on stderr.
+    """
+    from mmts_cli.command import StageError
+
+    for command in commands:
+        console.note("")
+        console.note(f"$ {shell_line(command)}")
+        quiet = ["--quiet"] if console.as_json or console.quiet else []
+        code = _run([*command, *quiet])
+        if code:
+            raise StageError(code)
+
+
+def shell_line(command: list[str]) -> str:
+    """A command line that can be pasted into a shell."""
+    return shlex.join(["mmts", *command])
+
+
+def _run(command: list[str]) -> int:
+    from mmts_cli.app import app
+    from mmts_cli.command import run_app
+
+    if "--devices" in command or "--nodes" in command:
+        # Training on several devices starts this process's own command line again in others: it gets a process.
+        return subprocess.run([sys.executable, "-m", "mmts_cli", *command], check=False).returncode
+    return run_app(app, command)

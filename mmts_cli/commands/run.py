@@ -1,0 +1,166 @@
+"""``mmts run``: all stages of a recipe, each a command that a user could have typed."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mmts_cli.command import stage_command
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from mmts_cli.console import Output
+    from mmts_cli.recipe import Recipe
+    from mmts_cli.recipe_steps import Step
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the app."""
+    stage_command(app, "run")(run)
+
+
+def _list_recipes(show: bool) -> None:
+    if show:
+        from mmts_cli.recipe import load_recipe, shipped_recipes
+
+        for name in shipped_recipes():
+            recipe = load_recipe(name)
+            typer.echo(f"{name}: {recipe.about}")
+            typer.echo(f"  data: {', '.join(recipe.data_sets)}; runs: {', '.join(recipe.run_names)}")
+        raise typer.Exit
+
+
+def run(
+    console: "Output",
+    recipe: Annotated[str, typer.Argument(help="Name of a recipe (see --list), or path of a .toml.")],
+    root: Annotated[
+        Path, typer.Option("--root", help="Folder with the data sets' files, under their published names.")
+    ],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Folder for everything it makes; named after the recipe.")
+    ] = None,
+    media_root: Annotated[
+        Path | None, typer.Option("--media-root", help="Folder with the videos or images, at any depth.")
+    ] = None,
+    media: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--media",
+            help="features.parquet in place of videos or images: the recipe's towers are left out. With several data "
+            "sets NAME=FILE, repeatable.",
+        ),
+    ] = None,
+    only: Annotated[
+        list[str] | None,
+        typer.Option("--only", help="Only this stage, on what earlier ones have written; repeatable."),
+    ] = None,
+    only_run: Annotated[
+        list[str] | None,
+        typer.Option("--run", help="Only this run of the recipe, such as one a GPU; repeatable."),
+    ] = None,
+    overrides: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="TABLE.FLAG=VALUE in place of the recipe's, such as train.epochs=2; repeatable."),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the commands, and do nothing.")] = False,
+    list_recipes: Annotated[
+        bool,
+        typer.Option("--list", help="Show the recipes that come with mmts.", is_eager=True, callback=_list_recipes),
+    ] = False,
+) -> None:
+    """Run all stages of a recipe; what is up to date stays, an unfinished run goes on.
+
+    Example: mmts run ek100-max-margin --root epic-kitchens-100-annotations --media-root videos
+
+    Example: mmts run youcook2-ablations --root downloads --media features.parquet --set train.epochs=5 --dry-run
+    """
+    from mmts_cli.chain import run_chain, shell_line
+    from mmts_cli.recipe import load_recipe
+    from mmts_cli.recipe_steps import Places, recipe_steps
+
+    loaded = load_recipe(recipe, overrides)
+    folder = output or Path(Path(recipe).stem)
+    places = Places(root, folder, _features(media or [], loaded), media_root)
+    steps = _chosen(recipe_steps(loaded, places), loaded, only or [], only_run or [])
+    result: dict[str, Any] = {"command": "run", "recipe": recipe, "output": str(folder)}
+    if dry_run:
+        lines = [shell_line(step.words) for step in steps]
+        console.result({**result, "commands": lines}, lambda: iter(lines))
+        return
+    _require_ready(steps, root)
+    console.note(loaded.about)
+    run_chain(console, (step.words for step in steps))
+    result["scores"] = _scores(steps)
+    console.result(result, lambda: _human(steps))
+
+
+def _features(given: list[str], recipe: "Recipe") -> dict[str, Path]:
+    """Features file by data set."""
+    from pipelines.errors import InputError
+
+    found: dict[str, Path] = {}
+    for text in given:
+        name, separator, path = text.partition("=")
+        if not separator or Path(text).exists():
+            if len(recipe.prepare) > 1:
+                raise InputError(
+                    f"--media {text}: the recipe has the data sets {', '.join(recipe.data_sets)}; give NAME=FILE each"
+                )
+            name, path = recipe.data_sets[0], text
+        found[name] = Path(path)
+    return found
+
+
+def _chosen(steps: list["Step"], recipe: "Recipe", stages: list[str], runs: list[str]) -> list["Step"]:
+    """The steps of some stages and runs; what compares runs is left out where not all of them are chosen."""
+    from mmts_cli.recipe_steps import STAGES
+    from pipelines.artifacts.files import nearest
+    from pipelines.errors import InputError
+
+    for flag, names, known in (("--only", stages, list(STAGES)), ("--run", runs, recipe.run_names)):
+        for name in names:
+            if name not in known:
+                raise InputError(f"{flag} {name}: expected one of {', '.join(known)}{nearest(name, known)}")
+    compares = set(runs or recipe.run_names) == set(recipe.run_names)
+    return [
+        step
+        for step in steps
+        if (not stages or step.stage in stages)
+        and (not runs or step.run is None or step.run in runs)
+        and (compares or step.stage != "compare")
+    ]
+
+
+def _require_ready(steps: list["Step"], root: Path) -> None:
+    """Check what would go wrong late: files that the last stages read, and every stage run once a process."""
+    from pipelines.errors import InputError
+    from pipelines.train.launch import processes_started
+
+    for step in steps:
+        for flag, path in step.files.items():
+            if not path.exists():
+                raise InputError(
+                    f"{path}: no such file, nor one of that name below {root}; get it, or do without: "
+                    f"--set '{step.stage}.{flag}=[]'"
+                )
+    if processes_started(1, 1) != (1, 1):
+        raise InputError("mmts run starts processes itself; run it in one, with --set train.devices=N")
+
+
+def _scores(steps: list["Step"]) -> dict[str, Any]:
+    from pipelines.artifacts.files import read_json
+
+    return {
+        step.output.name: read_json(step.output / "metrics.json")["scores"] for step in steps if step.stage == "eval"
+    }
+
+
+def _human(steps: list["Step"]) -> "Iterator[RenderableType]":
+    yield ""
+    scored = [str(step.output) for step in steps if step.stage == "eval"]
+    compared = [str(step.output) for step in steps if step.stage == "compare"]
+    yield f"done; scores in {', '.join(scored)}" if scored else "done"
+    if compared:
+        yield f"differences between the runs in {', '.join(compared)}"
