@@ -155,7 +155,14 @@ def zero_shot(tmp_path):
         images = []
         for row in range(30):
             same = caption()
-            images.append({"filename": f"{row}.jpg", "split": "test", "sentences": [{"raw": same}] * 5})
+            images.append(
+                {
+                    "filename": f"{row}.jpg",
+                    "cocoid": row,
+                    "split": "test",
+                    "sentences": [{"raw": same, "sentid": 5 * row + n} for n in range(5)],
+                }
+            )
         (root / file).write_text(json.dumps({"dataset": name, "images": images}))
     partial = [f"prepare.{name}.allow-partial=true" for name in ("cc3m", "flickr30k", "mscoco")]
     small = ["cluster.k=4", "train.batch-size=20", *partial]
