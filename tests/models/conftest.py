@@ -94,7 +94,8 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     def folder(name: str) -> Path:
         if name not in made:
             where = tmp_path_factory.mktemp(name)
-            made[name] = _MAKERS[name](where) if name in _MAKERS else make_vision(where, name)
+            with torch.random.fork_rng():  # whether it is made now or was before, a test's seed gives the same
+                made[name] = _MAKERS[name](where) if name in _MAKERS else make_vision(where, name)
         return made[name]
 
     return folder

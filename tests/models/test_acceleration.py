@@ -18,12 +18,12 @@ def gradients(model: DualEncoder) -> dict[str, torch.Tensor]:
 
 
 @pytest.mark.parametrize(("media", "text"), [("vit", "bert"), ("clip", "clip"), ("siglip", "siglip")])
-def test_checkpointing_gives_the_same_gradients(tiny, monkeypatch, media, text) -> None:
-    models = []
+def test_checkpointing_gives_the_same_gradients(tiny, media, text) -> None:
+    models, folders = [], [str(tiny(name)) for name in (media, text)]
     for checkpointing in (False, True):
         torch.manual_seed(0)
         options = {"dimension": 4, "gradient_checkpointing": checkpointing}
-        models.append(build_model(str(tiny(media)), str(tiny(text)), **options))
+        models.append(build_model(*folders, **options))
     expected = gradients(models[0])
     calls = []
     for module in models[1].modules():
