@@ -13,6 +13,9 @@ from pipelines.models.tokens import TextTokenizer
 
 Tokens = dict[str, Tensor]
 
+# One of these holds a tokenizer's words; without them transformers makes an empty tokenizer of the model's kind.
+_VOCABULARIES = ("tokenizer.json", "vocab.json", "vocab.txt", "tokenizer.model", "spiece.model")
+
 # Their text models read the last position, which is padding in all texts they were trained on but the longest.
 _PADDED_TO_MAXIMUM = ("siglip", "siglip2")
 
@@ -154,13 +157,17 @@ def clip_text_tower(model: Any, source: str) -> ClipTextTower:
     """The text tower of a CLIP-like model that was loaded from ``source``, where its tokenizer is.
 
     Raises:
-        InputError: It has no text side.
-        OSError, ValueError, ...: One of ``LOAD_ERRORS``: there is no tokenizer that can be loaded.
+        InputError: It has no text side, or there is no tokenizer.
+        OSError, ValueError, ...: One of ``LOAD_ERRORS``: the tokenizer can't be loaded.
     """
     from transformers import AutoTokenizer
+    from transformers.utils import cached_file
 
     path = Path(source)
     folder = str(path.parent if path.is_file() else path) if path.exists() else source
+    found = (cached_file(folder, name, _raise_exceptions_for_missing_entries=False) for name in _VOCABULARIES)
+    if not any(found):
+        raise InputError(f"has no tokenizer; put its {_VOCABULARIES[0]} beside the weights")
     return ClipTextTower(one_side(model, "text") if is_dual(model) else model, AutoTokenizer.from_pretrained(folder))
 
 

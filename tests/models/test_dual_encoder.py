@@ -1,6 +1,7 @@
 """Heads, encoding in batches, and a folder that brings the same model back."""
 
 import json
+import shutil
 
 import pytest
 import torch
@@ -8,7 +9,7 @@ from tiny_world import write_tower_config
 from torch.nn import functional
 
 from pipelines.errors import InputError
-from pipelines.models import HEADS, DualEncoder, encode_media, encode_texts, load_model, make_head, save_model
+from pipelines.models import DualEncoder, build_model, encode_media, encode_texts, load_model, make_head, save_model
 from pipelines.models.vision import load_vision_tower
 
 CPU = torch.device("cpu")
@@ -50,14 +51,14 @@ def test_encoding_keeps_the_order_whatever_the_batches(rows) -> None:
     assert torch.allclose(encode_texts(model, text_nd, CPU), model.text_head(text_nd).detach(), atol=1e-6)
 
 
-@pytest.mark.parametrize("head", HEADS)
-def test_a_model_of_features_comes_back(tmp_path, head) -> None:
-    model = DualEncoder(2, 3, 4, head)
+@pytest.mark.parametrize(("head", "text_size", "dimension"), [("linear", 3, 4), ("mlp", 3, 4), ("none", 2, 2)])
+def test_a_model_of_features_comes_back(tmp_path, head, text_size, dimension) -> None:
+    model = DualEncoder(2, text_size, dimension, head)
     save_model(model, tmp_path / "model")
     assert sorted(path.name for path in (tmp_path / "model").iterdir()) == ["dual_encoder.json", "heads.safetensors"]
     loaded = load_model(tmp_path / "model")
     assert (loaded.settings, loaded.training) == (model.settings, False)
-    media, text = torch.randn(5, 2), torch.randn(5, 3)
+    media, text = torch.randn(5, 2), torch.randn(5, text_size)
     for found, expected in zip(loaded(media, text), model(media, text), strict=True):
         assert torch.equal(found, expected)
 
@@ -89,3 +90,92 @@ def test_a_damaged_folder_is_named(tmp_path) -> None:
     (folder / "dual_encoder.json").write_text(json.dumps({"media_inputs": 2}))
     with pytest.raises(InputError, match=r"dual_encoder\.json: is not what `mmts train` writes"):
         load_model(folder)
+
+
+@pytest.mark.parametrize("pooling", ["mean", "attention"])
+def test_a_clip_is_its_frames_pooled(tiny, tmp_path, pooling) -> None:
+    model = build_model(str(tiny("vit")), None, text_size=3, dimension=4, frames=2, pooling=pooling).eval()
+    if pooling == "attention":
+        torch.nn.init.normal_(model.get_parameter("frame_pooling.query"))
+    clips = torch.randint(0, 256, (3, 2, 3, 16, 16), dtype=torch.uint8)
+    frames_nfd = torch.stack([model.media_tower(clips[:, frame]) for frame in range(2)], dim=1)
+    expected = model.media_head(model.frame_pooling(frames_nfd))
+    assert torch.allclose(model.embed_media(clips), expected, atol=1e-6)
+    save_model(model, tmp_path)
+    loaded = load_model(tmp_path)
+    assert loaded.settings == model.settings
+    assert torch.allclose(loaded.embed_media(clips), expected, atol=1e-6)
+
+
+def test_a_towers_own_vectors_go_straight_to_the_head(tiny) -> None:
+    model = build_model(str(tiny("vit")), str(tiny("bert")), dimension=4).eval()
+    pixels, tokens = torch.rand(2, 3, 16, 16), model.text_tower.tokenize(["a dog", "door"])
+    media, text = model(pixels, tokens)
+    again = model(model.media_tower(pixels), model.text_tower(tokens))
+    assert torch.equal(again[0], media)
+    assert torch.equal(again[1], text)
+
+
+@pytest.mark.parametrize(
+    ("media", "text", "head", "kind"),
+    [
+        ("vit", "bert", "linear", "sentence-transformers"),
+        ("resnet", "bert", "mlp", "sentence-transformers"),
+        ("clip", "clip", "none", "transformers"),
+        ("siglip", "siglip", "none", "transformers"),
+    ],
+)
+def test_a_model_of_towers_comes_back_bit_for_bit(tiny, tmp_path, media, text, head, kind) -> None:
+    options = {"head": head, "dimension": None if head == "none" else 4}
+    model = build_model(str(tiny(media)), str(tiny(text)), **options).eval()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(0.01)
+    save_model(model, tmp_path / "model")
+    loaded = load_model(tmp_path / "model")
+    assert not loaded.training
+    assert list(loaded.state_dict()) == list(model.state_dict())
+    for name, value in model.state_dict().items():
+        assert torch.equal(loaded.state_dict()[name], value), name
+    settings = json.loads((tmp_path / "model" / "dual_encoder.json").read_text())
+    assert (settings["media_tower"], settings["text_tower"], settings["image_size"]) == ("transformers", kind, 16)
+    assert not [path for path in (tmp_path / "model").rglob("*") if path.suffix in {".bin", ".pt", ".pkl"}]
+
+
+@pytest.mark.parametrize("pixels", [False, True])
+def test_a_model_that_version_0_1_0_wrote_is_read(tiny, tmp_path, pixels) -> None:
+    size = 8 if pixels else 2
+    model = DualEncoder(size, 3, 4, media_tower=load_vision_tower(str(tiny("vit"))) if pixels else None).eval()
+    save_model(model, tmp_path)
+    old = {"media_inputs": size, "text_inputs": 3, "dimension": 4, "head": "linear", "pixels": pixels}
+    (tmp_path / "dual_encoder.json").write_text(json.dumps(old))
+    inputs = torch.rand(2, 3, 16, 16) if pixels else torch.rand(2, 2)
+    assert torch.allclose(load_model(tmp_path).embed_media(inputs), model.embed_media(inputs), atol=1e-6)
+
+
+def test_a_damaged_tower_is_named(tiny, tmp_path) -> None:
+    save_model(build_model(str(tiny("vit")), str(tiny("bert")), dimension=4), tmp_path)
+    weights = tmp_path / "media_tower" / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-50])
+    with pytest.raises(InputError, match=rf"^{tmp_path}/media_tower: .*damaged weights"):
+        load_model(tmp_path)
+    shutil.rmtree(tmp_path / "media_tower")
+    with pytest.raises(InputError, match=r"media_tower: no such folder, but dual_encoder\.json names this tower"):
+        load_model(tmp_path)
+
+
+@pytest.mark.parametrize("batch_size", [1, 2, 512])
+def test_texts_are_encoded_in_the_order_given(tiny, batch_size) -> None:
+    model = build_model(None, str(tiny("bert")), media_size=2, dimension=4).eval()
+    texts = ["two cats in the sea", "a", "a dog runs", "door open", "a man climbs"]
+    found = encode_texts(model, texts, CPU, batch_size=batch_size)
+    expected = torch.cat([model.embed_text(model.text_tower.tokenize([text])) for text in texts])
+    assert torch.allclose(found, expected, atol=1e-6)
+
+
+def test_a_lower_precision_is_used_and_gives_float32(tiny) -> None:
+    model = build_model(None, str(tiny("bert")), media_size=2, dimension=4).eval()
+    exact, lower = (encode_texts(model, ["a dog"], CPU, precision=name) for name in ("32", "bf16-mixed"))
+    assert lower.dtype == torch.float32
+    assert not torch.equal(lower, exact)
+    assert torch.allclose(lower, exact, atol=0.05)

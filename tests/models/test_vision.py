@@ -3,12 +3,25 @@
 import json
 import math
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
+from safetensors.torch import load_file, save_file
 from tiny_world import TOWERS, write_tower_config
-from transformers import AutoConfig, AutoModel, BertConfig, CLIPConfig, CLIPModel
+from transformers import (
+    AutoConfig,
+    AutoImageProcessor,
+    AutoModel,
+    BertConfig,
+    BertModel,
+    CLIPModel,
+    CLIPVisionModelWithProjection,
+    SiglipModel,
+)
 
 from pipelines.errors import InputError
+from pipelines.media.pixels import CENTRE
 from pipelines.models.vision import load_vision_tower
 
 PIXELS = torch.linspace(0, 1, 2 * 3 * 16 * 16).reshape(2, 3, 16, 16)
@@ -72,19 +85,63 @@ def test_half_precision_weights_are_trained_in_full(tmp_path) -> None:
     assert {parameter.dtype for parameter in tower.parameters()} == {torch.float32}
 
 
-def test_of_a_clip_model_the_vision_side_is_taken(tmp_path) -> None:
-    size = {"hidden_size": 8, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
-    config = CLIPConfig(
-        vision_config={**size, "image_size": 16, "patch_size": 8},
-        text_config={**size, "vocab_size": 20, "bos_token_id": 0, "eos_token_id": 1, "pad_token_id": 2},
-    )
-    model = CLIPModel(config).eval()
-    model.save_pretrained(tmp_path / "clip")
-    tower = load_vision_tower(str(tmp_path / "clip")).eval()
-    expected = model.vision_model(pixel_values=(PIXELS - 0.5) / 0.5).pooler_output
+def test_of_a_clip_model_the_vision_side_is_taken_with_its_projection(tiny, tmp_path) -> None:
+    model = CLIPModel.from_pretrained(tiny("clip")).eval()
+    tower = load_vision_tower(str(tiny("clip"))).eval()
+    mean, std = (torch.tensor(each).reshape(3, 1, 1) for each in ([0.1, 0.2, 0.3], [0.5, 0.25, 0.2]))
+    expected = model.get_image_features(pixel_values=(PIXELS - mean) / std).pooler_output
+    assert (tower.dimension, tower.image_size) == (6, 16)
+    assert torch.allclose(tower(PIXELS), expected, atol=1e-6)
+    tower.save(tmp_path)
+    alone = CLIPVisionModelWithProjection.from_pretrained(tmp_path).eval()
+    assert torch.equal(alone(pixel_values=(PIXELS - mean) / std).image_embeds, tower(PIXELS))
+    assert torch.equal(load_vision_tower(str(tmp_path)).eval()(PIXELS), tower(PIXELS))
+
+
+def test_of_a_siglip_model_the_pooled_output_is_taken(tiny, tmp_path) -> None:
+    model = SiglipModel.from_pretrained(tiny("siglip")).eval()
+    tower = load_vision_tower(str(tiny("siglip"))).eval()
+    expected = model.get_image_features(pixel_values=(PIXELS - 0.5) / 0.5).pooler_output
+    assert torch.allclose(tower(PIXELS), expected, atol=1e-6)
+    tower.save(tmp_path)
+    assert torch.equal(AutoModel.from_pretrained(tmp_path).eval()((PIXELS - 0.5) / 0.5).pooler_output, tower(PIXELS))
+
+
+def test_a_clip_config_alone_starts_from_scratch(tiny, tmp_path) -> None:
+    (tmp_path / "config.json").write_bytes((tiny("clip") / "config.json").read_bytes())
+    towers = []
+    for seed in (1, 1, 2):
+        torch.manual_seed(seed)
+        towers.append(load_vision_tower(str(tmp_path)).eval()(PIXELS))
+    assert towers[0].shape == (2, 6)
+    assert torch.equal(towers[0], towers[1])
+    assert not torch.allclose(towers[0], towers[2])
+
+
+def test_bytes_are_the_same_as_fractions(tiny) -> None:
+    tower = load_vision_tower(str(tiny("vit"))).eval()
+    pixels = (PIXELS * 255).round().to(torch.uint8)
+    assert torch.equal(tower(pixels), tower(pixels.float() / 255))
+
+
+def test_a_pooler_that_was_not_stored_is_left_out(tiny, tmp_path) -> None:
+    model = AutoModel.from_pretrained(tiny("vit")).eval()
+    expected = model(pixel_values=(PIXELS - 0.5) / 0.5).last_hidden_state.mean(dim=1)
+    model.pooler = None
+    model.save_pretrained(tmp_path)
+    tower = load_vision_tower(str(tmp_path)).eval()
     assert torch.allclose(tower(PIXELS), expected, atol=1e-6)
     tower.save(tmp_path / "saved")
     assert torch.equal(load_vision_tower(str(tmp_path / "saved")).eval()(PIXELS), tower(PIXELS))
+
+
+def test_the_saved_processor_prepares_images_as_ours_are(tiny, tmp_path) -> None:
+    image = Image.fromarray(np.random.default_rng(0).integers(0, 256, (48, 32, 3), dtype=np.uint8))
+    tower = load_vision_tower(str(tiny("clip"))).eval()
+    tower.save(tmp_path)
+    prepared = AutoImageProcessor.from_pretrained(tmp_path)(image, return_tensors="pt")["pixel_values"]
+    ours = torch.from_numpy(CENTRE.square(image, tower.image_size))[None] / 255
+    assert torch.allclose(prepared, (ours - tower.mean_c11) / tower.std_c11, atol=1e-5)
 
 
 def refusal(source) -> str:
@@ -104,4 +161,16 @@ def test_what_is_no_vision_model_is_refused(tmp_path) -> None:
     refusal(tmp_path)
     sizes = {"hidden_size": 8, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
     BertConfig(**sizes, vocab_size=20).save_pretrained(tmp_path / "bert")
+    BertModel(BertConfig(**sizes, vocab_size=20)).save_pretrained(tmp_path / "bert")
     assert "BertModel takes input_ids, not pixels" in refusal(tmp_path / "bert")
+
+
+def test_weights_that_are_damaged_or_missing_are_refused(tiny, tmp_path) -> None:
+    weights = (tiny("vit") / "model.safetensors").read_bytes()
+    (tmp_path / "config.json").write_bytes((tiny("vit") / "config.json").read_bytes())
+    (tmp_path / "model.safetensors").write_bytes(weights[:-100])
+    assert "damaged weights" in refusal(tmp_path)
+    state = load_file(tiny("vit") / "model.safetensors")
+    name = next(each for each in state if "layer" in each)
+    save_file({key: value for key, value in state.items() if key != name}, tmp_path / "model.safetensors")
+    assert "1 of its weights are missing, first: " in refusal(tmp_path)
