@@ -1,6 +1,7 @@
 """Batches of media in the order of a plan, decoded in worker processes, the same whatever their number."""
 
 import atexit
+import contextlib
 import itertools
 import signal
 from collections.abc import Iterable, Iterator, Sequence
@@ -120,12 +121,19 @@ def batches(
     atexit.register(loaded._shutdown_workers)
     try:
         for planned in planned_batches:
-            found = _next(loaded)
+            found = next(loaded)
             if isinstance(found, InputError):
                 raise found
             yield LoadedBatch(planned, *found)
+    except (RuntimeError, ConnectionError, FileNotFoundError, EOFError) as error:  # the latter as it hands over a batch
+        if isinstance(error, RuntimeError) and not _tells_of_a_dead_worker(error):
+            raise
+        raise InputError(
+            "a process that decodes media was killed, as happens when memory or /dev/shm runs out; use fewer --workers"
+        ) from error
     finally:
-        loaded._shutdown_workers()
+        with contextlib.suppress(RuntimeError):  # the signal of a dead worker may come only now
+            loaded._shutdown_workers()
         atexit.unregister(loaded._shutdown_workers)
 
 
@@ -202,15 +210,8 @@ def _stand_ins(media: int, planned: PlannedBatch, position: int, seed: int | Non
             yield int(shuffled[number % len(outside)])
 
 
-def _next(loaded: Iterator[Any]) -> Any:
-    try:
-        return next(loaded)
-    except (RuntimeError, ConnectionError, FileNotFoundError, EOFError) as error:  # the latter while it hands over
-        if isinstance(error, RuntimeError) and "DataLoader worker" not in str(error):
-            raise
-        raise InputError(
-            "a process that decodes media was killed, as happens when memory or /dev/shm runs out; use fewer --workers"
-        ) from error
+def _tells_of_a_dead_worker(error: RuntimeError) -> bool:
+    return "DataLoader worker" in str(error)
 
 
 def _as_it_is(batch: Any) -> Any:

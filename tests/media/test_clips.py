@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from pipelines.errors import InputError
-from pipelines.media import DamagedMediumError, MediaList, View, open_media
+from pipelines.media import DamagedMediumError, MediaList, View, open_media, video
 from pipelines.media.video import instants_of, read_frames
 
 av = pytest.importorskip("av")
@@ -65,6 +65,20 @@ def test_frames_are_those_on_display_at_the_centres(tmp_path, film, name, in_mem
         found = read_frames(path.read_bytes() if in_memory else path, start, end, count, None)
         expected = [on_display(frames, instant) for instant in segment_centres(start, end, count)]
         assert all(np.array_equal(np.asarray(a), b) for a, b in zip(found, expected, strict=True)), (start, end, count)
+
+
+def test_decoding_begins_at_the_keyframe_before_a_clip(tmp_path, film, monkeypatch) -> None:
+    path = film(tmp_path / "a.mp4", frames=200, gop=10)
+    decoded, timed_frames = [], video._timed_frames
+
+    def counted(*arguments):
+        for time_s, frame in timed_frames(*arguments):
+            decoded.append(time_s)
+            yield time_s, frame
+
+    monkeypatch.setattr(video, "_timed_frames", counted)
+    read_frames(path, 6.0, 6.2, 1, None)
+    assert 5.6 < decoded[0] <= 6.1 < decoded[-1] < 6.2
 
 
 def test_training_draws_one_instant_of_each_segment(tmp_path, film) -> None:

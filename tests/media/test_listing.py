@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from pipelines.artifacts import read_annotations
 from pipelines.errors import InputError
 from pipelines.media import MediaList, media_list
 
@@ -31,6 +32,14 @@ def test_media_come_once_in_the_order_of_their_first_sample() -> None:
     assert (some.start_s.tolist(), some.end_s.tolist()) == ([0.0, 1.0], [0.0, 2.0])
     with pytest.raises(InputError, match=r"a\.parquet: 2 of 3 media are missing there, first: d, e$"):
         media.select(["d", "a", "e"])
+
+
+def test_annotations_keep_what_tells_where_a_clip_is(tmp_path, write_artifact) -> None:
+    columns = {"sample_id": ["s", "t"], "text": ["", ""], "media_id": ["a", "b"], "video_id": [7, 8], "end_s": [1, 2]}
+    path = write_artifact(tmp_path / "annotations.parquet", columns)
+    media = media_list(read_annotations(path), path)
+    assert (media.ids, media.video_ids, media.places, media.start_s) == (["a", "b"], ["7", "8"], None, None)
+    assert media.end_s.tolist() == [1.0, 2.0]
 
 
 def test_ids_alone_are_enough() -> None:
