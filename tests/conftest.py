@@ -4,6 +4,7 @@ import hashlib
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -125,3 +126,52 @@ def minilm() -> Any:
     from pipelines.embed.encoder import DEFAULT_MODEL, SentenceEncoder
 
     return SentenceEncoder(DEFAULT_MODEL, device="cpu", batch_size=32)
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """The folder of a tiny model, made once, see `tiny_models.make`. Read only."""
+    from tiny_models import make
+
+    made: dict[str, Path] = {}
+
+    def folder(name: str) -> Path:
+        if name not in made:
+            made[name] = make(tmp_path_factory.mktemp(name), name)
+        return made[name]
+
+    return folder
+
+
+@pytest.fixture
+def film():
+    """Write a video whose frame ``i`` is grey of level ``4 * i`` on the left and bright on the right."""
+    av = pytest.importorskip("av")
+
+    def write(
+        path: Path,
+        *,
+        codec: str = "libx264",
+        frames: int = 50,
+        times_ms: list[int] | None = None,
+        gop: int = 12,
+        form: str | None = None,
+    ) -> Path:
+        times_ms = [40 * number for number in range(frames)] if times_ms is None else times_ms
+        clock = Fraction(1, 25) if all(time % 40 == 0 for time in times_ms) else Fraction(1, 1000)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with av.open(str(path), "w", format=form) as container:
+            stream = container.add_stream(codec, rate=25)
+            stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+            stream.codec_context.gop_size = gop
+            stream.codec_context.time_base = clock
+            for number, time in enumerate(times_ms):
+                pixels = np.full((48, 64, 3), 4 * number % 200, np.uint8)
+                pixels[:, 64 // 2 :] = 250
+                frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
+                frame.time_base, frame.pts = clock, int(Fraction(time, 1000) / clock)
+                container.mux(stream.encode(frame))
+            container.mux(stream.encode())
+        return path
+
+    return write

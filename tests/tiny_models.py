@@ -4,7 +4,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pytest
 import torch
 
 WORDS = ["a", "dog", "man", "rock", "climbs", "runs", "in", "the", "sea", "two", "cats", "door", "open"]
@@ -83,24 +82,6 @@ def make_siglip(folder: Path) -> Path:
     return folder
 
 
-_MAKERS: dict[str, Callable[[Path], Path]] = {"bert": make_bert, "clip": make_clip, "siglip": make_siglip}
-
-
-@pytest.fixture(scope="session")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """The folder of a tiny model, made once: ``bert``, ``clip``, ``siglip``, ``vit`` or ``resnet``. Read only."""
-    made: dict[str, Path] = {}
-
-    def folder(name: str) -> Path:
-        if name not in made:
-            where = tmp_path_factory.mktemp(name)
-            with torch.random.fork_rng():  # whether it is made now or was before, a test's seed gives the same
-                made[name] = _MAKERS[name](where) if name in _MAKERS else make_vision(where, name)
-        return made[name]
-
-    return folder
-
-
 def make_vision(folder: Path, name: str) -> Path:
     """A vision model with weights."""
     from tiny_world import write_tower_config
@@ -110,3 +91,12 @@ def make_vision(folder: Path, name: str) -> Path:
     model: Any = AutoModel.from_config(AutoConfig.from_pretrained(write_tower_config(folder, name)))
     model.save_pretrained(folder)
     return folder
+
+
+MAKERS: dict[str, Callable[[Path], Path]] = {"bert": make_bert, "clip": make_clip, "siglip": make_siglip}
+
+
+def make(folder: Path, name: str) -> Path:
+    """Write a tiny model: ``bert``, ``clip``, ``siglip``, ``vit`` or ``resnet``; gives the folder that loads."""
+    with torch.random.fork_rng():  # whether it is made now or was before, a test's seed gives the same
+        return MAKERS[name](folder) if name in MAKERS else make_vision(folder, name)
