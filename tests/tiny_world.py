@@ -84,6 +84,7 @@ class TinyWorld:
         """A training configuration with these changes to the defaults; None leaves a default out."""
         values = {name: value for name, value in {**_DEFAULTS, **changes}.items() if value is not None}
         files = {"annotations": self.annotations, "media": self.media, "text": self.text}
+        files = {name: path for name, path in files.items() if changes.get(name, path) is not None}
         return TrainConfig(**{"output": self.folder / output, **files, **values})
 
     def command(self, output: str | Path, **changes: Any) -> list[str]:
