@@ -1,7 +1,7 @@
 """Options that several commands share, and how their results look."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -11,6 +11,12 @@ ForceOption = Annotated[
 ]
 SeedOption = Annotated[int, typer.Option("--seed", help="Seed of everything random.")]
 DeviceOption = Annotated[str | None, typer.Option("--device", help="Torch device; what is there if not given.")]
+
+PrecisionOption = Annotated[
+    Literal["32", "bf16-mixed", "16-mixed"], typer.Option("--precision", help="Of the forward pass that encodes.")
+]
+WorkersOption = Annotated[int, typer.Option("--workers", min=0, help="Processes that decode media.")]
+MaxBadOption = Annotated[int, typer.Option("--max-bad", min=0, help="Media that may be damaged; they are left out.")]
 
 
 def stage_json(command: str, result: Any) -> dict[str, Any]:

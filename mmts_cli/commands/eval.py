@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from mmts_cli.command import stage_command
-from mmts_cli.options import DeviceOption, ForceOption, SeedOption, headline, stage_json
+from mmts_cli.options import (
+    DeviceOption,
+    ForceOption,
+    MaxBadOption,
+    PrecisionOption,
+    SeedOption,
+    WorkersOption,
+    headline,
+    stage_json,
+)
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -28,10 +37,16 @@ def evaluate(
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write.")],
     run: Annotated[Path | None, typer.Argument(help="Run folder; or give --media and --text alone.")] = None,
     media: Annotated[
-        Path | None, typer.Option("--media", help="features.parquet (or images, with a run); the run's by default.")
+        Path | None,
+        typer.Option(
+            "--media",
+            help="features.parquet; with a run on pixels images or clips, or 'annotations': the paths in their column "
+            "media. The run's by default.",
+        ),
     ] = None,
     text: Annotated[
-        Path | None, typer.Option("--text", help="embeddings.parquet of the texts; the run's by default.")
+        Path | None,
+        typer.Option("--text", help="embeddings.parquet of the texts; the run's by default, unless it reads texts."),
     ] = None,
     annotations: Annotated[
         Path | None, typer.Option("--annotations", help="annotations.parquet; the run's by default.")
@@ -76,6 +91,12 @@ def evaluate(
         int, typer.Option("--block-memory", min=1, help="Memory bound of a block of similarities, in MiB.")
     ] = 128,
     device: DeviceOption = None,
+    precision: PrecisionOption = "32",
+    batch_size: Annotated[
+        int | None, typer.Option("--batch-size", help="Media or texts in one forward pass; by their kind by default.")
+    ] = None,
+    workers: WorkersOption = 0,
+    max_bad: MaxBadOption = 0,
     force: ForceOption = False,
 ) -> None:
     """Score retrieval in both directions, of a run or of two embeddings files.
@@ -84,11 +105,14 @@ def evaluate(
 
     Example: mmts eval --media features.parquet --text embeddings.parquet --annotations annotations.parquet -o scores
 
+    Example: mmts eval run -o zero-shot --annotations other.parquet --media other.zip
+
     Example: mmts eval run -o scores --protocol ek100 --tail-classes EPIC_100_tail_nouns.csv
 
     Example: mmts eval run --annotations mscoco.parquet --media coco.parquet --text captions.parquet -o scores
     --protocol eccv
     """
+    from pipelines.encoding import Encoding
     from pipelines.evaluate import evaluate as score
 
     result = score(
@@ -108,7 +132,7 @@ def evaluate(
         resamples=resamples,
         seed=seed,
         block_memory=block_memory,
-        device=device,
+        encoding=Encoding(device, precision, batch_size, workers, max_bad),
         force=force,
         progress=console,
     )
@@ -128,6 +152,9 @@ def _human(result: "StageResult", width: int) -> "Iterator[RenderableType]":
     if "gallery" in metrics:
         media, distractors = (metrics["gallery"][name] for name in ("media", "distractors"))
         yield f"gallery: {media:,} media, {distractors:,} of them distractors"
+    if "bad_media" in metrics:
+        named = ", ".join(list(metrics["bad_media"])[:3])
+        yield f"{len(metrics['bad_media']):,} media can't be decoded and are left out with their texts, first: {named}"
     if "thirds" in metrics:
         low, high = metrics["thirds"]["edges"]
         yield f"thirds of the samples by training cluster size: tail below {low:g}, head from {high:g}"

@@ -6,7 +6,7 @@ shifts = read_table("shifts.parquet", SHIFTS)      # pyarrow.Table, columns chec
 embeddings = read_vectors("embeddings.parquet")    # ids and an (n, d) float32 matrix
 """
 
-from pipelines.artifacts.annotations import read_annotations, rows_of_split
+from pipelines.artifacts.annotations import read_annotations, require_texts, rows_of_split
 from pipelines.artifacts.clips import Clips, read_clips
 from pipelines.artifacts.ids import align, require_unique
 from pipelines.artifacts.opening import open_parquet
@@ -56,6 +56,7 @@ __all__ = [
     "read_table",
     "read_vector_ids",
     "read_vectors",
+    "require_texts",
     "require_unique",
     "rows_of_split",
     "vector_type",

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -38,3 +39,18 @@ def rows_of_split(table: pa.Table, split: str, path: Path) -> pa.Table:
         present = ", ".join(sorted(str(name) for name in column.unique().to_pylist()))
         raise InputError(f"{path}: no rows of split '{split}'; splits there: {present}")
     return rows
+
+
+def require_texts(table: pa.Table, path: Path) -> None:
+    """Check that each sample has a text.
+
+    Raises:
+        InputError: Texts are empty or null; names the rows.
+    """
+    text = table.column("text")
+    blank = pc.fill_null(pc.equal(pc.utf8_trim_whitespace(text), ""), True)
+    rows = np.flatnonzero(blank.to_numpy())
+    if len(rows):
+        first = table.column("sample_id").take(pa.array(rows[:3])).to_pylist()
+        shown = ", ".join(f"row {row + 1} ({sample_id})" for row, sample_id in zip(rows[:3], first, strict=True))
+        raise InputError(f"{path}: {len(rows)} texts are empty or null, first: {shown}")

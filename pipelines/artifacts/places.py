@@ -1,12 +1,18 @@
 """What the annotations' column ``media`` holds: paths, and URIs of members of zip and tar archives."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from pipelines.errors import InputError
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff")
 VIDEO_SUFFIXES = (".mp4", ".mkv", ".webm", ".avi", ".mov", ".m4v", ".flv")
+
+
+def media_path(media: Path) -> Path | None:
+    """Where ``--media`` says media are; None where it says ``annotations``: in their own column ``media``."""
+    return None if media == Path("annotations") else media
 
 
 @dataclass(frozen=True)

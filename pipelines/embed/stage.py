@@ -7,10 +7,17 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from pipelines.artifacts import ANNOTATIONS, StagePlan, StageResult, open_parquet, read_table, vector_type
+from pipelines.artifacts import (
+    ANNOTATIONS,
+    StagePlan,
+    StageResult,
+    open_parquet,
+    read_table,
+    require_texts,
+    vector_type,
+)
 from pipelines.embed.encoder import DEFAULT_MODEL, SentenceEncoder, model_identity
 from pipelines.errors import InputError
 from pipelines.progress import SILENT, Progress, Task
@@ -65,7 +72,7 @@ def embed(
     if done := plan.finished(force=force):
         return done
     table = read_table(annotations, ANNOTATIONS, columns=_columns(annotations))
-    _require_texts(table, annotations)
+    require_texts(table, annotations)
     encoder = SentenceEncoder(model, device=device, batch_size=batch_size)
     schema = pa.schema([("sample_id", pa.string()), ("embedding", vector_type(encoder.dimension, dtype))])
     if "split" in table.column_names:
@@ -140,13 +147,3 @@ def _columns(annotations: Path) -> list[str]:
 def _windows(table: pa.Table) -> Iterator[pa.Table]:
     for start in range(0, table.num_rows, WINDOW_ROWS):
         yield table.slice(start, WINDOW_ROWS)
-
-
-def _require_texts(table: pa.Table, path: Path) -> None:
-    text = table.column("text")
-    blank = pc.fill_null(pc.equal(pc.utf8_trim_whitespace(text), ""), True)
-    rows = np.flatnonzero(blank.to_numpy())
-    if len(rows):
-        first = table.column("sample_id").take(pa.array(rows[:3])).to_pylist()
-        shown = ", ".join(f"row {row + 1} ({sample_id})" for row, sample_id in zip(rows[:3], first, strict=True))
-        raise InputError(f"{path}: {len(rows)} texts are empty or null, first: {shown}")

@@ -6,11 +6,13 @@ from typing import Literal
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from pipelines.artifacts import align, read_annotations, read_vector_ids, rows_of_split
 from pipelines.errors import InputError
 from pipelines.scores.similarity import IntArray
 
+BoolArray = NDArray[np.bool_]
 Gallery = Literal["split", "all"]
 
 
@@ -28,14 +30,21 @@ class Captions:
     media_ids: pa.Array
     media_of_text: IntArray
 
+    def of_media(self, kept_n: BoolArray) -> tuple["Captions", BoolArray]:
+        """Those of some media, and which of the texts these are, shape ``(m,)``."""
+        kept_m = kept_n[self.media_of_text]
+        row_n = np.cumsum(kept_n) - 1
+        rows = row_n[self.media_of_text[kept_m]]
+        return Captions(self.sample_ids.filter(pa.array(kept_m)), self.media_ids.filter(pa.array(kept_n)), rows), kept_m
 
-def read_captions(annotations: Path, split: str, media: Path, gallery: Gallery) -> Captions:
+
+def read_captions(annotations: Path, split: str, media: Path | None, gallery: Gallery) -> Captions:
     """Read the texts of a split.
 
     Args:
         annotations: Annotations file.
         split: The split; all rows where the annotations have none.
-        media: Features file of the media.
+        media: Features file of the media; anything else that media are in, or None, for the gallery of the split.
         gallery: The media of the ``split``, in the order of the annotations, or ``all`` of the features file, in its
             order.
 
@@ -45,8 +54,10 @@ def read_captions(annotations: Path, split: str, media: Path, gallery: Gallery) 
     table = rows_of_split(read_annotations(annotations), split, annotations)
     sample_ids, media_of_sample = table.column("sample_id"), table.column("media_id")
     if gallery == "all":
-        if media.suffix.lower() != ".parquet":
-            raise InputError(f"{media}: --gallery all takes a features file; extract features of the images first")
+        if media is None or media.suffix.lower() != ".parquet":
+            raise InputError(
+                f"--gallery all takes a features file, not {media or 'annotations'}; make one with `mmts embed --media`"
+            )
         ids = read_vector_ids(media)
         return Captions(sample_ids, ids.combine_chunks(), align(media_of_sample, ids, what="media", path=media))
     encoded = media_of_sample.combine_chunks().dictionary_encode()

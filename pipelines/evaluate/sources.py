@@ -1,17 +1,18 @@
 """The files that are scored, and the embeddings they give, by themselves or through a run's model."""
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from pipelines.artifacts import Kind, align, fingerprint_of, read_annotations, read_provenance, read_table, read_vectors
+from pipelines.artifacts import Kind, align, fingerprint_of, read_provenance, read_table, read_vectors
 from pipelines.artifacts.files import read_json
+from pipelines.artifacts.places import media_path
+from pipelines.encoding import Encoding
 from pipelines.errors import InputError
 from pipelines.progress import Progress
 
@@ -24,26 +25,43 @@ class Sources:
 
     Attributes:
         annotations: Annotations file.
-        media: Features file, or images where there is a run.
-        text: Embeddings file of the texts.
+        media: Features file; or images or clips, where there is a run; None for where the annotations' own column
+            ``media`` says.
+        text: Embeddings file of the texts; None where a run reads the texts of the annotations.
         clusters: Clusters or shifts file with training cluster sizes.
         run: Folder of the run whose model encodes media and texts; None to compare them as they are.
     """
 
     annotations: Path
-    media: Path
-    text: Path
+    media: Path | None
+    text: Path | None
     clusters: Path | None
     run: Path | None
 
     def inputs(self) -> dict[str, Path]:
-        """The files that decide the scores, by role."""
-        inputs = {"annotations": self.annotations, "media": self.media, "text": self.text}
-        if self.clusters is not None:
-            inputs["clusters"] = self.clusters
-        if self.run is not None:
-            inputs["run"] = self.run / "steps.parquet"
-        return inputs
+        """The files that decide the scores, by role.
+
+        Raises:
+            InputError: Media are missing.
+        """
+        run = None if self.run is None else self.run / "steps.parquet"
+        others = {"annotations": self.annotations, "text": self.text, "clusters": self.clusters, "run": run}
+        return _media_inputs(self.media) | {role: path for role, path in others.items() if path is not None}
+
+
+@dataclass(frozen=True)
+class Embeddings:
+    """What is compared.
+
+    Attributes:
+        media_nd: Embeddings of the media ``(n, d)``.
+        text_md: Embeddings of the texts ``(m, d)``.
+        bad_media: Why a medium can't be decoded, by its row; the embeddings of these stand for nothing.
+    """
+
+    media_nd: NDArray[np.float32]
+    text_md: NDArray[np.float32]
+    bad_media: dict[int, str] = field(default_factory=dict)
 
 
 def find_sources(
@@ -56,15 +74,18 @@ def find_sources(
     """What was given, completed by what the run was trained with.
 
     Raises:
-        InputError: The run isn't complete, or a file is neither given nor known from a run.
+        InputError: The run isn't complete, a file is neither given nor known from a run, or texts are given to a run
+            that reads them itself.
     """
     trained: dict[str, Any] = {}
     if run is not None:
         run = Path(run)
-        if not (run / "config.json").is_file() or not (run / "metrics.json").is_file():
-            raise InputError(f"{run}: is not the folder of a complete run; make one with `mmts train`")
-        trained = read_json(run / "config.json").get("parameters", {})
+        trained = _trained(run)
     given = {"annotations": annotations, "media": media, "text": text}
+    if trained.get("text_model") is not None:
+        if text is not None:
+            raise InputError(f"--text: {run} has a text model, which reads the annotations' texts; leave it out")
+        del given["text"]
     paths: dict[str, Path] = {}
     for role, path in given.items():
         chosen = path or trained.get(role)
@@ -73,41 +94,71 @@ def find_sources(
         paths[role] = Path(chosen)
         if path is None:
             _check_as_trained(role, paths[role], Path(run or "."))
+    where = media_path(paths["media"])
+    if where is None and run is None:
+        raise InputError("--media annotations: images and clips need a run that encodes them; give RUN")
     sizes = clusters or (trained.get("shifts") if annotations is None else None)
-    return Sources(**paths, clusters=None if sizes is None else Path(sizes), run=run)
+    return Sources(paths["annotations"], where, paths.get("text"), None if sizes is None else Path(sizes), run)
+
+
+def _trained(run: Path) -> dict[str, Any]:
+    """What a complete run was trained with."""
+    if not (run / "config.json").is_file() or not (run / "metrics.json").is_file():
+        raise InputError(f"{run}: is not the folder of a complete run; make one with `mmts train`")
+    if not (run / "model").is_dir():
+        raise InputError(f"{run}: has no folder model, which its training wrote; put it back, or train again")
+    parameters: dict[str, Any] = read_json(run / "config.json").get("parameters", {})
+    return parameters
 
 
 def _check_as_trained(role: str, path: Path, run: Path) -> None:
     """Say so where a file that only the run names isn't there, or isn't what the run was trained with."""
-    if not path.exists():
+    if role == "media" and media_path(path) is None:
+        return
+    try:
+        files = _media_inputs(path) if role == "media" else {role: path}
+        fingerprints = {name: fingerprint_of(file) for name, file in files.items()}
+    except InputError as error:
         raise InputError(
-            f"{path}: no such file here; {run / 'config.json'} names it; give --{role}, or go where it was trained"
-        )
+            f"{error} ({run / 'config.json'} names it; give --{role}, or go where it was trained)"
+        ) from error
     provenance = read_provenance(run / "steps.parquet")
-    recorded = {} if provenance is None else provenance.inputs.get(role, {})
-    if recorded and recorded["fingerprint"] != fingerprint_of(path):
-        warnings.warn(f"{path}: is not the file that {run} was trained with, or changed since", stacklevel=4)
+    recorded = {} if provenance is None else provenance.inputs
+    for name, fingerprint in fingerprints.items():
+        if name in recorded and recorded[name]["fingerprint"] != fingerprint:
+            warnings.warn(f"{files[name]}: is not the file that {run} was trained with, or changed since", stacklevel=4)
+
+
+def _media_inputs(path: Path | None) -> dict[str, Path]:
+    from pipelines.media import media_inputs  # brings torch
+
+    return media_inputs(path)
 
 
 def load_embeddings(
-    sources: Sources, media_ids: pa.Array, text_ids: pa.ChunkedArray, *, device: str | None, progress: Progress
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Embeddings ``(n, d)`` of the media and ``(m, d)`` of the texts, in the order of the ids.
+    sources: Sources, media_ids: pa.Array, text_ids: pa.ChunkedArray, *, encoding: Encoding, progress: Progress
+) -> Embeddings:
+    """Embeddings of media and of texts, in the order of the ids.
 
     Raises:
-        InputError: A file can't be used, ids are missing there, or the dimensions don't fit.
+        InputError: A file can't be used, ids are missing there, the dimensions don't fit, or more media are damaged
+            than may be.
     """
     if sources.run is not None:
-        return _encoded(sources, sources.run, media_ids, text_ids, device, progress)
-    media_nd = _vectors(sources.media, None, pa.chunked_array([media_ids]), "media")
-    text_md = _vectors(sources.text, "sample_id", text_ids, "samples")
+        from pipelines.evaluate.encoded import encode_with_run
+
+        return encode_with_run(sources, sources.run, media_ids, text_ids, encoding, progress)
+    assert sources.media is not None
+    assert sources.text is not None
+    media_nd = vectors_of(sources.media, None, pa.chunked_array([media_ids]), "media")
+    text_md = vectors_of(sources.text, "sample_id", text_ids, "samples")
     if media_nd.shape[1] != text_md.shape[1]:
         raise InputError(
             f"{sources.media} holds {media_nd.shape[1]}-dimensional vectors and {sources.text} "
             f"{text_md.shape[1]}-dimensional ones; embeddings of one space are compared, or give the run that "
             "maps them into one"
         )
-    return media_nd, text_md
+    return Embeddings(media_nd, text_md)
 
 
 def load_cluster_sizes(path: Path | None, sample_ids: pa.ChunkedArray) -> NDArray[np.float64] | None:
@@ -124,43 +175,9 @@ def load_cluster_sizes(path: Path | None, sample_ids: pa.ChunkedArray) -> NDArra
     return sizes
 
 
-def _vectors(path: Path, id_column: str | None, ids: pa.ChunkedArray, what: str) -> NDArray[np.float32]:
+def vectors_of(path: Path, id_column: str | None, ids: pa.ChunkedArray, what: str) -> NDArray[np.float32]:
     """The vectors of some ids; those of a file in that very order are not copied, since galleries can be large."""
     vectors = read_vectors(path, id_column=id_column)
     rows = align(ids, vectors.ids, what=what, path=path)
     in_order = len(rows) == len(vectors.ids) and bool((rows == np.arange(len(rows))).all())
     return vectors.matrix_nd if in_order else vectors.matrix_nd[rows]
-
-
-def _encoded(
-    sources: Sources,
-    run: Path,
-    media_ids: pa.Array,
-    text_ids: pa.ChunkedArray,
-    device: str | None,
-    progress: Progress,
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    import torch
-
-    from pipelines.media import FeatureMedia, View, media_list, open_media
-    from pipelines.models import choose_device, encode_media, encode_texts, load_model
-
-    chosen = choose_device(device)
-    model = load_model(run / "model").to(chosen)
-    view = None if model.media_tower is None else View(model.media_tower.image_size)
-    annotations = read_annotations(sources.annotations)
-    scored = annotations.filter(pc.is_in(annotations.column("media_id"), media_ids))
-    media = open_media(sources.media, media_list(scored, sources.annotations).select(media_ids.to_pylist()), view=view)
-    text_md = _vectors(sources.text, "sample_id", text_ids, "samples")
-    _require_size(sources.text, text_md.shape[1], model.settings["text_inputs"], run)
-    if isinstance(media, FeatureMedia):
-        _require_size(sources.media, media.dimension, model.settings["media_inputs"], run)
-    media_nd = encode_media(model, media, chosen, progress=progress).numpy()
-    return media_nd, encode_texts(model, torch.from_numpy(text_md), chosen, progress=progress).numpy()
-
-
-def _require_size(path: Path, found: int, wanted: object, run: Path) -> None:
-    if found != wanted:
-        raise InputError(
-            f"{path}: holds {found}-dimensional vectors, but {run} was trained on {wanted}-dimensional ones"
-        )

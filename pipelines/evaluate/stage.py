@@ -4,8 +4,11 @@ import dataclasses
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+import numpy as np
+
 from pipelines.artifacts import StagePlan, StageResult, read_clips
 from pipelines.artifacts.files import nearest, removing_new_folders, require_folder, write_json
+from pipelines.encoding import AS_IT_COMES, Encoding
 from pipelines.errors import InputError
 from pipelines.evaluate.captions import Gallery, read_captions
 from pipelines.evaluate.eccv import read_coco_captions
@@ -44,7 +47,7 @@ def evaluate(
     resamples: int = RESAMPLES,
     seed: int = 0,
     block_memory: int = BLOCK_BYTES // MIB,
-    device: str | None = None,
+    encoding: Encoding = AS_IT_COMES,
     force: bool = False,
     progress: Progress = SILENT,
 ) -> StageResult:
@@ -55,8 +58,10 @@ def evaluate(
             query and direction).
         run: Run folder; its model encodes the media and texts. Without it ``media`` and ``text`` are compared as they
             are.
-        media: Features file (or images, with a run); the run's own by default.
-        text: Embeddings file; the run's own by default.
+        media: Features file; with a run on pixels images or clips, wherever they lie, or ``annotations`` for where
+            the annotations' own column ``media`` says; the run's own by default.
+        text: Embeddings file; the run's own by default. A run with a text model takes none: it reads the texts of the
+            annotations.
         annotations: Annotations file; the run's own by default.
         clusters: Clusters or shifts file with the training cluster size of each sample, for head, middle and tail; by
             default the shifts the run was trained with, unless other annotations are given. Without either there are no
@@ -75,13 +80,14 @@ def evaluate(
         resamples: Bootstrap resamples; 0 for no intervals.
         seed: Seed of the bootstrap.
         block_memory: Memory bound of the blocks that similarities are made in, in MiB. It changes no score.
-        device: Torch device that encodes; a GPU where there is one if None.
+        encoding: How a run's model encodes. Damaged media, where ``encoding.max_bad`` lets some be, are left out of the
+            scores with their texts.
         force: Score even if the output is up to date.
         progress: Where to report.
 
     Returns:
         The summary is what ``metrics.json`` holds: see `Evaluation.metrics`, and with distractors ``gallery`` (how many
-        media there are, and how many of them are ``distractors``).
+        media there are, and how many of them are ``distractors``), with damaged media ``bad_media`` (why, by id).
 
     Raises:
         InputError: A file or option can't be used, or ids of one file are missing in another.
@@ -89,6 +95,7 @@ def evaluate(
     output = Path(output)
     sources = find_sources(run, media, text, annotations, clusters)
     _refuse_other_protocols(protocol, split, folds, gallery, relevancy, tail_classes)
+    _refuse_other_sources(sources, protocol, encoding)
     if block_memory < 1:
         raise InputError(f"--block-memory {block_memory}: expected 1 MiB or more")
     if (output / "config.json").exists():
@@ -108,18 +115,20 @@ def evaluate(
                 "gallery": gallery,
                 "folds": folds,
                 "resamples": resamples,
+                "precision": encoding.precision,
             },
             inputs,
             seed=seed,
             libraries=("numpy", "torch", "pyarrow"),
-            foreign=("media", "text") if sources.run is None else ("media",),
+            foreign=(*(role for role in inputs if role.startswith("media")), *([] if sources.run else ["text"])),
         )
         if (done := plan.finished(force=force)) and (output / "metrics.json").exists():
             return StageResult(output, True, done.summary)
 
         block_bytes = block_memory * MIB
         options: dict[str, Any] = {"ties": ties, "resamples": resamples, "seed": seed, "block_bytes": block_bytes}
-        load = {"device": device, "progress": progress}
+        load: dict[str, Any] = {"encoding": encoding, "progress": progress}
+        bad_media: dict[str, str] = {}
         if protocol == "ek100":
             kept = Path(relevancy or output / "relevancy.parquet")
             evaluation, ids = _score_ek100(sources, split, kept, tail_classes, options, load, force=force)
@@ -127,8 +136,8 @@ def evaluate(
             evaluation, ids = _score_eccv(sources, {**options, "progress": progress}, load)
         else:
             ranked = {**options, "folds": folds, "progress": progress}
-            evaluation, ids = _score_captions(sources, split, protocol, gallery, ranked, load)
-        metrics = evaluation.metrics()
+            evaluation, ids, bad_media = _score_captions(sources, split, protocol, gallery, ranked, load)
+        metrics = evaluation.metrics() | ({"bad_media": bad_media} if bad_media else {})
         if gallery == "all":
             queries = metrics["queries"]["media_to_text"]
             metrics["gallery"] = {"media": len(ids.media), "distractors": len(ids.media) - queries}
@@ -142,11 +151,22 @@ def evaluate(
 
 def _score_captions(
     sources: Sources, split: str, protocol: Protocol, gallery: Gallery, options: dict[str, Any], load: dict[str, Any]
-) -> tuple[Evaluation, Ids]:
-    """``captions``, ``pairs`` and ``youcook2``: one or several texts a medium."""
+) -> tuple[Evaluation, Ids, dict[str, str]]:
+    """``captions``, ``pairs`` and ``youcook2``: one or several texts a medium; also why media are left out, by id."""
     captions = read_captions(sources.annotations, split, sources.media, gallery)
+    found = load_embeddings(sources, captions.media_ids, captions.sample_ids, **load)
+    media_nd, text_md = found.media_nd, found.text_md
+    bad_media = {captions.media_ids[row].as_py(): reason for row, reason in found.bad_media.items()}
+    if bad_media:
+        whole_n = np.ones(len(media_nd), dtype=np.bool_)
+        whole_n[list(found.bad_media)] = False
+        captions, kept_m = captions.of_media(whole_n)
+        media_nd, text_md = media_nd[whole_n], text_md[kept_m]
+        if not len(media_nd):
+            raise InputError(f"{sources.annotations}: none of the media of split '{split}' can be decoded")
     evaluation = score_retrieval(
-        *load_embeddings(sources, captions.media_ids, captions.sample_ids, **load),
+        media_nd,
+        text_md,
         captions.media_of_text,
         protocol="captions" if protocol == "captions" else "pairs",
         distractors=gallery == "all",
@@ -154,14 +174,16 @@ def _score_captions(
         **options,
     )
     ids = Ids(captions.media_ids, captions.sample_ids.combine_chunks())
-    return dataclasses.replace(evaluation, protocol=protocol), ids
+    return dataclasses.replace(evaluation, protocol=protocol), ids, bad_media
 
 
 def _score_eccv(sources: Sources, options: dict[str, Any], load: dict[str, Any]) -> tuple[Evaluation, Ids]:
     """``eccv``: MSCOCO's test captions, known by their ids."""
     captions = read_coco_captions(sources.annotations)
+    found = load_embeddings(sources, captions.media_ids, captions.sample_ids, **load)
     evaluation = score_eccv(
-        *load_embeddings(sources, captions.media_ids, captions.sample_ids, **load),
+        found.media_nd,
+        found.text_md,
         captions.truth,
         cluster_size=load_cluster_sizes(sources.clusters, captions.sample_ids),
         **options,
@@ -182,8 +204,9 @@ def _score_ek100(
     """``ek100``: clips and sentences that are relevant to each other by degrees."""
     clips = read_clips(sources.annotations, split)
     tail_class = None if tail_classes is None else read_tail_classes(Path(tail_classes), clips.noun_class)
+    found = load_embeddings(sources, clips.media_ids, clips.sentence_ids, **load)
     evaluation = score_ek100(
-        EmbeddingScores(*load_embeddings(sources, clips.media_ids, clips.sentence_ids, **load)),
+        EmbeddingScores(found.media_nd, found.text_md),
         cached_relevancy(relevancy, sources.annotations, split, clips, force=force),
         clips.clip_of_sentence,
         cluster_size=load_cluster_sizes(sources.clusters, clips.sample_ids),
@@ -191,6 +214,16 @@ def _score_ek100(
         **options,
     )
     return evaluation, Ids(clips.media_ids, clips.sentence_ids.combine_chunks())
+
+
+def _refuse_other_sources(sources: Sources, protocol: Protocol, encoding: Encoding) -> None:
+    """Refuse options of encoding where nothing is encoded, or nothing may be left out."""
+    if sources.run is None:
+        for field in dataclasses.fields(encoding):
+            if getattr(encoding, field.name) != field.default:
+                raise InputError(f"--{field.name.replace('_', '-')}: is for a run, which encodes; leave it out")
+    if encoding.max_bad and protocol in ("ek100", "eccv"):
+        raise InputError(f"--max-bad: {protocol} scores a published test set, whole; mend the media, or leave it out")
 
 
 def _refuse_other_protocols(

@@ -7,11 +7,11 @@ for loaded in batches(source, plan, workers=4, seed=0, max_bad=10):  # augmented
     ...
 """
 
-from pipelines.media.errors import DamagedMediumError
+from pipelines.media.errors import DamagedMediumError, require_few_damaged
 from pipelines.media.features import FeatureMedia
 from pipelines.media.listing import MediaList, media_list
 from pipelines.media.loader import LoadedBatch, PlannedBatch, Replacement, batches
-from pipelines.media.source import CACHE_BYTES, MediaSource, media_files, open_media
+from pipelines.media.source import CACHE_BYTES, MediaSource, media_files, media_inputs, open_media
 from pipelines.media.view import View
 
 __all__ = [
@@ -26,6 +26,8 @@ __all__ = [
     "View",
     "batches",
     "media_files",
+    "media_inputs",
     "media_list",
     "open_media",
+    "require_few_damaged",
 ]

@@ -36,7 +36,8 @@ class DecodedMedia(ABC):
         self.blobs = blobs
         self.view = view
         frames = () if view.frames is None else (view.frames,)
-        self._cache = ViewCache(len(ids), (*frames, 3, view.size, view.size), cache_bytes)
+        self._shape = (*frames, 3, view.size, view.size)
+        self._cache = ViewCache(len(ids), self._shape, cache_bytes)
 
     @abstractmethod
     def pictures(self, row: int, random: np.random.Generator | None) -> list[Image.Image]:
@@ -49,6 +50,10 @@ class DecodedMedia(ABC):
     def load(self, row: int, random: np.random.Generator | None = None) -> Tensor:
         """Pixels ``[3, size, size]`` or ``[frames, 3, size, size]``, uint8; see `MediaSource`."""
         return torch.from_numpy(self._pixels(row, random))
+
+    def blank(self) -> Tensor:
+        """Black pixels."""
+        return torch.zeros(self._shape, dtype=torch.uint8)
 
     def batch(self, rows: Tensor) -> Tensor:
         """Evaluation views of some rows ``[n]``, stacked, uint8.

@@ -1,4 +1,6 @@
-"""A medium that is there but can't be decoded."""
+"""Media that are there but can't be decoded."""
+
+from collections.abc import Mapping
 
 from pipelines.errors import InputError
 
@@ -21,3 +23,20 @@ class DamagedMediumError(InputError):
     def __reduce__(self) -> tuple[type["DamagedMediumError"], tuple[str, str, str]]:
         """Exceptions pickle their message alone, which isn't what this one is made of; workers send it whole."""
         return type(self), (self.what, self.media_id, self.reason)
+
+
+def require_few_damaged(reasons: Mapping[str, str], max_bad: int) -> None:
+    """Check that no more media are damaged than may be.
+
+    Args:
+        reasons: What is wrong with each, by media id.
+        max_bad: Most media that may be damaged.
+
+    Raises:
+        InputError: There are more.
+    """
+    if len(reasons) > max_bad:
+        raise InputError(
+            f"--max-bad {max_bad}: {len(reasons)} media can't be decoded, first: {', '.join(list(reasons)[:3])}; mend "
+            "or remove them, or raise --max-bad"
+        )

@@ -38,6 +38,10 @@ class FeatureMedia:
         """The features ``[d]`` of a row; nothing is random about them."""
         return self.vectors_nd[row]
 
+    def blank(self) -> Tensor:
+        """A zero vector."""
+        return torch.zeros(self.dimension)
+
     def batch(self, rows: Tensor) -> Tensor:
         """Features ``[n, d]`` of some rows ``[n]``."""
         return self.vectors_nd[rows]

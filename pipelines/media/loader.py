@@ -47,14 +47,15 @@ class Replacement:
     Attributes:
         position: Where in the whole batch it was.
         row: The damaged medium.
-        by: The medium in its place; may be damaged as well, then another replacement at this position follows.
+        by: The medium in its place; may be damaged as well, then another replacement at this position follows. None
+            in evaluation, where a blank input holds the place, for the caller to leave out.
         media_id: The damaged medium's id.
         reason: The error's message, one line that names file and medium.
     """
 
     position: int
     row: int
-    by: int
+    by: int | None
     media_id: str
     reason: str
 
@@ -86,8 +87,9 @@ def batches(
     end them. They ignore SIGINT and SIGTERM, which reach a whole process group: the process that reads the batches
     decides when to stop. The global random state is not touched.
 
-    A damaged medium is replaced by one that is not in the batch. Stand-ins of different places are different, as long
-    as the source has twice as many media as the batch, without one process knowing what another found damaged.
+    In training a damaged medium is replaced by one that is not in the batch. Stand-ins of different places are
+    different, as long as the source has twice as many media as the batch, without one process knowing what another
+    found damaged. In evaluation (no ``seed``) nothing can stand in for a medium: see `Replacement`.
 
     Args:
         source: The media.
@@ -185,6 +187,8 @@ def _load_one(
         except DamagedMediumError as error:
             if max_bad == 0:
                 raise
+            if seed is None:
+                return row, source.blank(), [Replacement(position, row, None, error.media_id, str(error))]
             if len(replaced) == max_bad:
                 raise InputError(f"more than --max-bad {max_bad} media are damaged, the last: {error}") from error
             stand_ins = _stand_ins(len(source.ids), planned, position, seed) if stand_ins is None else stand_ins
@@ -195,7 +199,7 @@ def _load_one(
             row = by
 
 
-def _stand_ins(media: int, planned: PlannedBatch, position: int, seed: int | None) -> Iterator[int]:
+def _stand_ins(media: int, planned: PlannedBatch, position: int, seed: int) -> Iterator[int]:
     """Media for a place in a batch, none of which is in the batch or, as long as there are enough, for another place.
 
     The media outside the batch are shuffled and dealt to its places, one round after another.
@@ -203,7 +207,7 @@ def _stand_ins(media: int, planned: PlannedBatch, position: int, seed: int | Non
     batch = planned.media_rows.numpy()
     outside = np.setdiff1d(np.arange(media), batch)
     if len(outside):
-        random = np.random.default_rng((seed or 0, planned.epoch, planned.step, _STAND_INS))
+        random = np.random.default_rng((seed, planned.epoch, planned.step, _STAND_INS))
         shuffled = random.permutation(outside)
         rounds = max(1, len(outside) // len(batch))
         for number in itertools.islice(itertools.count(position, len(batch)), rounds):

@@ -50,6 +50,9 @@ class MediaSource(Protocol):
             DamagedMediumError: The medium can't be decoded.
         """
 
+    def blank(self) -> Tensor:
+        """Zeros of the shape that ``load`` gives, to hold the place of a medium that can't be decoded."""
+
     def batch(self, rows: Tensor) -> Tensor:
         """Evaluation views of some rows ``[n]``, stacked.
 
@@ -102,6 +105,16 @@ def media_files(path: Path) -> list[Path]:
         if not file.is_dir():
             require_file(file)
     return files
+
+
+def media_inputs(path: Path | None) -> dict[str, Path]:
+    """The files or the folder that ``--media`` names, by role, for a stage's provenance; none where it is None.
+
+    Raises:
+        InputError: One is missing or can't be read.
+    """
+    files = [] if path is None else media_files(path)
+    return {"media": files[0]} if len(files) == 1 else {f"media {file.name}": file for file in files}
 
 
 def _holds_features(path: Path) -> bool:

@@ -4,7 +4,7 @@ from pipelines.models.acceleration import compile_towers, enable_gradient_checkp
 from pipelines.models.build import build_model
 from pipelines.models.device import choose_device
 from pipelines.models.dual_encoder import DualEncoder
-from pipelines.models.encode import Precision, encode_media, encode_texts
+from pipelines.models.encode import EncodedBatch, encode_batches, encode_media, encode_texts, media_batch_size
 from pipelines.models.freezing import freeze
 from pipelines.models.heads import HEADS, make_head
 from pipelines.models.lora import LoraSettings, add_lora
@@ -19,8 +19,8 @@ __all__ = [
     "POOLINGS",
     "ClipTextTower",
     "DualEncoder",
+    "EncodedBatch",
     "LoraSettings",
-    "Precision",
     "SentenceTower",
     "TextTokenizer",
     "TextTower",
@@ -30,6 +30,7 @@ __all__ = [
     "choose_device",
     "compile_towers",
     "enable_gradient_checkpointing",
+    "encode_batches",
     "encode_media",
     "encode_texts",
     "freeze",
@@ -37,5 +38,6 @@ __all__ = [
     "load_text_tower",
     "load_vision_tower",
     "make_head",
+    "media_batch_size",
     "save_model",
 ]

@@ -1,21 +1,78 @@
 """Encoding many media or texts with a dual encoder, in batches."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import Literal
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from pipelines.media import MediaSource
+from pipelines.encoding import Precision
+from pipelines.media import MediaSource, PlannedBatch, Replacement, batches
 from pipelines.models.dual_encoder import DualEncoder
 from pipelines.models.text import Tokens
 from pipelines.progress import SILENT, Progress
 
-Precision = Literal["32", "bf16-mixed", "16-mixed"]
-
-_BATCH_ROWS = 512
+_VECTORS_AT_ONCE, _PICTURES_AT_ONCE, _TEXTS_AT_ONCE = 512, 64, 256
 _AUTOCAST = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}
+
+
+@dataclass(frozen=True)
+class EncodedBatch:
+    """Some media of a source, encoded.
+
+    Attributes:
+        rows: Their rows ``[n]``.
+        vectors_nd: Their embeddings ``[n, dimension]``, float32, on the device that encoded them.
+        whole_n: Whether each could be decoded ``[n]``; the vectors of the others stand for nothing.
+        damaged: Those that couldn't.
+    """
+
+    rows: Tensor
+    vectors_nd: Tensor
+    whole_n: Tensor
+    damaged: tuple[Replacement, ...]
+
+
+def encode_batches(
+    encode: Callable[[Tensor], Tensor],
+    media: MediaSource,
+    device: torch.device,
+    *,
+    batch_size: int,
+    rows: Tensor | None = None,
+    precision: Precision = "32",
+    workers: int = 0,
+    max_bad: int = 0,
+) -> Iterator[EncodedBatch]:
+    """Encode media as they are decoded, in evaluation views, without gradients.
+
+    Args:
+        encode: From inputs on the device to embeddings: a model's ``embed_media``, or what wraps it.
+        media: The media.
+        device: Where to encode.
+        batch_size: Media in one forward pass.
+        rows: Which media ``[n]``, in order; all if None.
+        precision: Precision of the forward pass; ``32`` leaves it to ``encode``.
+        workers: Processes that decode.
+        max_bad: Above 0, damaged media are told and not raised; counting them is the caller's.
+
+    Raises:
+        InputError: A medium can't be decoded, and ``max_bad`` is 0.
+    """
+    rows = torch.arange(len(media.ids)) if rows is None else rows
+    plan = [PlannedBatch(0, step, part) for step, part in enumerate(torch.split(rows, batch_size))]
+    for loaded in batches(media, plan, workers=workers, seed=None, max_bad=max_bad):
+        with torch.inference_mode(), _autocast(device, precision):
+            vectors_nd = encode(loaded.inputs.to(device)).float()
+        whole_n = torch.ones(len(loaded.media_rows), dtype=torch.bool)
+        whole_n[[each.position for each in loaded.replacements]] = False
+        yield EncodedBatch(loaded.media_rows, vectors_nd, whole_n, loaded.replacements)
+
+
+def media_batch_size(media: MediaSource, frames: int | None) -> int:
+    """How many media to encode at once: many features, fewer images, fewer clips the more frames they have."""
+    return _VECTORS_AT_ONCE if media.is_in_memory else max(1, _PICTURES_AT_ONCE // (frames or 1))
 
 
 def encode_media(
@@ -24,17 +81,17 @@ def encode_media(
     device: torch.device,
     *,
     precision: Precision = "32",
-    batch_size: int = _BATCH_ROWS,
+    batch_size: int | None = None,
     progress: Progress = SILENT,
 ) -> Tensor:
-    """Encode all media of a source.
+    """Encode all media of a source, none of which may be damaged.
 
     Args:
         model: The dual encoder, on the device, in evaluation mode.
         media: The media.
         device: Where to encode.
         precision: Precision of the forward pass, as in training.
-        batch_size: Media in one forward pass.
+        batch_size: Media in one forward pass; by their kind if None.
         progress: Where to report.
 
     Returns:
@@ -43,12 +100,13 @@ def encode_media(
     Raises:
         InputError: A medium can't be read.
     """
-
-    def embed(rows: Tensor) -> Tensor:
-        return model.embed_media(media.batch(rows).to(device))
-
-    order = torch.arange(len(media.ids))
-    return _encode(embed, order, batch_size, _autocast(device, precision), ("encoding media", "media"), progress)
+    batch_size = batch_size or media_batch_size(media, model.settings["frames"])
+    parts = []
+    with progress.task("encoding media", len(media.ids), "media") as task:
+        for batch in encode_batches(model.embed_media, media, device, batch_size=batch_size, precision=precision):
+            parts.append(batch.vectors_nd.cpu())
+            task.advance(len(batch.rows))
+    return torch.cat(parts)
 
 
 def encode_texts(
@@ -57,7 +115,7 @@ def encode_texts(
     device: torch.device,
     *,
     precision: Precision = "32",
-    batch_size: int = _BATCH_ROWS,
+    batch_size: int | None = None,
     progress: Progress = SILENT,
 ) -> Tensor:
     """Encode texts, or text embeddings ``[n, d]``.
@@ -67,7 +125,7 @@ def encode_texts(
         texts: Text embeddings, or, for a model with a text tower, the texts.
         device: Where to encode.
         precision: Precision of the forward pass, as in training.
-        batch_size: Texts in one forward pass.
+        batch_size: Texts in one forward pass; by their kind if None.
         progress: Where to report.
 
     Returns:
@@ -85,22 +143,12 @@ def encode_texts(
     order = torch.arange(len(texts))
     if not isinstance(texts, Tensor):  # long texts together, so that little is padding
         order = torch.argsort(torch.tensor([len(text) for text in texts]), descending=True, stable=True)
-    return _encode(embed, order, batch_size, _autocast(device, precision), ("encoding texts", "texts"), progress)
-
-
-@torch.inference_mode()
-def _encode(
-    embed: Callable[[Tensor], Tensor],
-    order: Tensor,
-    batch_size: int,
-    autocast: AbstractContextManager[object],
-    words: tuple[str, str],
-    progress: Progress,
-) -> Tensor:
+    batch_size = batch_size or (_VECTORS_AT_ONCE if isinstance(texts, Tensor) else _TEXTS_AT_ONCE)
     parts = []
-    with progress.task(words[0], len(order), words[1]) as task, autocast:
+    with progress.task("encoding texts", len(order), "texts") as task:
         for rows in torch.split(order, batch_size):
-            parts.append(embed(rows).float().cpu())
+            with torch.inference_mode(), _autocast(device, precision):
+                parts.append(embed(rows).float().cpu())
             task.advance(len(rows))
     return torch.cat(parts)[torch.argsort(order)]
 

@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from pipelines.artifacts.places import media_path
 from pipelines.errors import InputError
 
 LossName = Literal["infonce", "max-margin"]
@@ -224,7 +225,7 @@ class TrainConfig(BaseModel):
     @property
     def media_path(self) -> Path | None:
         """Where media are; None where the annotations' column ``media`` says it."""
-        return None if self.media == Path("annotations") else self.media
+        return media_path(self.media)
 
     def strategy_options(self) -> dict[str, Any]:
         """The options of the temperature strategy that were given, for ``make_strategy``."""

@@ -15,8 +15,7 @@ from torch.distributed.tensor import DTensor
 
 from pipelines.artifacts import Vectors, read_annotations, read_vectors, rows_of_split
 from pipelines.contrast import Processes, Strategy, make_strategy
-from pipelines.errors import InputError
-from pipelines.media import FeatureMedia, LoadedBatch, PlannedBatch, Replacement, View, batches
+from pipelines.media import FeatureMedia, LoadedBatch, PlannedBatch, Replacement, View, batches, require_few_damaged
 from pipelines.models import DualEncoder, LoraSettings, build_model, compile_towers
 from pipelines.train.checkpoint import Checkpoint
 from pipelines.train.config import TrainConfig
@@ -197,6 +196,7 @@ class Session:
         if data.media.is_in_memory or self.config.max_bad == 0:
             return  # without leave for any, the first one has already stopped the run
         found = [(each.media_id, each.reason) for each in replacements]
+        consequence = "another medium takes its place" if data is self.training else "left out of the validation"
         if self.processes is not None:
             everyone: list[list[tuple[str, str]]] = [[] for _ in range(self.processes.world_size)]
             dist.all_gather_object(everyone, found)
@@ -204,13 +204,8 @@ class Session:
         for media_id, reason in found:
             if media_id not in self.bad_media:
                 self.bad_media[media_id] = reason
-                warnings.warn(f"{reason}; another medium takes its place", stacklevel=3)
-        if len(self.bad_media) > self.config.max_bad:
-            named = ", ".join(list(self.bad_media)[:3])
-            raise InputError(
-                f"--max-bad {self.config.max_bad}: {len(self.bad_media)} media can't be decoded, first: {named}; mend "
-                "or remove them, or raise --max-bad"
-            )
+                warnings.warn(f"{reason}; {consequence}", stacklevel=3)
+        require_few_damaged(self.bad_media, self.config.max_bad)
 
     def _part(self, count: int) -> slice:
         """This process's part of so many pairs; parts differ by one pair at most."""
@@ -219,6 +214,7 @@ class Session:
 
     def _stand_in(self, loaded: LoadedBatch, replacement: Replacement) -> tuple[int, int]:
         """The caption and sample of the medium that stands in for a damaged one; a function of seed and place alone."""
+        assert replacement.by is not None
         random = np.random.default_rng((self.config.seed, loaded.plan.epoch, loaded.plan.step, replacement.position))
         return self.sampler.of_media(replacement.by, torch.from_numpy(random.random(2)))
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from pipelines.artifacts import StagePlan, StageResult
 from pipelines.artifacts.files import require_folder, write_json
-from pipelines.media import media_files
+from pipelines.media import media_inputs
 from pipelines.models import save_model
 from pipelines.progress import SILENT, Progress
 from pipelines.train.checkpoint import Checkpoint, read_checkpoint
@@ -91,8 +91,7 @@ def train(
 
 def _plan(config: TrainConfig) -> StagePlan:
     require_folder(config.output)
-    files = [] if config.media_path is None else media_files(config.media_path)
-    media = {"media": files[0]} if len(files) == 1 else {f"media {file.name}": file for file in files}
+    media = media_inputs(config.media_path)
     roles = {"annotations": config.annotations, **media, "text": config.text, "shifts": config.shifts}
     inputs = {role: path for role, path in roles.items() if path is not None}
     for role, model in (("media_model", config.media_model), ("text_model", config.text_model)):

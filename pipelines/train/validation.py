@@ -3,13 +3,13 @@
 import torch
 from torch import Tensor
 
-from pipelines.media import PlannedBatch, Replacement, batches
+from pipelines.models import encode_batches, media_batch_size
 from pipelines.scores.retrieval import score_retrieval
 from pipelines.train.data import PairedData
 from pipelines.train.session import Session
 
 RECALLS = (1, 5, 10)
-_FEATURES_AT_ONCE, _PIXELS_AT_ONCE, _TEXTS_AT_ONCE = 512, 64, 256
+_TEXTS_AT_ONCE = 256
 
 
 def validate(session: Session) -> dict[str, float]:
@@ -48,20 +48,21 @@ def validate(session: Session) -> dict[str, float]:
 @torch.inference_mode()
 def _encode_media(session: Session, data: PairedData) -> tuple[Tensor, Tensor]:
     """Embeddings ``[n, dimension]`` of all media, and whether each could be decoded ``[n]``."""
-    rows = _share(session, len(data.media.ids))
-    at_once = _FEATURES_AT_ONCE if data.media.is_in_memory else _PIXELS_AT_ONCE
-    plan = [PlannedBatch(0, step, part) for step, part in enumerate(torch.split(rows, at_once))]
-    parts, whole = [], torch.ones(len(rows), dtype=torch.bool)
-    replacements: list[Replacement] = []
-    for loaded in batches(data.media, plan, workers=session.workers, seed=None, max_bad=session.config.max_bad):
-        embedded, _ = session.model(loaded.inputs.to(session.fabric.device), None)
-        parts.append(embedded.float())
-        for each in loaded.replacements:
-            whole[loaded.plan.step * at_once + each.position] = False
-            replacements.append(each)
-    session.note_damage(data, tuple(replacements))
-    embedded, decoded = torch.cat(parts), whole.float().to(session.fabric.device)
     count = len(data.media.ids)
+    encoded = list(
+        encode_batches(
+            lambda inputs: session.model(inputs, None)[0],
+            data.media,
+            session.fabric.device,
+            rows=_share(session, count),
+            batch_size=media_batch_size(data.media, session.config.frames),
+            workers=session.workers,
+            max_bad=session.config.max_bad,
+        )
+    )
+    session.note_damage(data, tuple(damaged for batch in encoded for damaged in batch.damaged))
+    embedded = torch.cat([batch.vectors_nd for batch in encoded])
+    decoded = torch.cat([batch.whole_n for batch in encoded]).float().to(session.fabric.device)
     return _gathered(session, embedded, count), _gathered(session, decoded, count) > 0
 
 

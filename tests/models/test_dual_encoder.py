@@ -18,6 +18,8 @@ CPU = torch.device("cpu")
 class Rows:
     """Media that are their own row number."""
 
+    is_in_memory = True
+
     def __init__(self, count: int) -> None:
         self.ids = [f"m{row}" for row in range(count)]
 

@@ -1,0 +1,43 @@
+"""How media and texts are encoded; apart from the models, so that saying it needs no torch."""
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from pipelines.errors import InputError
+
+Precision = Literal["32", "bf16-mixed", "16-mixed"]
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """How media and texts are encoded.
+
+    Attributes:
+        device: Torch device; a GPU where there is one if None.
+        precision: Precision of the forward pass, as in training; alone of these it changes more than rounding.
+        batch_size: Media or texts in one forward pass; by their kind if None.
+        workers: Processes that decode media.
+        max_bad: Media that may turn out damaged; they are left out. One more is an error.
+
+    Raises:
+        InputError: A value is out of range.
+    """
+
+    device: str | None = None
+    precision: Precision = "32"
+    batch_size: int | None = None
+    workers: int = 0
+    max_bad: int = 0
+
+    def __post_init__(self) -> None:
+        """Check the values."""
+        if self.precision not in get_args(Precision):
+            raise InputError(f"--precision {self.precision}: expected one of {', '.join(get_args(Precision))}")
+        if self.batch_size is not None and self.batch_size < 1:
+            raise InputError(f"--batch-size {self.batch_size}: expected at least 1")
+        for flag, value in (("--workers", self.workers), ("--max-bad", self.max_bad)):
+            if value < 0:
+                raise InputError(f"{flag} {value}: expected at least 0")
+
+
+AS_IT_COMES = Encoding()
