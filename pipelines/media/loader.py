@@ -169,9 +169,11 @@ def _load(source: MediaSource, planned: PlannedBatch, seed: int | None, max_bad:
     for position, row in zip(positions, wanted.tolist(), strict=True):
         row, loaded, replaced = _load_one(source, planned, position, row, seed, max_bad)
         rows.append(row)
-        inputs.append(loaded)
+        inputs.append(loaded.numpy())
         replacements += replaced
-    return LoadedBatch(planned, torch.tensor(rows, dtype=torch.int64), torch.stack(inputs), tuple(replacements))
+    # Stacked by NumPy: torch would copy with threads, which wait for each other where workers keep the cores busy.
+    stacked = torch.from_numpy(np.stack(inputs))
+    return LoadedBatch(planned, torch.tensor(rows, dtype=torch.int64), stacked, tuple(replacements))
 
 
 def _load_one(
