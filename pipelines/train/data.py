@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from pipelines.artifacts import Shifts, Vectors, align, read_shifts
-from pipelines.media import MediaSource, View, media_list, open_media
+from pipelines.media import CACHE_BYTES, MediaSource, View, media_list, open_media
 from pipelines.train.positives import RelevantCaptions
 
 Texts = Tensor | list[str]
@@ -37,7 +37,14 @@ class PairedData:
 
 
 def pair_up(
-    table: pa.Table, source: Path, *, media: Path | None, view: View | None, text: Vectors | None, shifts: Path | None
+    table: pa.Table,
+    source: Path,
+    *,
+    media: Path | None,
+    view: View | None,
+    text: Vectors | None,
+    shifts: Path | None,
+    cache_bytes: int = CACHE_BYTES,
 ) -> PairedData:
     """Join captions with their media, embeddings and shifts.
 
@@ -48,6 +55,7 @@ def pair_up(
         view: What the media tower takes; None for features.
         text: The embeddings file's content; None where a text tower takes the captions themselves.
         shifts: Shifts file, where shifts are used.
+        cache_bytes: Memory for decoded evaluation views.
 
     Raises:
         InputError: Captions lack an embedding, medium or shift; says how many and which first.
@@ -60,7 +68,7 @@ def pair_up(
         texts = torch.from_numpy(text.matrix_nd[align(sample_ids, text.ids, what="samples", path=text.path)])
     row_of = pc.index_in(table.column("media_id"), value_set=pa.array(listed.ids, pa.string()))
     return PairedData(
-        open_media(media, listed, view=view),
+        open_media(media, listed, view=view, cache_bytes=cache_bytes),
         sample_ids.to_pylist(),
         texts,
         torch.from_numpy(row_of.to_numpy().astype(np.int64)),

@@ -15,7 +15,16 @@ from torch.distributed.tensor import DTensor
 
 from pipelines.artifacts import Vectors, read_annotations, read_vectors, rows_of_split
 from pipelines.contrast import Processes, Strategy, make_strategy
-from pipelines.media import FeatureMedia, LoadedBatch, PlannedBatch, Replacement, View, batches, require_few_damaged
+from pipelines.media import (
+    CACHE_BYTES,
+    FeatureMedia,
+    LoadedBatch,
+    PlannedBatch,
+    Replacement,
+    View,
+    batches,
+    require_few_damaged,
+)
 from pipelines.models import DualEncoder, LoraSettings, build_model, compile_towers
 from pipelines.train.checkpoint import Checkpoint
 from pipelines.train.config import TrainConfig
@@ -243,9 +252,19 @@ class Session:
 def _read_data(
     config: TrainConfig, table: pa.Table, text: Vectors | None, view: View | None
 ) -> tuple[PairedData, PairedData | None]:
+    cache = CACHE_BYTES // config.devices  # each process keeps views of its own
+
     def read(split: str) -> PairedData:
         rows = rows_of_split(table, split, config.annotations)
-        return pair_up(rows, config.annotations, media=config.media_path, view=view, text=text, shifts=config.shifts)
+        return pair_up(
+            rows,
+            config.annotations,
+            media=config.media_path,
+            view=view,
+            text=text,
+            shifts=config.shifts,
+            cache_bytes=cache,
+        )
 
     if config.val_split == "none" or "split" not in table.column_names:
         return read(config.split), None

@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file
 
 from pipelines.errors import InputError, Interrupted
-from pipelines.models import load_model
+from pipelines.models import build_model, load_model
 from pipelines.train import train
 
 WORDS = ["a", "dog", "man", "rock", "climbs", "runs", "in", "the", "sea", "two", "cats", "door", "open"]
@@ -76,21 +76,15 @@ def side_of(name: str, side: str) -> bool:
 
 def test_a_frozen_tower_stays_and_the_rest_moves(spoken, tiny) -> None:
     options = {"text": None, "text_model": str(tiny("bert")), "media": spoken.images(), "media_model": str(tiny("vit"))}
+    before = build_model(options["media_model"], options["text_model"], dimension=8).state_dict()
     train(spoken.config("run", freeze=["text_tower.*", "*.embeddings.*"], **options))
-    trained = load_model(spoken.folder / "run" / "model").state_dict()
-    start = load_file(tiny("bert") / "model.safetensors")
-    for name, value in start.items():
-        ours = [key for key in trained if key.startswith("text_tower.") and key.endswith(name)]
-        assert ours, name
-        assert torch.equal(trained[ours[0]], value), name
-    vision = load_file(tiny("vit") / "model.safetensors")
-    moved = {
-        name: not torch.equal(trained[next(key for key in trained if key.endswith(f"media_tower.model.{name}"))], value)
-        for name, value in vision.items()
-        if "mask_token" not in name
-    }
-    assert not any(moved[name] for name in moved if name.startswith("embeddings."))
-    assert all(moved[name] for name in moved if name.endswith("query.weight"))
+    after = load_model(spoken.folder / "run" / "model").state_dict()
+    assert after.keys() == before.keys()
+    moved = {name for name in before if not torch.equal(before[name], after[name])}
+    assert not any(name.startswith("text_tower.") or ".embeddings." in name for name in moved)
+    layers = {name for name in before if "media_tower" in name and ".layers." in name and name.endswith("weight")}
+    assert len(layers) > 5
+    assert layers <= moved
 
 
 def test_adapters_are_trained_and_folded_into_plain_weights(spoken, tiny) -> None:
