@@ -41,6 +41,7 @@ def encode_with_run(
     device = choose_device(encoding.device)
     model = load_model(run / "model").to(device)
     annotations = read_annotations(sources.annotations)
+    encoding.require_effect(on_pixels=model.media_tower is not None)
     media = _open(
         sources, run, model, annotations.filter(pc.is_in(annotations.column("media_id"), media_ids)), media_ids
     )
