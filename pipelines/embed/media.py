@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -16,6 +16,10 @@ from pipelines.embed.towers import identity, load_media_encoder
 from pipelines.encoding import AS_IT_COMES, Encoding
 from pipelines.errors import InputError
 from pipelines.progress import SILENT, Progress, Task
+
+if TYPE_CHECKING:  # these bring torch, which a file that is up to date doesn't need
+    from pipelines.media import MediaSource
+    from pipelines.models import DualEncoder
 
 
 def embed_media(
@@ -54,13 +58,14 @@ def embed_media(
     Raises:
         InputError: A file or the model can't be used, or more media are damaged than may be.
     """
-    from pipelines.media import View, media_inputs, media_list, open_media
+    from pipelines.media import media_inputs, media_list
+    from pipelines.models import open_inputs
 
     annotations, output, where = Path(annotations), Path(output), media_path(Path(media))
     if dtype not in ("float32", "float16"):
         raise InputError(f"--dtype {dtype}: expected float32 or float16")
     files = media_inputs(where)
-    parameters = {**identity(model), "dtype": dtype, "media": True, "precision": encoding.precision}
+    parameters: dict[str, Any] = {**identity(model), "dtype": dtype, "media": True, "precision": encoding.precision}
     if frames is not None:
         parameters["frames"] = frames
     plan = StagePlan(
@@ -76,17 +81,8 @@ def embed_media(
     table = read_annotations(annotations)
     listed = media_list(table, annotations)
     encoder = load_media_encoder(model, frames)
-    tower = encoder.media_tower
-    encoding.require_effect(on_pixels=tower is not None)
-    view = None if tower is None else View(tower.image_size, encoder.settings["frames"])
-    if view is None and where is None:
-        raise InputError(f"--media annotations: {model} was trained on features; give their file")
-    source = open_media(where, listed, view=view, cache_bytes=0)  # each is seen once
-    if view is None and source.blank().shape[0] != encoder.settings["media_inputs"]:
-        raise InputError(
-            f"{where}: holds {source.blank().shape[0]}-dimensional vectors, but {model} was trained on "
-            f"{encoder.settings['media_inputs']}-dimensional ones"
-        )
+    encoding.require_effect(on_pixels=encoder.media_tower is not None)
+    source = open_inputs(encoder, where, listed, model)
     named = pa.table({"media_id": listed.ids})
     if "split" in table.column_names:
         named = named.append_column("split", table.column("split").take(pa.array(_first_rows(table))))
@@ -102,7 +98,7 @@ def embed_media(
 
 
 def _encoded(
-    encoder: Any, source: Any, encoding: Encoding, bad_media: dict[str, str], task: Task
+    encoder: "DualEncoder", source: "MediaSource", encoding: Encoding, bad_media: dict[str, str], task: Task
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
     """Rows of whole media and their vectors ``[n, d]``, as they are encoded; adds the others to ``bad_media``."""
     from pipelines.media import require_few_damaged

@@ -174,7 +174,7 @@ def load_mapped_texts(source: str, text: Path, table: pa.Table, encoding: Encodi
     Raises:
         InputError: The source is no such run, or the file lacks samples or has vectors of another size.
     """
-    from pipelines.models import load_model
+    from pipelines.models import load_model, require_size
 
     folder = run_model(source)
     if folder is None:
@@ -183,11 +183,7 @@ def load_mapped_texts(source: str, text: Path, table: pa.Table, encoding: Encodi
     if model.text_tower is not None:
         raise InputError(f"--text: {source} has a text model, which reads the annotations' texts; leave it out")
     vectors = read_vectors(text, id_column="sample_id")
-    wanted, found = model.settings["text_inputs"], vectors.matrix_nd.shape[1]
-    if found != wanted:
-        raise InputError(
-            f"{text}: holds {found}-dimensional vectors, but {source} was trained on {wanted}-dimensional ones"
-        )
+    require_size(vectors.matrix_nd.shape[1], model.settings["text_inputs"], text, source)
     ids = table.column("sample_id")
     rows = align(ids, vectors.ids, what="samples", path=text)
     return MappedTexts(model, vectors.matrix_nd, dict(zip(ids.to_pylist(), rows.tolist(), strict=True)), encoding)
