@@ -39,5 +39,15 @@ class Encoding:
             if value < 0:
                 raise InputError(f"{flag} {value}: expected at least 0")
 
+    def require_effect(self, *, on_pixels: bool) -> None:
+        """Refuse options of decoding where nothing is decoded.
+
+        Raises:
+            InputError: One is given, and media are no images or clips.
+        """
+        for flag, value in (("--workers", self.workers), ("--max-bad", self.max_bad)):
+            if value and not on_pixels:
+                raise InputError(f"{flag}: is for images and clips, which are decoded; leave it out")
+
 
 AS_IT_COMES = Encoding()

@@ -130,8 +130,8 @@ def minilm() -> Any:
 
 @pytest.fixture(scope="session")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """The folder of a tiny model, made once, see `tiny_models.make`. Read only."""
-    from tiny_models import make
+    """The folder of a tiny model, made once, see `tiny_towers.make`. Read only."""
+    from tiny_towers import make
 
     made: dict[str, Path] = {}
 

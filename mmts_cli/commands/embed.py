@@ -1,4 +1,4 @@
-"""``mmts embed``: texts to sentence embeddings."""
+"""``mmts embed``: texts to embeddings, images and clips to features."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from mmts_cli.command import stage_command
-from mmts_cli.options import DeviceOption, ForceOption, OutputOption, headline, stage_json
+from mmts_cli.options import (
+    DeviceOption,
+    ForceOption,
+    MaxBadOption,
+    OutputOption,
+    PrecisionOption,
+    WorkersOption,
+    headline,
+    stage_json,
+)
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -25,39 +34,93 @@ def embed(
     output: "Output",
     annotations: Annotated[Path, typer.Argument(help="annotations.parquet.")],
     path: OutputOption,
+    media: Annotated[
+        Path | None,
+        typer.Option(
+            "--media",
+            help="Encode these, not the texts: images or clips in a folder, zip, tar shards, Parquet of bytes, or "
+            "'annotations': the paths in their column media.",
+        ),
+    ] = None,
     model: Annotated[
-        str, typer.Option("--model", help="Hub id or folder of a sentence-transformers model.")
-    ] = "sentence-transformers/all-MiniLM-L6-v2",
-    batch_size: Annotated[int, typer.Option("--batch-size", help="Texts in one forward pass.")] = 64,
+        str | None,
+        typer.Option(
+            "--model",
+            help="Hub id or folder of a model, or a run. For texts sentence-transformers or CLIP-like (default: "
+            "sentence-transformers/all-MiniLM-L6-v2); for media vision or CLIP-like.",
+        ),
+    ] = None,
+    text: Annotated[
+        Path | None, typer.Option("--text", help="embeddings.parquet that a run trained on embeddings maps.")
+    ] = None,
+    frames: Annotated[
+        int | None, typer.Option("--frames", min=1, help="Frames to take of a clip; a run knows its own.")
+    ] = None,
+    batch_size: Annotated[
+        int | None, typer.Option("--batch-size", help="Texts (default: 64) or media in one forward pass.")
+    ] = None,
     device: DeviceOption = None,
+    precision: PrecisionOption = "32",
+    workers: WorkersOption = 0,
+    max_bad: MaxBadOption = 0,
     dtype: Annotated[Literal["float32", "float16"], typer.Option("--dtype", help="Of the stored vectors.")] = "float32",
     force: ForceOption = False,
 ) -> None:
-    """Encode texts with a sentence-transformers model, each distinct text once.
+    """Encode texts, each distinct text once; or, with --media, images or clips.
 
     Example: mmts embed annotations.parquet -o embeddings.parquet
-    """
-    from pipelines.embed import embed as run
 
-    result = run(
-        annotations,
-        path,
-        model=model,
-        batch_size=batch_size,
-        device=device,
-        dtype=dtype,
-        force=force,
-        progress=output,
-    )
+    Example: mmts embed annotations.parquet -o features.parquet --media images.zip --model run
+    """
+    from pipelines.embed import embed as embed_texts
+    from pipelines.embed import embed_media
+    from pipelines.embed.encoder import DEFAULT_MODEL
+    from pipelines.encoding import Encoding
+    from pipelines.errors import InputError
+
+    if media is not None:
+        if model is None:
+            raise InputError("--media: give the vision or CLIP-like model, or the run, that encodes them with --model")
+        if text is not None:
+            raise InputError("--text: texts are not encoded with --media; leave one of them out")
+        encoding = Encoding(device, precision, batch_size, workers, max_bad)
+        result = embed_media(
+            annotations,
+            path,
+            media=media,
+            model=model,
+            frames=frames,
+            dtype=dtype,
+            encoding=encoding,
+            force=force,
+            progress=output,
+        )
+    else:
+        for flag, value in (("--frames", frames), ("--workers", workers), ("--max-bad", max_bad)):
+            if value:
+                raise InputError(f"{flag}: is for images and clips; give --media, or leave it out")
+        result = embed_texts(
+            annotations,
+            path,
+            model=DEFAULT_MODEL if model is None else model,
+            text=text,
+            batch_size=64 if batch_size is None else batch_size,
+            device=device,
+            precision=precision,
+            dtype=dtype,
+            force=force,
+            progress=output,
+        )
     output.result(stage_json("embed", result), lambda: _human(result))
 
 
 def _human(result: "StageResult") -> "Iterator[RenderableType]":
     summary = result.summary
     yield headline(result)
-    yield (
-        f"{summary['rows']:,} rows, {summary['distinct_texts']:,} distinct texts encoded, "
-        f"{summary['dimension']} dimensions"
-    )
-    if summary["max_tokens"] is not None:
+    distinct = f"{summary['distinct_texts']:,} distinct texts encoded, " if "distinct_texts" in summary else ""
+    yield f"{summary['rows']:,} rows, {distinct}{summary['dimension']} dimensions"
+    if "bad_media" in summary:
+        named = ", ".join(list(summary["bad_media"])[:3])
+        yield f"{len(summary['bad_media']):,} media can't be decoded and are left out, first: {named}"
+    if summary.get("max_tokens") is not None:
         yield f"{summary['truncated_texts']:,} texts truncated at the model's {summary['max_tokens']} tokens"

@@ -1,5 +1,6 @@
-"""Stage ``embed``: text annotations to normalised sentence embeddings."""
+"""Stage ``embed``: texts to embeddings, and images or clips to features."""
 
+from pipelines.embed.media import embed_media
 from pipelines.embed.stage import embed
 
-__all__ = ["embed"]
+__all__ = ["embed", "embed_media"]

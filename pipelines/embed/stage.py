@@ -9,16 +9,11 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from pipelines.artifacts import (
-    ANNOTATIONS,
-    StagePlan,
-    StageResult,
-    open_parquet,
-    read_table,
-    require_texts,
-    vector_type,
-)
-from pipelines.embed.encoder import DEFAULT_MODEL, SentenceEncoder, model_identity
+from pipelines.artifacts import ANNOTATIONS, StagePlan, StageResult, open_parquet, read_table, require_texts
+from pipelines.embed.encoder import DEFAULT_MODEL, SentenceEncoder
+from pipelines.embed.rows import vector_schema, with_vectors
+from pipelines.embed.towers import MappedTexts, TowerTexts, identity, load_mapped_texts, load_text_encoder
+from pipelines.encoding import Encoding, Precision
 from pipelines.errors import InputError
 from pipelines.progress import SILENT, Progress, Task
 
@@ -33,23 +28,28 @@ def embed(
     output: Path | str,
     *,
     model: str = DEFAULT_MODEL,
+    text: Path | str | None = None,
     batch_size: int = 64,
     device: str | None = None,
+    precision: Precision = "32",
     dtype: str = "float32",
     force: bool = False,
     progress: Progress = SILENT,
 ) -> StageResult:
-    """Encode the texts of an annotations file with a sentence-transformers model.
+    """Encode the texts of an annotations file with a text model, or with the text side of a run.
 
     Each distinct text is encoded once, however often it occurs. Vectors go to disk as they are made: memory holds one
     window of rows and a 16-byte hash of each distinct text, not the vectors.
 
     Args:
         annotations: Annotations file, with ``sample_id`` and ``text``.
-        output: Embeddings file to write: ``sample_id``, ``embedding`` (L2-normalised), ``split`` where there is one.
-        model: Hub id or folder of any sentence-transformers model.
+        output: Embeddings file to write: ``sample_id``, ``embedding``, ``split`` where there is one. A sentence-
+            transformers model's vectors are L2-normalised, others are as the model gives them.
+        model: Hub id or folder of any sentence-transformers or CLIP-like model; or a run folder.
+        text: Embeddings file that a run on embeddings maps; no other model takes one.
         batch_size: Texts in one forward pass; does not change the result beyond float error.
         device: Torch device; chosen by what is there if None.
+        precision: Precision of the forward pass; ``32`` alone for a sentence-transformers model.
         dtype: ``float32`` or ``float16``, of the stored vectors.
         force: Encode even if the output is up to date.
         progress: Where to report.
@@ -65,18 +65,23 @@ def embed(
     plan = StagePlan(
         "embed",
         output,
-        {**model_identity(model), "dtype": dtype},
-        {"annotations": annotations},
+        {**identity(model), "dtype": dtype, **({} if precision == "32" else {"precision": precision})},
+        {"annotations": annotations, **({} if text is None else {"text": Path(text)})},
         libraries=("sentence-transformers", "torch", "pyarrow"),
     )
     if done := plan.finished(force=force):
         return done
     table = read_table(annotations, ANNOTATIONS, columns=_columns(annotations))
+    encoding = Encoding(device, precision, batch_size)
+    if text is not None:
+        return _embed_mapped(plan, table, load_mapped_texts(model, Path(text), table, encoding), dtype, progress)
     require_texts(table, annotations)
-    encoder = SentenceEncoder(model, device=device, batch_size=batch_size)
-    schema = pa.schema([("sample_id", pa.string()), ("embedding", vector_type(encoder.dimension, dtype))])
-    if "split" in table.column_names:
-        schema = schema.append(pa.field("split", pa.string()))
+    encoder: SentenceEncoder | TowerTexts | None = load_text_encoder(model, encoding)
+    if encoder is None:
+        if precision != "32":
+            raise InputError(f"--precision {precision}: is for runs and CLIP-like models; leave it out with {model}")
+        encoder = SentenceEncoder(model, device=device, batch_size=batch_size)
+    schema = vector_schema("sample_id", encoder.dimension, dtype, split="split" in table.column_names)
 
     distinct_total = len(table.column("text").unique())
     with (
@@ -87,14 +92,7 @@ def embed(
         store = _VectorStore(encoder, np.dtype(dtype), scratch.fileno())
         for window in _windows(table):
             vectors_nd = store.vectors(window.column("text").to_pylist(), task, batch_size)
-            flat = pa.array(vectors_nd.reshape(-1))
-            columns = {
-                "sample_id": window.column("sample_id"),
-                "embedding": pa.FixedSizeListArray.from_arrays(flat, encoder.dimension),
-            }
-            if "split" in schema.names:
-                columns["split"] = window.column("split")
-            writer.write(pa.table(columns))
+            writer.write(with_vectors(window.drop_columns("text"), vectors_nd))
         writer.summary = {
             "rows": table.num_rows,
             "distinct_texts": store.distinct,
@@ -105,10 +103,21 @@ def embed(
     return StageResult(output, False, writer.summary)
 
 
+def _embed_mapped(plan: StagePlan, table: pa.Table, texts: MappedTexts, dtype: str, progress: Progress) -> StageResult:
+    """Write embeddings that a run's head maps from others."""
+    schema = vector_schema("sample_id", texts.dimension, dtype, split="split" in table.column_names)
+    with progress.task("mapping", table.num_rows, "embeddings") as task, plan.writer(schema) as writer:
+        for window in _windows(table):
+            writer.write(with_vectors(window.drop_columns("text"), texts.vectors(window, dtype)))
+            task.advance(window.num_rows)
+        writer.summary = {"rows": table.num_rows, "dimension": texts.dimension}
+    return StageResult(plan.output, False, writer.summary)
+
+
 class _VectorStore:
     """Vectors of distinct texts, in a scratch file; texts are looked up by hash."""
 
-    def __init__(self, encoder: SentenceEncoder, dtype: "np.dtype[np.floating]", descriptor: int) -> None:
+    def __init__(self, encoder: SentenceEncoder | TowerTexts, dtype: "np.dtype[np.floating]", descriptor: int) -> None:
         self._encoder = encoder
         self._dtype = dtype
         self._scratch = open(descriptor, "r+b", closefd=False)  # noqa: SIM115  the caller owns the file

@@ -10,9 +10,8 @@ from torch import Tensor
 
 from pipelines.artifacts import align, read_annotations, require_texts
 from pipelines.encoding import Encoding
-from pipelines.errors import InputError
 from pipelines.evaluate.sources import Embeddings, Sources, vectors_of
-from pipelines.media import FeatureMedia, MediaSource, View, media_list, open_media, require_few_damaged
+from pipelines.media import MediaSource, media_list, require_few_damaged
 from pipelines.models import (
     DualEncoder,
     choose_device,
@@ -20,6 +19,8 @@ from pipelines.models import (
     encode_texts,
     load_model,
     media_batch_size,
+    open_inputs,
+    require_size,
 )
 from pipelines.progress import Progress
 
@@ -41,9 +42,10 @@ def encode_with_run(
     device = choose_device(encoding.device)
     model = load_model(run / "model").to(device)
     annotations = read_annotations(sources.annotations)
-    media = _open(
-        sources, run, model, annotations.filter(pc.is_in(annotations.column("media_id"), media_ids)), media_ids
-    )
+    encoding.require_effect(on_pixels=model.media_tower is not None)
+    scored = annotations.filter(pc.is_in(annotations.column("media_id"), media_ids))
+    wanted = media_list(scored, sources.annotations).select(media_ids.to_pylist())
+    media = open_inputs(model, sources.media, wanted, run)
     texts = _texts(sources, run, model, annotations, text_ids)  # read before the media are encoded, which takes longer
     media_nd, bad_media = _encode(model, media, device, encoding, progress)
     text_md = encode_texts(
@@ -52,24 +54,12 @@ def encode_with_run(
     return Embeddings(media_nd.numpy(), text_md.numpy(), bad_media)
 
 
-def _open(sources: Sources, run: Path, model: DualEncoder, scored: pa.Table, media_ids: pa.Array) -> MediaSource:
-    tower = model.media_tower
-    view = None if tower is None else View(tower.image_size, model.settings["frames"])
-    if view is None and sources.media is None:
-        raise InputError(f"--media annotations: {run} was trained on features; give their file")
-    wanted = media_list(scored, sources.annotations).select(media_ids.to_pylist())
-    media = open_media(sources.media, wanted, view=view, cache_bytes=0)  # each is seen once
-    if isinstance(media, FeatureMedia):
-        _require_size(media.dimension, model.settings["media_inputs"], sources.media, run)
-    return media
-
-
 def _texts(
     sources: Sources, run: Path, model: DualEncoder, annotations: pa.Table, text_ids: pa.ChunkedArray
 ) -> Tensor | list[str]:
     if sources.text is not None:
         text_md = vectors_of(sources.text, "sample_id", text_ids, "samples")
-        _require_size(text_md.shape[1], model.settings["text_inputs"], sources.text, run)
+        require_size(text_md.shape[1], model.settings["text_inputs"], sources.text, run)
         return torch.from_numpy(text_md)
     rows = align(text_ids, annotations.column("sample_id"), what="samples", path=sources.annotations)
     table = annotations.take(pa.array(rows))
@@ -102,10 +92,3 @@ def _encode(
             require_few_damaged({media.ids[row]: reason for row, reason in bad_media.items()}, encoding.max_bad)
             task.advance(len(batch.rows))
     return torch.cat(parts), bad_media
-
-
-def _require_size(found: int, wanted: object, path: Path | None, run: Path) -> None:
-    if found != wanted:
-        raise InputError(
-            f"{path}: holds {found}-dimensional vectors, but {run} was trained on {wanted}-dimensional ones"
-        )

@@ -7,6 +7,7 @@ from pipelines.models.dual_encoder import DualEncoder
 from pipelines.models.encode import EncodedBatch, encode_batches, encode_media, encode_texts, media_batch_size
 from pipelines.models.freezing import freeze
 from pipelines.models.heads import HEADS, make_head
+from pipelines.models.inputs import open_inputs, require_size
 from pipelines.models.lora import LoraSettings, add_lora
 from pipelines.models.pooling import POOLINGS
 from pipelines.models.storage import load_model, save_model
@@ -39,5 +40,7 @@ __all__ = [
     "load_vision_tower",
     "make_head",
     "media_batch_size",
+    "open_inputs",
+    "require_size",
     "save_model",
 ]

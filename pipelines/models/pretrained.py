@@ -49,13 +49,12 @@ def load_transformers(source: str) -> Any:
     import transformers
 
     transformers.utils.logging.disable_progress_bar()
-    path = Path(source)
     config = read_config(source)
     architecture = (getattr(config, "architectures", None) or [""])[0]
     # AutoModel would leave the projection into the shared space behind, and knows not all text sides.
     named = architecture.endswith(("WithProjection", "TextModel")) and hasattr(transformers, architecture)
     model_class = getattr(transformers, architecture) if named else transformers.AutoModel
-    if path.is_file() or (path.is_dir() and not any(any(path.glob(pattern)) for pattern in _WEIGHTS)):
+    if is_config_alone(source):
         return (model_class(config) if named else model_class.from_config(config)).float()
     try:
         model, found = model_class.from_pretrained(source, config=config, output_loading_info=True)
@@ -69,6 +68,12 @@ def load_transformers(source: str) -> Any:
     elif missing:
         raise InputError(f"{len(missing)} of its weights are missing, first: {missing[0]}")
     return model.float()
+
+
+def is_config_alone(source: str) -> bool:
+    """Whether a source is a configuration without weights, whose model starts from torch's random state."""
+    path = Path(source)
+    return path.is_file() or (path.is_dir() and not any(any(path.glob(pattern)) for pattern in _WEIGHTS))
 
 
 def is_dual(model: Any) -> bool:

@@ -145,7 +145,7 @@ def load_text_tower(source: str) -> TextTower:
     from pipelines.embed.encoder import load_sentence_transformer, resolve_model
 
     try:
-        if _is_clip_like(resolve_model(source)):
+        if is_clip_like(resolve_model(source)):
             return clip_text_tower(load_transformers(source), source)
         return SentenceTower(load_sentence_transformer(source, "cpu"))
     except LOAD_ERRORS as error:
@@ -171,7 +171,8 @@ def clip_text_tower(model: Any, source: str) -> ClipTextTower:
     return ClipTextTower(one_side(model, "text") if is_dual(model) else model, AutoTokenizer.from_pretrained(folder))
 
 
-def _is_clip_like(source: str) -> bool:
+def is_clip_like(source: str) -> bool:
+    """Whether the model in a folder, or of a hub id, is CLIP-like or one side of such a model, by its configuration."""
     if (Path(source) / "modules.json").is_file():
         return False
     try:

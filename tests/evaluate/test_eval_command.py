@@ -198,7 +198,10 @@ def test_options_that_cant_be(refusal, flags, message) -> None:
     [
         (["--folds", 4], "--folds: divide the media of a split; leave them out with --gallery all"),
         (["--protocol", "ek100"], "--gallery all: is for --protocol captions and pairs; leave it out with ek100"),
-        (["--media", "images.zip"], "images.zip: --gallery all takes a features file; extract features of the images"),
+        (
+            ["--media", "images.zip"],
+            "--gallery all takes a features file, not images.zip; make one with `mmts embed --media`",
+        ),
         (["--media", "less.parquet"], "less.parquet: 2 of 48 media are missing there, first: m70.png"),
     ],
 )

@@ -7,6 +7,7 @@ import torch
 from tiny_world import TOWERS, write_tower_config
 from transformers import AutoConfig, AutoModel
 
+from pipelines.encoding import Encoding
 from pipelines.errors import InputError
 from pipelines.evaluate import evaluate
 from pipelines.media import MediaList, View, open_media
@@ -81,3 +82,19 @@ def test_a_vision_model_wants_images(world) -> None:
     tower = write_tower_config(world.folder / "tower", "resnet")
     with pytest.raises(InputError, match="a vision model takes images; give --media a folder or a zip of them"):
         train(world.config("run", media_model=str(tower)))
+
+
+def test_a_damaged_validation_image_is_left_out_even_where_none_could_stand_in(world) -> None:
+    images, tower = world.images(), write_tower_config(world.folder / "tower", "vit")
+    bad = world.media_of(world.samples("val")[0])
+    (images / bad).write_bytes(b"nothing")
+    config = world.config("run", media=images, media_model=str(tower), epochs=1, max_bad=1)
+    with pytest.warns(UserWarning, match=f"{bad} can't be decoded .*; left out of the validation"):
+        validated = train(config).summary["validation"]
+    with pytest.warns(UserWarning, match=f"{bad} can't be decoded .*; left out, with its texts"):
+        scored = evaluate(
+            world.folder / "s", run=world.folder / "run", split="val", resamples=0, encoding=Encoding(max_bad=1)
+        ).summary
+    assert scored["queries"]["media_to_text"] == 19
+    found = scored["scores"]["overall"]["media_to_text"]["recall@5"]["value"]
+    assert found == pytest.approx(validated["media_to_text_recall@5"])

@@ -1,0 +1,129 @@
+"""Entry point of ``embed`` for images and clips."""
+
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from pipelines.artifacts import StagePlan, StageResult, read_annotations
+from pipelines.artifacts.places import media_path
+from pipelines.embed.rows import vector_schema, with_vectors
+from pipelines.embed.towers import identity, load_media_encoder
+from pipelines.encoding import AS_IT_COMES, Encoding
+from pipelines.errors import InputError
+from pipelines.progress import SILENT, Progress, Task
+
+if TYPE_CHECKING:  # these bring torch, which a file that is up to date doesn't need
+    from pipelines.media import MediaSource
+    from pipelines.models import DualEncoder
+
+
+def embed_media(
+    annotations: Path | str,
+    output: Path | str,
+    *,
+    media: Path | str,
+    model: str,
+    frames: int | None = None,
+    dtype: str = "float32",
+    encoding: Encoding = AS_IT_COMES,
+    force: bool = False,
+    progress: Progress = SILENT,
+) -> StageResult:
+    """Encode the media of an annotations file with a run, or with any vision or CLIP-like model.
+
+    Media are decoded and encoded batch by batch, and written as they come: memory holds their ids and one row group.
+
+    Args:
+        annotations: Annotations file.
+        output: Features file to write: ``media_id`` in the order in which samples first name them, ``embedding`` as the
+            model gives it, not normalised: a run's after its head, a CLIP-like model's after its projection, another
+            vision model's pooled output; and ``split``, that of the first sample of each, where there is one.
+        media: Images or clips, wherever they lie, or ``annotations`` for where the annotations' own column ``media``
+            says; features, for a run on features.
+        model: Run folder; or folder or hub id of a transformers model.
+        frames: Frames to take of a clip, whose vectors' mean is the clip's; a run knows its own.
+        dtype: ``float32`` or ``float16``, of the stored vectors.
+        encoding: How to encode. Damaged media, where ``encoding.max_bad`` lets some be, are left out.
+        force: Encode even if the output is up to date.
+        progress: Where to report.
+
+    Returns:
+        The summary has ``rows``, ``dimension`` and, where media are damaged, ``bad_media`` (why, by id).
+
+    Raises:
+        InputError: A file or the model can't be used, or more media are damaged than may be.
+    """
+    from pipelines.media import media_inputs, media_list
+    from pipelines.models import open_inputs
+
+    annotations, output, where = Path(annotations), Path(output), media_path(Path(media))
+    if dtype not in ("float32", "float16"):
+        raise InputError(f"--dtype {dtype}: expected float32 or float16")
+    files = media_inputs(where)
+    parameters: dict[str, Any] = {**identity(model), "dtype": dtype, "media": True, "precision": encoding.precision}
+    if frames is not None:
+        parameters["frames"] = frames
+    plan = StagePlan(
+        "embed",
+        output,
+        parameters,
+        {"annotations": annotations, **files},
+        libraries=("transformers", "torch", "pyarrow"),
+        foreign=tuple(files),
+    )
+    if done := plan.finished(force=force):
+        return done
+    table = read_annotations(annotations)
+    listed = media_list(table, annotations)
+    encoder = load_media_encoder(model, frames)
+    encoding.require_effect(on_pixels=encoder.media_tower is not None)
+    source = open_inputs(encoder, where, listed, model)
+    named = pa.table({"media_id": listed.ids})
+    if "split" in table.column_names:
+        named = named.append_column("split", table.column("split").take(pa.array(_first_rows(table))))
+    schema = vector_schema("media_id", encoder.dimension, dtype, split="split" in named.column_names)
+    bad_media: dict[str, str] = {}
+    with progress.task("encoding media", len(listed), "media") as task, plan.writer(schema) as writer:
+        for rows, vectors_nd in _encoded(encoder, source, encoding, bad_media, task):
+            writer.write(with_vectors(named.take(pa.array(rows)), vectors_nd.astype(dtype)))
+        writer.summary = {"rows": len(listed) - len(bad_media), "dimension": encoder.dimension}
+        if bad_media:
+            writer.summary["bad_media"] = bad_media
+    return StageResult(output, False, writer.summary)
+
+
+def _encoded(
+    encoder: "DualEncoder", source: "MediaSource", encoding: Encoding, bad_media: dict[str, str], task: Task
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
+    """Rows of whole media and their vectors ``[n, d]``, as they are encoded; adds the others to ``bad_media``."""
+    from pipelines.media import require_few_damaged
+    from pipelines.models import choose_device, encode_batches, media_batch_size
+
+    device = choose_device(encoding.device)
+    encoded = encode_batches(
+        encoder.to(device).embed_media,
+        source,
+        device,
+        batch_size=encoding.batch_size or media_batch_size(source, encoder.settings["frames"]),
+        precision=encoding.precision,
+        workers=encoding.workers,
+        max_bad=encoding.max_bad,
+    )
+    for batch in encoded:
+        for each in batch.damaged:
+            bad_media[each.media_id] = each.reason
+            warnings.warn(f"{each.reason}; left out", stacklevel=2)
+        require_few_damaged(bad_media, encoding.max_bad)
+        yield batch.rows[batch.whole_n].numpy(), batch.vectors_nd.cpu()[batch.whole_n].numpy()
+        task.advance(len(batch.rows))
+
+
+def _first_rows(table: pa.Table) -> NDArray[np.int64]:
+    """The row of the first sample of each medium, in the order of ``media_list``."""
+    codes = table.column("media_id").combine_chunks().dictionary_encode().indices.to_numpy()
+    return np.unique(codes, return_index=True)[1]

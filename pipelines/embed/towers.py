@@ -1,0 +1,189 @@
+"""Encoders that are dual encoders: those of runs, and vision and CLIP-like models as they are."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from pipelines.artifacts import align, read_vectors
+from pipelines.artifacts.files import read_json
+from pipelines.embed.encoder import model_identity, resolve_model
+from pipelines.encoding import Encoding
+from pipelines.errors import InputError
+
+if TYPE_CHECKING:  # these bring torch, which a file that is up to date doesn't need
+    from pipelines.models import DualEncoder
+
+_SETTINGS = "dual_encoder.json"
+
+
+def run_model(source: str) -> Path | None:
+    """The folder of a run's dual encoder, where ``source`` is a run or that folder itself; else None.
+
+    Raises:
+        InputError: It is a run without its model.
+    """
+    folder = Path(source)
+    if (folder / _SETTINGS).is_file():
+        return folder
+    config = folder / "config.json"
+    if not config.is_file() or read_json(config).get("command") != "train":
+        return None
+    if not (folder / "model" / _SETTINGS).is_file():
+        raise InputError(
+            f"{folder}: has no folder model, which a complete run has; finish its training, or train again"
+        )
+    return folder / "model"
+
+
+def identity(source: str) -> dict[str, str]:
+    """What names a model in a fingerprint; of a run its model alone counts."""
+    folder = run_model(source)
+    return model_identity(source if folder is None else str(folder))
+
+
+def load_media_encoder(source: str, frames: int | None) -> "DualEncoder":
+    """The model that encodes media: a run's, or a vision or CLIP-like model without a head, on the CPU.
+
+    Args:
+        source: Run folder; or folder or hub id of a model.
+        frames: Frames of a clip, whose vectors' mean is the clip's; a run knows its own.
+
+    Raises:
+        InputError: It can't be loaded, has no weights, or is a run and ``frames`` is given.
+    """
+    from pipelines.models import DualEncoder, load_model, load_vision_tower
+    from pipelines.models.pretrained import is_config_alone
+
+    folder = run_model(source)
+    if folder is not None:
+        if frames is not None:
+            raise InputError(f"--frames: {source} takes as many as it was trained with; leave it out")
+        return load_model(folder)
+    if is_config_alone(source):
+        raise InputError(f"--model {source}: is a configuration without weights, whose vectors would be random")
+    try:
+        tower = load_vision_tower(source)
+    except InputError as error:
+        raise InputError(str(error).replace("--media-model", "--model", 1)) from error
+    size = tower.dimension
+    return DualEncoder(size, size, size, "none", media_tower=tower, frames=frames).eval()
+
+
+class TowerTexts:
+    """The text side of a dual encoder, for texts.
+
+    Args:
+        model: The dual encoder, with a text tower.
+        encoding: How to encode.
+    """
+
+    def __init__(self, model: "DualEncoder", encoding: Encoding) -> None:
+        from pipelines.models import choose_device
+
+        assert model.text_tower is not None
+        self._device = choose_device(encoding.device)
+        self._model = model.to(self._device)
+        self._encoding = encoding
+        self._tokenizer = model.text_tower.tokenizer
+        self.dimension: int = model.dimension
+        self.max_length: int | None = self._tokenizer.max_length
+
+    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Encode texts, in the given order: ``(n, d)``, as the model gives them."""
+        from pipelines.models import encode_texts
+
+        options: dict[str, Any] = {"precision": self._encoding.precision, "batch_size": self._encoding.batch_size}
+        vectors: NDArray[np.float32] = encode_texts(self._model, texts, self._device, **options).numpy()
+        return vectors
+
+    def count_truncated(self, texts: Sequence[str]) -> int:
+        """How many of the texts have more tokens than the tower reads."""
+        return self._tokenizer.count_truncated(texts)
+
+
+def load_text_encoder(source: str, encoding: Encoding) -> TowerTexts | None:
+    """What encodes texts with a run or a CLIP-like model; None where the source is neither.
+
+    Raises:
+        InputError: It can't be loaded, or is a run on embeddings.
+    """
+    folder = run_model(source)
+    if folder is not None:
+        from pipelines.models import load_model
+
+        model = load_model(folder)
+        if model.text_tower is None:
+            raise InputError(
+                f"{source}: was trained on {model.settings['text_inputs']}-dimensional embeddings of texts; give those "
+                "of these annotations with --text"
+            )
+        return TowerTexts(model, encoding)
+    if (Path(resolve_model(source)) / "modules.json").is_file():
+        return None
+    from pipelines.models import DualEncoder, load_text_tower
+    from pipelines.models.text import is_clip_like
+
+    if not is_clip_like(source):
+        return None
+    try:
+        tower = load_text_tower(source)
+    except InputError as error:
+        raise InputError(str(error).replace("--text-model", "--model", 1)) from error
+    size = tower.dimension
+    return TowerTexts(DualEncoder(size, size, size, "none", text_tower=tower).eval(), encoding)
+
+
+class MappedTexts:
+    """Embeddings of texts through a run's head.
+
+    Args:
+        model: The run's model, which has no text tower.
+        matrix_nd: The embeddings.
+        row_of: Row there of each sample.
+        encoding: How to encode.
+    """
+
+    def __init__(
+        self, model: "DualEncoder", matrix_nd: NDArray[np.float32], row_of: dict[str, int], encoding: Encoding
+    ) -> None:
+        from pipelines.models import choose_device
+
+        self._device = choose_device(encoding.device)
+        self._model = model.to(self._device)
+        self._matrix_nd, self._row_of, self._precision = matrix_nd, row_of, encoding.precision
+        self.dimension: int = model.dimension
+
+    def vectors(self, window: pa.Table, dtype: str) -> NDArray[Any]:
+        """``(n, d)`` vectors of some samples."""
+        import torch
+
+        from pipelines.models import encode_texts
+
+        rows = [self._row_of[each] for each in window.column("sample_id").to_pylist()]
+        given = torch.from_numpy(self._matrix_nd[rows])
+        return encode_texts(self._model, given, self._device, precision=self._precision).numpy().astype(dtype)
+
+
+def load_mapped_texts(source: str, text: Path, table: pa.Table, encoding: Encoding) -> MappedTexts:
+    """What maps the embeddings of annotations' texts through a run on embeddings.
+
+    Raises:
+        InputError: The source is no such run, or the file lacks samples or has vectors of another size.
+    """
+    from pipelines.models import load_model, require_size
+
+    folder = run_model(source)
+    if folder is None:
+        raise InputError(f"--text: is for a run on embeddings, which maps them, not for {source}; leave it out")
+    model = load_model(folder)
+    if model.text_tower is not None:
+        raise InputError(f"--text: {source} has a text model, which reads the annotations' texts; leave it out")
+    vectors = read_vectors(text, id_column="sample_id")
+    require_size(vectors.matrix_nd.shape[1], model.settings["text_inputs"], text, source)
+    ids = table.column("sample_id")
+    rows = align(ids, vectors.ids, what="samples", path=text)
+    return MappedTexts(model, vectors.matrix_nd, dict(zip(ids.to_pylist(), rows.tolist(), strict=True)), encoding)

@@ -1,0 +1,61 @@
+"""Clips: a run on frames is scored as it was validated, and embedded to the same scores."""
+
+import json
+
+import numpy as np
+import pytest
+from tiny_world import write_tower_config
+from transformers import AutoConfig, AutoModel
+
+from pipelines.artifacts import read_vectors
+from pipelines.media import MediaList, View, open_media
+
+
+@pytest.fixture
+def videos(world):
+    """A folder with a video of each medium, 4 frames of its colours."""
+    av = pytest.importorskip("av")
+    folder = world.folder / "videos"
+    folder.mkdir()
+    for media_id in world.media_ids:
+        with av.open(str(folder / f"{media_id}.mp4"), "w") as container:
+            stream = container.add_stream("mpeg4", rate=25)
+            stream.width, stream.height, stream.pix_fmt = 32, 32, "yuv420p"
+            for number in range(4):
+                colour = np.clip(128 + 50 * world.features[media_id][number : number + 3], 0, 255).astype(np.uint8)
+                pixels = np.ascontiguousarray(np.broadcast_to(colour, (32, 32, 3)))
+                container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
+            container.mux(stream.encode())
+    return folder
+
+
+def test_a_run_on_clips(world, videos, mmts) -> None:
+    folder, tower = world.folder, write_tower_config(world.folder / "tower", "vit")
+    flags = {"media": videos, "media_model": tower, "frames": 3, "pooling": "attention", "epochs": 1}
+    assert mmts(*world.command("run", **flags)).code == 0
+    validated = json.loads((folder / "run" / "metrics.json").read_text())["validation"][-1]
+    scored = mmts("eval", folder / "run", "-o", folder / "s", "--split", "val", "--resamples", 0, "--json")
+    scores = json.loads(scored.out)["scores"]["overall"]
+    assert scores["text_to_media"]["recall@5"]["value"] == pytest.approx(validated["text_to_media_recall@5"])
+    media, text = folder / "f.parquet", folder / "t.parquet"
+    assert mmts("embed", world.annotations, "-o", media, "--media", videos, "--model", folder / "run").code == 0
+    given = ("--text", world.text, "--model", folder / "run")
+    assert mmts("embed", world.annotations, "-o", text, *given).code == 0
+    files = ("--media", media, "--text", text, "--annotations", world.annotations, "--split", "val")
+    again = json.loads(mmts("eval", *files, "-o", folder / "again", "--resamples", 0, "--json").out)
+    assert again["scores"]["overall"] == scores
+
+
+def test_a_vision_model_gives_the_mean_over_frames(world, videos, mmts) -> None:
+    tower = write_tower_config(world.folder / "tower", "vit")
+    model = AutoModel.from_config(AutoConfig.from_pretrained(tower)).eval()
+    model.save_pretrained(tower)
+    output = world.folder / "f.parquet"
+    flags = ("--media", videos, "--model", tower, "--frames", 2, "--workers", 1, "--batch-size", 7)
+    assert mmts("embed", world.annotations, "-o", output, *flags).code == 0
+    found = read_vectors(output)
+    ids = found.ids.to_pylist()[:3]
+    clips = open_media(videos, MediaList(ids), view=View(16, 2))
+    for row in range(3):
+        pooled = model(pixel_values=(clips.load(row) / 255 - 0.5) / 0.5).pooler_output.mean(dim=0)
+        assert np.allclose(found.matrix_nd[row], pooled.detach().numpy(), atol=1e-5)
