@@ -7,9 +7,9 @@ import typer
 import typer.core
 
 from mmts_cli.command import run_app
-from mmts_cli.commands import cluster, compare, demo, embed, eval, inspect, plan, prepare, shifts, train
+from mmts_cli.commands import cluster, compare, demo, embed, eval, export, inspect, plan, prepare, shifts, train
 
-_ORDER = ("demo", "prepare", "embed", "cluster", "shifts", "plan", "train", "eval", "compare", "inspect")
+_ORDER = ("demo", "prepare", "embed", "cluster", "shifts", "plan", "train", "eval", "compare", "export", "inspect")
 
 
 class _InOrder(typer.core.TyperGroup):
@@ -50,7 +50,7 @@ def _options(
     """Hold the options that stand before a command."""
 
 
-for _command in (demo, prepare, embed, cluster, shifts, plan, train, eval, compare, inspect):
+for _command in (demo, prepare, embed, cluster, shifts, plan, train, eval, compare, export, inspect):
     _command.register(app)
 
 
