@@ -1,6 +1,5 @@
 """The model card of an exported folder: what it is, how it was made, how good it is, how it is used."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -44,7 +43,7 @@ _RECIPE = {
     "split": "trained on split",
     "seed": "seed",
 }
-_UNREMARKABLE = (None, [], "none", "own")
+_UNREMARKABLE: tuple[object, ...] = (None, [], "none", "own")
 
 
 def model_card(run: Run, written: Written, name: str, scores: dict[str, Any] | None) -> str:

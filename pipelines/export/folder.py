@@ -1,7 +1,6 @@
 """An exported folder: written whole or not at all, and known again by its record."""
 
 import contextlib
-import json
 import os
 import shutil
 from collections.abc import Iterator

@@ -94,8 +94,9 @@ class MmtsModel(PreTrainedModel):  # type: ignore[misc]  # transformers is not t
         self.media_tower = _tower(config.media_tower)
         self.text_tower = _tower(config.text_tower)
         self.text_modules = nn.ModuleList(_text_module(options) for options in config.text_modules)
-        attention = config.frame_pooling == "attention" and config.frames is not None
-        self.frame_pooling = FrameAttention(config.media_inputs, config.frames) if attention else FrameMean()
+        self.frame_pooling: nn.Module = FrameMean()
+        if config.frame_pooling == "attention" and config.frames is not None:
+            self.frame_pooling = FrameAttention(config.media_inputs, config.frames)
         self.media_head = _head(config.head, config.media_inputs, config.dimension)
         self.text_head = _head(config.head, config.text_inputs, config.dimension)
         self.post_init()
@@ -108,7 +109,7 @@ class MmtsModel(PreTrainedModel):  # type: ignore[misc]  # transformers is not t
         output = self.media_tower(pixel_values=pixel_values.flatten(0, 1) if clips else pixel_values)
         vectors_nd = _pooled(output, "image_embeds")
         if clips:
-            vectors_nd = self.frame_pooling(vectors_nd.unflatten(0, pixel_values.shape[:2]))
+            vectors_nd = self.frame_pooling(vectors_nd.reshape(*pixel_values.shape[:2], -1))
         return self.get_media_features(vectors_nd)
 
     def get_media_features(self, features: Tensor) -> Tensor:
@@ -125,8 +126,8 @@ class MmtsModel(PreTrainedModel):  # type: ignore[misc]  # transformers is not t
     ) -> Tensor:
         """Embed texts, what the tokenizer gives ``[n, tokens]``; or text embeddings ``[n, text_inputs]``."""
         if text_embeddings is None:
-            if self.text_tower is None:
-                raise ValueError("this model was trained on text embeddings: give text_embeddings")
+            if self.text_tower is None or input_ids is None:
+                raise ValueError("give input_ids, or text_embeddings where the model was trained on these")
             tokens = {"input_ids": input_ids, "attention_mask": attention_mask, "token_type_ids": token_type_ids}
             output = self.text_tower(**{name: value for name, value in tokens.items() if value is not None})
             if len(self.text_modules):
@@ -267,7 +268,8 @@ def _pooled(output: Any, projected: str) -> Tensor:
 
 def _text_module(options: dict[str, Any]) -> nn.Module:
     arguments = {name: value for name, value in options.items() if name != "type"}
-    return {"pooling": TokenPooling, "normalize": Normalize, "dense": Dense}[options["type"]](**arguments)
+    modules: dict[str, type[nn.Module]] = {"pooling": TokenPooling, "normalize": Normalize, "dense": Dense}
+    return modules[options["type"]](**arguments)
 
 
 def _head(name: str, inputs: int, outputs: int) -> nn.Module:

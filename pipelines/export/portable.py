@@ -33,7 +33,7 @@ def portable_model(model: DualEncoder) -> MmtsModel:
         frame_pooling=model.settings["pooling"],
         text_prompt="" if text is None else text.tokenizer.prompt,
     )
-    portable = MmtsModel(config)
+    portable: MmtsModel = MmtsModel(config)
     state = {
         name: value
         for name, value in model.state_dict().items()
@@ -45,7 +45,8 @@ def portable_model(model: DualEncoder) -> MmtsModel:
     for place, (_, weights) in enumerate(modules):
         state |= {f"text_modules.{place}.{name}": value for name, value in weights.items()}
     portable.load_state_dict(state)
-    return portable.eval()
+    portable.eval()
+    return portable
 
 
 def clip_like_model(model: DualEncoder, temperature: float | None) -> Any:

@@ -8,6 +8,7 @@ from pipelines.artifacts.files import nearest
 from pipelines.errors import InputError
 from pipelines.export.card import model_card
 from pipelines.export.folder import RECORD, finished, replacing_folder, write_record
+from pipelines.export.quiet import quiet_libraries
 from pipelines.export.run import read_run
 from pipelines.export.scores import read_scores
 from pipelines.export.to_onnx import write_onnx
@@ -60,7 +61,7 @@ def export(
     source = read_run(run)
     if output.exists() and not output.is_dir():
         raise InputError(f"{output}: is a file; a folder was expected")
-    if output.resolve() in (run.resolve(), *run.resolve().parents) or run.resolve() in output.resolve().parents[:0]:
+    if output.resolve() in (run.resolve(), *run.resolve().parents):
         raise InputError(f"{output}: holds the run; give -o a folder of its own")
     card_scores = None if scores is None else read_scores(Path(scores), source)
     inputs = {"run": source.steps}
@@ -76,7 +77,7 @@ def export(
     if done := finished(output, plan, force=force):
         return done
     name = output.resolve().name
-    with replacing_folder(output) as fresh:
+    with replacing_folder(output) as fresh, quiet_libraries():
         written = _WRITERS[to](source, fresh, name)
         (fresh / "README.md").write_text(model_card(source, written, name, card_scores), encoding="utf-8")
         kind = "eval" if card_scores is not None else "none" if source.validation is None else "validation"

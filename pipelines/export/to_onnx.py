@@ -65,8 +65,8 @@ def write_onnx(run: Run, folder: Path, name: str) -> Written:
     media = {media_name: _example_media(run, inputs)}
     texts = _example_texts(run, inputs)
     differences = {
-        "media": _write(_MediaSide(model), media, folder / "media.onnx"),
-        "text": _write(_TextSide(model), texts, folder / "text.onnx"),
+        "media": _write(_MediaSide(model), media, folder / "media.onnx", "media_embeds"),
+        "text": _write(_TextSide(model), texts, folder / "text.onnx", "text_embeds"),
     }
     save_processors(run.model, run.folder / "model" / "media_tower", folder)
     notes = []
@@ -93,9 +93,9 @@ def _example_texts(run: Run, inputs: Inputs) -> dict[str, Tensor]:
     return {name: tokens[name] for name in ("input_ids", "attention_mask") if name in tokens}
 
 
-def _write(side: nn.Module, inputs: dict[str, Tensor], path: Path) -> float:
+def _write(side: nn.Module, inputs: dict[str, Tensor], path: Path, output: str) -> float:
     """Write one graph; returns how far its vectors are from the model's at most, on another batch size."""
-    import onnxruntime
+    import onnxruntime  # type: ignore[import-untyped]
 
     size = sum(value.numel() * value.element_size() for value in side.state_dict().values())
     batch = torch.export.Dim("batch")
@@ -103,14 +103,14 @@ def _write(side: nn.Module, inputs: dict[str, Tensor], path: Path) -> float:
         {0: batch, 1: torch.export.Dim("tokens")} if not value.is_floating_point() else {0: batch}
         for value in inputs.values()
     ]
-    with torch.inference_mode(), warnings.catch_warnings():
+    with torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of what the exporter itself is made of
         torch.onnx.export(
             side.eval(),
             tuple(inputs.values()),
             str(path),
             input_names=list(inputs),
-            output_names=["embedding"],
+            output_names=[output],
             dynamic_shapes=tuple(shapes),
             dynamo=True,
             external_data=size > _ROOM,
@@ -132,7 +132,8 @@ def _usage(inputs: Inputs, name: str, media: str, texts: list[str]) -> str:
         else "{" + ", ".join(f"'{each}': texts['{each}']" for each in texts) + "}"
     ).replace("'", '"')
     lines += [
-        f'media_side, text_side = (onnxruntime.InferenceSession(f"{name}/{{side}}.onnx") for side in ("media", "text"))',
+        f'media_side = onnxruntime.InferenceSession("{name}/media.onnx")',
+        f'text_side = onnxruntime.InferenceSession("{name}/text.onnx")',
         f'(media_nd,) = media_side.run(None, {{"{media}": media}})',
         f"(text_nd,) = text_side.run(None, {given})",
         "lengths = numpy.linalg.norm(media_nd, axis=1) * numpy.linalg.norm(text_nd, axis=1)",

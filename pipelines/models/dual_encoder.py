@@ -1,6 +1,6 @@
 """The dual encoder: media and texts into one space."""
 
-from typing import Self
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
@@ -45,7 +45,7 @@ class DualEncoder(nn.Module):
         pooling: PoolingName = "mean",
     ) -> None:
         super().__init__()
-        self.settings = {
+        self.settings: dict[str, Any] = {
             "media_inputs": media_inputs,
             "text_inputs": text_inputs,
             "dimension": dimension,

@@ -52,11 +52,12 @@ def load_transformers(source: str) -> Any:
     path = Path(source)
     config = read_config(source)
     architecture = (getattr(config, "architectures", None) or [""])[0]
-    # AutoModel would leave the projection into the shared space behind.
-    projected = architecture.endswith("WithProjection")
-    model_class = getattr(transformers, architecture) if projected else transformers.AutoModel
+    # AutoModel would leave the projection into the shared space behind, and knows no text side of SigLIP alone.
+    alone = type(config) not in transformers.MODEL_MAPPING and hasattr(transformers, architecture)
+    exactly = architecture.endswith("WithProjection") or (alone and architecture != "")
+    model_class = getattr(transformers, architecture) if exactly else transformers.AutoModel
     if path.is_file() or (path.is_dir() and not any(any(path.glob(pattern)) for pattern in _WEIGHTS)):
-        return (model_class(config) if projected else model_class.from_config(config)).float()
+        return (model_class(config) if exactly else model_class.from_config(config)).float()
     try:
         model, found = model_class.from_pretrained(source, config=config, output_loading_info=True)
     except LOAD_ERRORS:
