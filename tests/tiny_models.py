@@ -31,7 +31,7 @@ def _word_tokenizer() -> Any:
 def write_sentence_model(folder: Path, *, pooling: Any = "mean", dense: bool = False, normalize: bool = True) -> Path:
     """Write a sentence-transformers model of 8 dimensions: a BERT, pooling and what is asked for."""
     from sentence_transformers import SentenceTransformer
-    from sentence_transformers.models import Dense, Normalize, Pooling, Transformer
+    from sentence_transformers.sentence_transformer.modules import Dense, Normalize, Pooling, Transformer
     from transformers import BertConfig, BertModel
 
     torch.manual_seed(5)

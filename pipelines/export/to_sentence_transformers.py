@@ -69,7 +69,7 @@ def _whole(run: Run, model: Any, inputs: Inputs, scratch: Path) -> Any:
 
 def _text_side(run: Run) -> tuple[list[nn.Module], dict[str, Any]]:
     """The modules of the texts' side, and the prompts they are made for."""
-    from sentence_transformers.models import Normalize
+    from sentence_transformers.sentence_transformer.modules import Normalize
 
     tower = run.model.text_tower
     normalized = []
@@ -98,7 +98,7 @@ def _text_side(run: Run) -> tuple[list[nn.Module], dict[str, Any]]:
 
 def _image_side(run: Run) -> list[nn.Module]:
     """The modules of the images' side: what `VisionTower.forward` does, and the head."""
-    from sentence_transformers.models import Pooling
+    from sentence_transformers.sentence_transformer.modules import Pooling
 
     tower = run.model.media_tower
     assert isinstance(tower, VisionTower)
@@ -106,7 +106,7 @@ def _image_side(run: Run) -> list[nn.Module]:
     output = tower.model(pixel_values=tower.example().float())
     pooled = getattr(output, "pooler_output", None)
     projection = getattr(tower.model, "visual_projection", None)
-    if pooled is not None and pooled.ndim == 2:
+    if projection is not None or (pooled is not None and pooled.ndim == 2):
         entry = {"image": {"method": "forward", "method_output_name": "pooler_output"}}
         return [_transformer(folder, entry, _VECTOR), *_linear(projection), *_head(run.model.media_head)]
     name = "last_hidden_state" if pooled is None else "pooler_output"  # of a convolutional network: [n, d, 1, 1]
@@ -116,14 +116,14 @@ def _image_side(run: Run) -> list[nn.Module]:
 
 
 def _routed(text: list[nn.Module], image: list[nn.Module]) -> nn.Module:
-    from sentence_transformers.models import Router
+    from sentence_transformers.sentence_transformer.modules import Router
 
     router: nn.Module = Router({"text": text, "image": image}, default_route="text")
     return router
 
 
 def _transformer(folder: Path, modalities: dict[str, Any], output: str, padding: str = "longest") -> Any:
-    from sentence_transformers.models import Transformer
+    from sentence_transformers.sentence_transformer.modules import Transformer
 
     padded = {} if padding == "longest" else {"processing_kwargs": {"text": {"padding": padding}}}
     return Transformer(str(folder), modality_config=modalities, module_output_name=output, **padded)
@@ -138,7 +138,7 @@ def _head(head: nn.Module) -> list[nn.Module]:
 
 def _linear(layer: nn.Module | None, activation: nn.Module | None = None) -> list[nn.Module]:
     """A linear layer as a module of sentence-transformers; nothing of what is none."""
-    from sentence_transformers.models import Dense
+    from sentence_transformers.sentence_transformer.modules import Dense
 
     if not isinstance(layer, nn.Linear):
         return []
