@@ -213,7 +213,8 @@ class TokenPooling(nn.Module):
             return tokens_ntd.masked_fill(weight_nt1 == 0, -torch.inf).amax(dim=1)
         place_nt = torch.arange(mask_nt.shape[1], device=mask_nt.device) * mask_nt
         place_n = mask_nt.int().argmax(dim=1) if mode == "cls" else place_nt.argmax(dim=1)
-        return tokens_ntd.take_along_dim(place_n[:, None, None], dim=1).squeeze(1)
+        place_n1d = place_n[:, None, None].expand(-1, 1, tokens_ntd.shape[2])
+        return tokens_ntd.gather(1, place_n1d).squeeze(1)
 
 
 class Normalize(nn.Module):
