@@ -69,12 +69,9 @@ def write_onnx(run: Run, folder: Path, name: str) -> Written:
         "text": _write(_TextSide(model), texts, folder / "text.onnx", "text_embeds"),
     }
     save_processors(run.model, run.folder / "model" / "media_tower", folder)
-    notes = []
-    if inputs.texts == "embeddings":
-        notes.append(f"Texts are embeddings of {inputs.text_size} dimensions, as the run was trained on.")
-    if inputs.prompt:
-        notes.append(f"Before each text goes the prompt {inputs.prompt!r}.")
-    return Written("onnx", _usage(inputs, name, media_name, list(texts)), notes, {"max_difference": differences})
+    return Written(
+        "onnx", _usage(inputs, name, media_name, list(texts)), inputs.notes(), {"max_difference": differences}
+    )
 
 
 def _example_media(run: Run, inputs: Inputs) -> Tensor:

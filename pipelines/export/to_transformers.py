@@ -32,10 +32,7 @@ def write_transformers(run: Run, folder: Path, name: str) -> Written:
     model.save_pretrained(folder)
     save_processors(run.model, run.folder / "model" / "media_tower", folder)
     notes = [] if whole else ["The model's code, modeling_mmts.py, comes with it: trust_remote_code=True runs it."]
-    if inputs.texts == "embeddings":
-        notes.append(f"Texts are embeddings of {inputs.text_size} dimensions, as the run was trained on.")
-    if inputs.prompt:
-        notes.append(f"Before each text goes the prompt {inputs.prompt!r}.")
+    notes += inputs.notes()
     if whole and temperature is not None:
         notes.append(f"logit_scale is that of the temperature at the end of training, {temperature:.4g}.")
     return Written("transformers", _usage(inputs, name, whole), notes, {"class": type(model).__name__})

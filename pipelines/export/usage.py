@@ -43,6 +43,20 @@ class Inputs:
             prompt="" if text is None else text.tokenizer.prompt,
         )
 
+    def notes(self) -> list[str]:
+        """What a user of processors and tokenizers should know, a sentence each."""
+        notes = []
+        if self.media != "features":
+            notes.append(
+                "In training the longer side of an image was rounded to the nearest pixel, the image processor here "
+                "rounds it down: images of some shapes are cropped by up to a pixel elsewhere."
+            )
+        if self.texts == "embeddings":
+            notes.append(f"Texts are embeddings of {self.text_size} dimensions, as the run was trained on.")
+        if self.prompt:
+            notes.append(f"Before each text goes the prompt {self.prompt!r}.")
+        return notes
+
     def media_code(self, name: str, tensors: str) -> list[str]:
         """Lines that make ``media``: of one medium, as ``"pt"`` or ``"np"``."""
         if self.media == "features":
