@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow.compute as pc
 import torch
 
-from pipelines.artifacts import read_annotations, read_vectors
+from pipelines.artifacts import read_annotations
 from pipelines.media import media_list, open_media
 from pipelines.models import encode_media, encode_texts, load_model
 
@@ -17,9 +17,8 @@ CPU = torch.device("cpu")
 
 
 def test_the_test_split_is_encoded_as_by_the_run(data_dir, tmp_path, mmts, write_artifact) -> None:
-    source, annotations, features = data_dir / "flickr8k", tmp_path / "a.parquet", tmp_path / "f.parquet"
-    images = read_vectors(source / "image_features.parquet", id_column="media_id")
-    write_artifact(features, {"media_id": images.ids, "embedding": list(images.matrix_nd)})
+    source, annotations = data_dir / "flickr8k", tmp_path / "annotations.parquet"
+    features = source / "features_efficientnet_lite2.parquet"
     assert mmts("prepare", "flickr8k", "--captions", source / "captions.csv", "-o", annotations).code == 0
     table = read_annotations(annotations)
     random = np.random.default_rng(0)
