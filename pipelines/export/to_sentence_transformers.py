@@ -10,7 +10,7 @@ from pipelines.errors import InputError
 from pipelines.export.portable import clip_like_model
 from pipelines.export.processors import save_processors
 from pipelines.export.run import Run
-from pipelines.export.usage import Inputs
+from pipelines.export.usage import PROCESSOR_NOTE, Inputs
 from pipelines.export.written import Written
 from pipelines.models import ClipTextTower, SentenceTower, VisionTower, load_text_tower
 
@@ -30,8 +30,8 @@ def write_sentence_transformers(run: Run, folder: Path, name: str) -> Written:
     """
     from sentence_transformers import SentenceTransformer
 
-    notes = []
     inputs = Inputs.of(run)
+    notes = [PROCESSOR_NOTE] if inputs.media == "images" else []
     prompts: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as scratch:
         whole = clip_like_model(run.model, run.last_temperature())
@@ -49,9 +49,8 @@ def write_sentence_transformers(run: Run, folder: Path, name: str) -> Written:
         SentenceTransformer(modules=modules, similarity_fn_name="cosine", **prompts).save(
             str(folder), create_model_card=False
         )
-    return Written(
-        "sentence-transformers", _usage(inputs, name), notes, {"sides": ["text", "image"][: 1 + (not notes)]}
-    )
+    sides = ["text", "image"] if inputs.media == "images" else ["text"]
+    return Written("sentence-transformers", _usage(inputs, name), notes, {"sides": sides})
 
 
 def _whole(run: Run, model: Any, inputs: Inputs, scratch: Path) -> Any:

@@ -5,6 +5,11 @@ from typing import Literal
 
 from pipelines.export.run import Run
 
+PROCESSOR_NOTE = (
+    "In training the longer side of an image was rounded to the nearest pixel, the image processor here rounds it "
+    "down: images of some shapes are cropped by up to a pixel elsewhere."
+)
+
 
 @dataclass(frozen=True)
 class Inputs:
@@ -45,12 +50,7 @@ class Inputs:
 
     def notes(self) -> list[str]:
         """What a user of processors and tokenizers should know, a sentence each."""
-        notes = []
-        if self.media != "features":
-            notes.append(
-                "In training the longer side of an image was rounded to the nearest pixel, the image processor here "
-                "rounds it down: images of some shapes are cropped by up to a pixel elsewhere."
-            )
+        notes = [] if self.media == "features" else [PROCESSOR_NOTE]
         if self.texts == "embeddings":
             notes.append(f"Texts are embeddings of {self.text_size} dimensions, as the run was trained on.")
         if self.prompt:
