@@ -7,9 +7,22 @@ import typer
 import typer.core
 
 from mmts_cli.command import run_app
-from mmts_cli.commands import cluster, compare, demo, embed, eval, inspect, plan, prepare, run, shifts, train
+from mmts_cli.commands import cluster, compare, demo, embed, eval, export, inspect, plan, prepare, run, shifts, train
 
-_ORDER = ("demo", "run", "prepare", "embed", "cluster", "shifts", "plan", "train", "eval", "compare", "inspect")
+_ORDER = (
+    "demo",
+    "run",
+    "prepare",
+    "embed",
+    "cluster",
+    "shifts",
+    "plan",
+    "train",
+    "eval",
+    "compare",
+    "export",
+    "inspect",
+)
 
 
 class _InOrder(typer.core.TyperGroup):
@@ -50,7 +63,7 @@ def _options(
     """Hold the options that stand before a command."""
 
 
-for _command in (demo, run, prepare, embed, cluster, shifts, plan, train, eval, compare, inspect):
+for _command in (demo, run, prepare, embed, cluster, shifts, plan, train, eval, compare, export, inspect):
     _command.register(app)
 
 

@@ -63,7 +63,7 @@ def data_dir() -> Path:
     return Path(folder)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def write_artifact() -> Callable[..., Path]:
     """Write a table as a stage would: with a footer, so that reading it gives no warning."""
     from pipelines.artifacts import ArtifactWriter, Provenance

@@ -19,14 +19,14 @@ class TextTokenizer:
     def __init__(self, tokenizer: Any, max_length: int, *, padding: str = "longest", prompt: str = "") -> None:
         self.tokenizer = tokenizer
         self.max_length = max_length
-        self._padding = padding
-        self._prompt = prompt
+        self.padding = padding
+        self.prompt = prompt
 
     def __call__(self, texts: Sequence[str]) -> dict[str, Tensor]:
         """Token ids of some texts and what goes with them, ``[n, tokens]`` each."""
         tokens = self.tokenizer(
-            [self._prompt + text for text in texts],
-            padding=self._padding,
+            [self.prompt + text for text in texts],
+            padding=self.padding,
             truncation="longest_first",
             max_length=self.max_length,
             return_tensors="pt",
@@ -36,7 +36,7 @@ class TextTokenizer:
     def count_truncated(self, texts: Sequence[str]) -> int:
         """How many of the texts have more tokens than the tower reads."""
         # No tokenizer makes more tokens than bytes, special tokens aside: only long texts need to be looked at.
-        prompted = [self._prompt + text for text in texts]
+        prompted = [self.prompt + text for text in texts]
         suspects = [text for text in prompted if len(text.encode()) + 2 > self.max_length]
         if not suspects:
             return 0

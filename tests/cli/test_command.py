@@ -57,7 +57,20 @@ def test_the_overview_lists_every_command_in_order_of_use(mmts) -> None:
     names = list(dict.fromkeys(command[0] for command in commands()))
     places = {name: re.search(rf"^\W*{name} ", out, flags=re.MULTILINE).start() for name in names}
     order = sorted(places, key=places.get)
-    wanted = ["demo", "run", "prepare", "embed", "cluster", "shifts", "plan", "train", "eval", "compare", "inspect"]
+    wanted = [
+        "demo",
+        "run",
+        "prepare",
+        "embed",
+        "cluster",
+        "shifts",
+        "plan",
+        "train",
+        "eval",
+        "compare",
+        "export",
+        "inspect",
+    ]
     assert order == [name for name in wanted if name in names]
 
 

@@ -1,0 +1,68 @@
+"""An exported folder: written whole or not at all, and known again by its record."""
+
+import contextlib
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from pipelines.artifacts import StagePlan, StageResult
+from pipelines.artifacts.files import read_json, write_json
+from pipelines.errors import InputError
+
+RECORD = "mmts_export.json"
+
+
+def finished(folder: Path, plan: StagePlan, *, force: bool) -> StageResult | None:
+    """The result of an earlier export of the same run and settings, or None if there is work to do.
+
+    Raises:
+        InputError: The folder holds something else: it is not replaced without ``force``.
+    """
+    if force or not folder.is_dir() or not any(folder.iterdir()):
+        return None
+    if not (folder / RECORD).is_file():
+        raise InputError(f"{folder}: is a folder with files that are no export; use --force, or another output folder")
+    record = read_json(folder / RECORD)
+    if record.get("fingerprint") != plan.fingerprint or _sizes(folder) != record.get("files"):
+        return None
+    return StageResult(folder, True, record["summary"])
+
+
+@contextlib.contextmanager
+def replacing_folder(folder: Path) -> Iterator[Path]:
+    """Yield a new folder beside ``folder``, which takes its place on success and goes away on failure."""
+    fresh, old = (folder.with_name(f".{folder.name}.{os.getpid()}.{word}") for word in ("tmp", "old"))
+    fresh.mkdir(parents=True)
+    try:
+        yield fresh
+        if folder.exists():
+            folder.rename(old)
+        fresh.rename(folder)
+    finally:
+        for rest in (fresh, old):
+            shutil.rmtree(rest, ignore_errors=True)
+
+
+def write_record(folder: Path, plan: StagePlan, summary: dict[str, Any]) -> None:
+    """Write what made the folder, its figures, and its files with their sizes."""
+    provenance = plan.provenance()
+    record = {
+        "stage": provenance.stage,
+        "fingerprint": provenance.fingerprint,
+        "parameters": provenance.parameters,
+        "inputs": provenance.inputs,
+        "libraries": provenance.libraries,
+        "summary": summary,
+        "files": _sizes(folder),
+    }
+    write_json(folder / RECORD, record)
+
+
+def _sizes(folder: Path) -> dict[str, int]:
+    return {
+        str(file.relative_to(folder)): file.stat().st_size
+        for file in sorted(folder.rglob("*"))
+        if file.is_file() and file.name != RECORD
+    }

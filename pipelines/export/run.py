@@ -1,0 +1,90 @@
+"""A complete run, as an export reads it."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from pipelines.artifacts import STEPS, Provenance, fingerprint_of, read_provenance, read_table
+from pipelines.artifacts.files import read_json
+from pipelines.errors import InputError
+from pipelines.models import DualEncoder, load_model
+
+
+@dataclass(frozen=True)
+class Run:
+    """The folder of a run.
+
+    Attributes:
+        folder: The folder.
+        parameters: The settings it was trained with.
+        validation: Scores of the validation whose weights were kept; None without validation.
+        provenance: What ``steps.parquet`` says of itself.
+    """
+
+    folder: Path
+    parameters: dict[str, Any]
+    validation: dict[str, float] | None
+    provenance: Provenance
+
+    @cached_property
+    def model(self) -> DualEncoder:
+        """The model, on the CPU, in evaluation mode."""
+        return load_model(self.folder / "model")
+
+    @property
+    def steps(self) -> Path:
+        """The record of its steps, which stands for the run as an input."""
+        return self.folder / "steps.parquet"
+
+    @property
+    def takes_clips(self) -> bool:
+        """Whether media are clips."""
+        return self.model.settings["frames"] is not None
+
+    def last_temperature(self) -> float | None:
+        """Mean temperature of the last step's pairs; None where margins were scheduled."""
+        if self.parameters.get("loss", "infonce") != "infonce":
+            return None
+        return float(read_table(self.steps, STEPS).column("temperature_mean")[-1].as_py())
+
+    def text_embedding_model(self) -> str:
+        """The sentence-transformers model that made the text embeddings the run was trained on.
+
+        Raises:
+            InputError: The embeddings file isn't there any more, isn't the one of the training, doesn't say what
+                made it, or the model isn't the same any more.
+        """
+        from pipelines.embed.encoder import model_identity
+
+        path = Path(self.parameters["text"])
+        what = f"{self.folder}: its texts were embeddings, and the model that made them "
+        remedy = "; use --to transformers, which takes embeddings as they are, or train with --text-model"
+        if not path.exists():
+            raise InputError(f"{what}isn't known without {path}, which isn't there{remedy}")
+        if self.provenance.inputs.get("text", {}).get("fingerprint") != fingerprint_of(path):
+            raise InputError(f"{what}isn't known, since {path} changed after training{remedy}")
+        made = read_provenance(path)
+        if made is None or made.stage != "embed":
+            raise InputError(f"{what}isn't known, since {path} was not made by `mmts embed`{remedy}")
+        name = str(made.parameters["model"])
+        if model_identity(name).get("files") != made.parameters.get("files"):
+            raise InputError(f"{what}was another '{name}' than the one that is here now{remedy}")
+        return name
+
+
+def read_run(folder: Path) -> Run:
+    """Read a run's folder; the model itself is loaded when it is asked for.
+
+    Raises:
+        InputError: It isn't the folder of a complete run.
+    """
+    if not all((folder / name).exists() for name in ("config.json", "metrics.json", "steps.parquet", "model")):
+        raise InputError(f"{folder}: is not the folder of a complete run; make one with `mmts train`")
+    provenance = read_provenance(folder / "steps.parquet")
+    if provenance is None:
+        raise InputError(f"{folder / 'steps.parquet'}: doesn't say what made it, another tool rewrote it; train again")
+    metrics = read_json(folder / "metrics.json")
+    best = [each for each in metrics["validation"] if each["epoch"] == metrics["best_epoch"]]
+    parameters = read_json(folder / "config.json")["parameters"]
+    return Run(folder, parameters, best[0] if best else None, provenance)

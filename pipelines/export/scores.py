@@ -1,0 +1,98 @@
+"""The scores on a model card: of ``mmts eval`` with their intervals, or of the validation in training."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from pipelines.artifacts import fingerprint_of, read_provenance
+from pipelines.artifacts.files import read_json, require_file
+from pipelines.errors import InputError
+from pipelines.export.run import Run
+
+_SEGMENTS = ("overall", "head", "middle", "tail", "tail_classes")
+_DIRECTIONS = ("text_to_media", "media_to_text", "mean")
+
+
+def read_scores(folder: Path, run: Run) -> dict[str, Any]:
+    """Read a folder that ``mmts eval`` wrote, with the split that was scored under ``split``.
+
+    Raises:
+        InputError: It isn't such a folder, or holds the scores of another run.
+    """
+    require_file(folder / "metrics.json")
+    require_file(folder / "ranks.parquet")
+    made = read_provenance(folder / "ranks.parquet")
+    if made is None or made.stage != "eval":
+        raise InputError(f"--scores {folder}: is not what `mmts eval` writes")
+    if made.inputs.get("run", {}).get("fingerprint") != fingerprint_of(run.steps):
+        raise InputError(f"--scores {folder}: are not of {run.folder}; score it with `mmts eval {run.folder} -o DIR`")
+    return {**read_json(folder / "metrics.json"), "split": made.parameters["split"]}
+
+
+def score_tables(run: Run, scores: dict[str, Any] | None) -> Iterator[str]:
+    """Paragraphs and tables in Markdown.
+
+    Args:
+        run: The run.
+        scores: What `read_scores` gives; None for the scores of the validation.
+    """
+    if scores is None:
+        yield from _validation(run)
+        return
+    queries = scores["queries"]
+    yield (
+        f"Retrieval on the split `{scores['split']}`, protocol {scores['protocol']}, "
+        f"{queries['text_to_media']:,} texts and {queries['media_to_text']:,} media: percentages, in brackets 95% "
+        f"bootstrap intervals."
+        + ("" if "thirds" not in scores else " Head, middle and tail: thirds by training cluster size.")
+    )
+    for direction in _DIRECTIONS:
+        segments = [name for name in _SEGMENTS if direction in scores["scores"].get(name, {})]
+        if segments:
+            yield _direction(scores, direction, segments)
+
+
+def _direction(scores: dict[str, Any], direction: str, segments: list[str]) -> str:
+    names = list(scores["scores"]["overall"][direction])
+    lines = [[direction.replace("_", " "), "N", *(name.replace("_", " ") for name in names)]]
+    lines.append(["---"] * len(lines[0]))
+    for segment in segments:
+        values = scores["scores"][segment][direction]
+        lines.append(
+            [segment.replace("_", " "), _count(scores, direction, segment), *(_cell(values[n]) for n in names)]
+        )
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _count(scores: dict[str, Any], direction: str, segment: str) -> str:
+    counts = {"overall": scores["queries"], "tail_classes": scores.get("tail_classes", {})}
+    of_segment = counts.get(segment, {direction: scores.get("thirds", {}).get(direction, {}).get(segment)})
+    count = of_segment.get(direction)
+    return "" if count is None else f"{count:,}"
+
+
+def _cell(score: dict[str, float | None]) -> str:
+    value, low, high = score["value"], score.get("low"), score.get("high")
+    if value is None:
+        return "-"
+    return f"{value:.1f}" + ("" if low is None or high is None else f" ({low:.1f}-{high:.1f})")
+
+
+def _validation(run: Run) -> Iterator[str]:
+    if run.validation is None:
+        yield "None: the run was not validated, nor scored with `mmts eval`."
+        return
+    split = run.parameters.get("val_split", "val")
+    yield (
+        f"On the validation split `{split}`, by which the epoch was chosen, so these are no test scores: recalls in "
+        "percent, without intervals."
+    )
+    names = [f"{direction}_recall@{k}" for direction in _DIRECTIONS[:2] for k in (1, 5, 10)]
+    heads = ["", *(name.replace("_recall", "").replace("_", " ").replace("@", " R@") for name in names)]
+    lines = [heads, ["---"] * len(heads)]
+    for segment in _SEGMENTS[:4]:
+        prefix = "" if segment == "overall" else f"{segment}_"
+        values = [run.validation.get(f"{prefix}{name}") for name in names]
+        if None not in values:
+            lines.append([segment, *(f"{value:.1f}" for value in values)])
+    yield "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -1,0 +1,86 @@
+"""Entry point of ``export``: a run's model as a folder that another library loads by itself."""
+
+from pathlib import Path
+from typing import Literal, get_args
+
+from pipelines.artifacts import StagePlan, StageResult
+from pipelines.artifacts.files import nearest
+from pipelines.errors import InputError
+from pipelines.export.card import model_card
+from pipelines.export.folder import RECORD, finished, replacing_folder, write_record
+from pipelines.export.quiet import quiet_libraries
+from pipelines.export.run import read_run
+from pipelines.export.scores import read_scores
+from pipelines.export.to_onnx import write_onnx
+from pipelines.export.to_sentence_transformers import write_sentence_transformers
+from pipelines.export.to_transformers import write_transformers
+
+Target = Literal["transformers", "sentence-transformers", "onnx"]
+TARGETS: tuple[Target, ...] = get_args(Target)
+
+_WRITERS = {
+    "transformers": write_transformers,
+    "sentence-transformers": write_sentence_transformers,
+    "onnx": write_onnx,
+}
+
+
+def export(
+    run: Path | str,
+    output: Path | str,
+    *,
+    to: Target = "transformers",
+    scores: Path | str | None = None,
+    force: bool = False,
+) -> StageResult:
+    """Write a run's model as a folder that another library loads by itself, with a model card.
+
+    Vectors are those of the run, not normalised.
+
+    Args:
+        run: Run folder.
+        output: Folder to write; one that an export wrote is replaced.
+        to: ``transformers``: loads with ``AutoModel``, with code of its own unless the towers are the two sides of one
+            CLIP-like model. ``sentence-transformers``: loads with ``SentenceTransformer``; texts, and images where the
+            run is on such. ``onnx``: ``media.onnx`` and ``text.onnx``.
+        scores: Folder that ``mmts eval`` wrote for this run, for the card; the validation's scores if None.
+        force: Write even if the output is up to date, or holds other files, which are lost.
+
+    Returns:
+        The summary has ``to``, ``library``, ``notes`` (what isn't as one may expect), ``scores`` (which the card has:
+        ``eval``, ``validation`` or ``none``) and what the target reports: ``class``; ``sides``; ``max_difference`` (by
+        side, of onnxruntime's vectors from the model's).
+
+    Raises:
+        InputError: The run isn't complete, its model can't be exported so, a package is missing, or the output holds
+            other files.
+    """
+    run, output = Path(run), Path(output)
+    if to not in TARGETS:
+        raise InputError(f"--to {to}: expected one of {', '.join(TARGETS)}{nearest(to, list(TARGETS))}")
+    source = read_run(run)
+    if output.exists() and not output.is_dir():
+        raise InputError(f"{output}: is a file; a folder was expected")
+    if output.resolve() in (run.resolve(), *run.resolve().parents):
+        raise InputError(f"{output}: holds the run; give -o a folder of its own")
+    card_scores = None if scores is None else read_scores(Path(scores), source)
+    inputs = {"run": source.steps}
+    if scores is not None:
+        inputs["scores"] = Path(scores) / "ranks.parquet"
+    plan = StagePlan(
+        "export",
+        output.parent / f"{output.name}.{RECORD}",  # only a name: the record is written with the folder
+        {"to": to, "name": output.resolve().name},
+        inputs,
+        libraries=("torch", "transformers", "sentence-transformers", "safetensors"),
+    )
+    if done := finished(output, plan, force=force):
+        return done
+    name = output.resolve().name
+    with replacing_folder(output) as fresh, quiet_libraries():
+        written = _WRITERS[to](source, fresh, name)
+        (fresh / "README.md").write_text(model_card(source, written, name, card_scores), encoding="utf-8")
+        kind = "eval" if card_scores is not None else "none" if source.validation is None else "validation"
+        summary = {"to": to, "library": written.library, "notes": written.notes, "scores": kind, **written.figures}
+        write_record(fresh, plan, summary)
+    return StageResult(output, False, summary)
