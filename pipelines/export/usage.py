@@ -6,8 +6,8 @@ from typing import Literal
 from pipelines.export.run import Run
 
 PROCESSOR_NOTE = (
-    "In training the longer side of an image was rounded to the nearest pixel, the image processor here rounds it "
-    "down: images of some shapes are cropped by up to a pixel elsewhere."
+    "In training, JPEGs more than twice as large as the tower's images were decoded at a reduced size; an image "
+    "processor decodes them whole, so their vectors differ a little."
 )
 
 

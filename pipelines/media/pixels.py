@@ -80,9 +80,8 @@ def least_side(augment: Augment, size: int) -> int:
 
 
 def _centre(image: Image.Image, size: int) -> Image.Image:
-    """The shorter side scaled to ``size``, the centre taken."""
-    scale = size / min(image.size)
-    wide, high = (max(size, round(side * scale)) for side in image.size)
+    """The shorter side scaled to ``size``, the centre taken: to the pixel what transformers' CLIP processor does."""
+    wide, high = (size * side // min(image.size) for side in image.size)
     if (wide, high) != image.size:
         image = image.resize((wide, high), Image.Resampling.BICUBIC)
     left, top = (wide - size) // 2, (high - size) // 2

@@ -89,3 +89,13 @@ def test_decoding_smaller_leaves_every_crop_twice_the_square() -> None:
         boxes = np.array([a.box for a in drawn(augment, (side, side), 2000)])
         shorter = np.minimum(boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1]).min()
         assert 198 <= shorter <= 230
+
+
+@pytest.mark.parametrize("shape", [(64, 48), (48, 64), (16, 16), (33, 77), (77, 33), (200, 130), (17, 16), (500, 333)])
+def test_the_centre_square_is_that_of_clips_image_processor(shape) -> None:
+    from transformers import CLIPImageProcessorPil
+
+    image = Image.fromarray(np.random.default_rng(0).integers(0, 256, (*shape, 3), dtype=np.uint8))
+    processor = CLIPImageProcessorPil(size={"shortest_edge": 16}, crop_size=16, do_normalize=False, do_rescale=False)
+    expected = np.asarray(processor(image)["pixel_values"][0])
+    assert np.array_equal(CENTRE.square(image, 16), expected)
