@@ -4,7 +4,7 @@ import contextlib
 import json
 import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,6 +29,17 @@ class _Rate(ProgressColumn):
     def render(self, task: RichTask) -> Text:
         speed = task.finished_speed or task.speed
         return Text(f"{speed:,.0f} {task.fields['unit']}/s" if speed else "")
+
+
+class _NotedProgress(Progress):
+    """Progress bars with each task's note on a line of its own, where it has room on a narrow terminal too."""
+
+    def get_renderables(self) -> Iterable[RenderableType]:
+        """The bars, and below them the notes."""
+        yield self.make_tasks_table(self.tasks)
+        for task in self.tasks:
+            if task.fields["note"]:
+                yield Text(f"  {task.fields['note']}", no_wrap=True, overflow="ellipsis")
 
 
 class Output:
@@ -66,13 +77,12 @@ class Output:
     @contextlib.contextmanager
     def task(self, label: str, total: int, unit: str) -> Iterator[_Bar]:
         """A progress bar on stderr, where stderr is a terminal."""
-        progress = Progress(
+        progress = _NotedProgress(
             TextColumn("{task.description}"),
             BarColumn(bar_width=30),
             TextColumn("{task.completed:,.0f}/{task.total:,.0f}"),
             _Rate(),
             TimeRemainingColumn(),
-            TextColumn("{task.fields[note]}"),
             console=self._err,
             disable=self.quiet or not self._err.is_terminal,
             transient=True,

@@ -62,7 +62,7 @@ def _encode_media(session: Session, data: PairedData) -> tuple[Tensor, Tensor]:
     )
     session.note_damage(data, tuple(damaged for batch in encoded for damaged in batch.damaged))
     embedded = torch.cat([batch.vectors_nd for batch in encoded])
-    decoded = torch.cat([batch.whole_n for batch in encoded]).float().to(session.fabric.device)
+    decoded = torch.cat([batch.whole_n for batch in encoded]).float()
     return _gathered(session, embedded, count), _gathered(session, decoded, count) > 0
 
 
@@ -88,5 +88,5 @@ def _share(session: Session, count: int) -> Tensor:
 def _gathered(session: Session, mine: Tensor, count: int) -> Tensor:
     """The rows of all processes, on the CPU."""
     if session.processes is not None:
-        mine = session.processes.gather(mine, [len(mine)] * session.processes.world_size)
+        mine = session.processes.gather(mine.to(session.fabric.device), [len(mine)] * session.processes.world_size)
     return mine[:count].cpu()
