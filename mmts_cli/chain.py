@@ -16,7 +16,7 @@ def run_chain(console: "Output", commands: Iterable[list[str]]) -> None:
     Raises:
         StageError: One ended with another exit code than 0, having said why on stderr.
     """
-    from mmts_cli.command import StageError
+    from mmts_cli.command import EXIT_INTERRUPTED, StageError
 
     for command in commands:
         console.note("")
@@ -24,6 +24,8 @@ def run_chain(console: "Output", commands: Iterable[list[str]]) -> None:
         quiet = ["--quiet"] if console.as_json or console.quiet else []
         code = _run([*command, *quiet])
         if code:
+            if code == EXIT_INTERRUPTED:
+                console.note("here the same command alone goes on where it stopped")
             raise StageError(code)
 
 

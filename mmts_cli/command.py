@@ -143,13 +143,23 @@ def _explain(error: Exception) -> int:
         _say(str(error))
         return EXIT_INPUT
     if isinstance(error, Interrupted):
+        if not _is_first_process():
+            return 0  # it did what it was asked to; another code would make launchers kill the one that speaks
         _say(str(error))
         return EXIT_INTERRUPTED
+    if isinstance(error, RuntimeError) and _tells_of_another_process(error):
+        _say("another process of this run failed; what it says is the reason")
+        return EXIT_FAULT
     if isinstance(error, BrokenPipeError):
         return EXIT_FAULT
     reason = " ".join(str(error).split())[:300]
     _say(f"a fault of mmts: {type(error).__name__}: {reason}; run again with --debug for the traceback")
     return EXIT_FAULT
+
+
+def _tells_of_another_process(error: RuntimeError) -> bool:
+    """Whether communication broke off, as it does where another process has ended."""
+    return type(error).__name__.startswith("Dist") or "gloo" in str(error) or "NCCL" in str(error)
 
 
 def _say(text: str) -> None:

@@ -123,6 +123,14 @@ def read_json(path: Path) -> Any:
         raise InputError(f"{path}: not valid JSON ({error})") from error
 
 
+def sync_files(folder: Path) -> None:
+    """Make sure that the files below a folder are on the disk."""
+    for path in folder.rglob("*"):
+        if path.is_file():
+            with path.open("rb") as handle:
+                os.fsync(handle.fileno())
+
+
 def _temporary(path: Path) -> Path:
     return path.with_name(f".{path.name}.{os.getpid()}.tmp")
 

@@ -104,6 +104,8 @@ def find_sources(
 def _trained(run: Path) -> dict[str, Any]:
     """What a complete run was trained with."""
     if not (run / "config.json").is_file() or not (run / "metrics.json").is_file():
+        if list(run.glob("checkpoints/step-*")):
+            raise InputError(f"{run}: is an unfinished run; go on with it: the same `mmts train` and --resume")
         raise InputError(f"{run}: is not the folder of a complete run; make one with `mmts train`")
     if not (run / "model").is_dir():
         raise InputError(f"{run}: has no folder model, which its training wrote; put it back, or train again")

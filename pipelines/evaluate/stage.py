@@ -98,6 +98,9 @@ def evaluate(
     _refuse_other_sources(sources, protocol, encoding)
     if block_memory < 1:
         raise InputError(f"--block-memory {block_memory}: expected 1 MiB or more")
+    strange = output.is_dir() and any(output.iterdir()) and not (output / "ranks.parquet").exists()
+    if strange and not force and not (output / "config.json").exists():
+        raise InputError(f"{output}: is a folder with files that are no scores; use --force, or another output folder")
     if (output / "config.json").exists():
         raise InputError(f"{output}: is a run folder, whose files scores would replace; give -o a folder of its own")
     inputs = sources.inputs()

@@ -17,7 +17,7 @@ class DamagedMediumError(InputError):
     def __init__(self, what: str, media_id: str, reason: object) -> None:
         self.what = what
         self.media_id = media_id
-        self.reason = " ".join(str(reason).split())[:120] or type(reason).__name__
+        self.reason = " ".join(str(reason).split())[:180] or type(reason).__name__
         super().__init__(f"{what} {media_id} can't be decoded ({self.reason})")
 
     def __reduce__(self) -> tuple[type["DamagedMediumError"], tuple[str, str, str]]:

@@ -63,7 +63,8 @@ def encode_batches(
     rows = torch.arange(len(media.ids)) if rows is None else rows
     plan = [PlannedBatch(0, step, part) for step, part in enumerate(torch.split(rows, batch_size))]
     for loaded in batches(media, plan, workers=workers, seed=None, max_bad=max_bad):
-        with torch.inference_mode(), _autocast(device, precision):
+        # No inference mode: what a sharded model sets up at its first pass would be of no use for training.
+        with torch.no_grad(), _autocast(device, precision):
             vectors_nd = encode(loaded.inputs.to(device)).float()
         whole_n = torch.ones(len(loaded.media_rows), dtype=torch.bool)
         whole_n[[each.position for each in loaded.replacements]] = False
@@ -147,7 +148,7 @@ def encode_texts(
     parts = []
     with progress.task("encoding texts", len(order), "texts") as task:
         for rows in torch.split(order, batch_size):
-            with torch.inference_mode(), _autocast(device, precision):
+            with torch.no_grad(), _autocast(device, precision):
                 parts.append(embed(rows).float().cpu())
             task.advance(len(rows))
     return torch.cat(parts)[torch.argsort(order)]

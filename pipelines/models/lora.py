@@ -9,6 +9,7 @@ from torch import nn
 
 from pipelines.errors import InputError
 from pipelines.models.dual_encoder import DualEncoder
+from pipelines.models.freezing import freeze_unused, is_frozen
 
 Side = Literal["media", "text"]
 SIDES: tuple[Side, ...] = get_args(Side)
@@ -40,19 +41,22 @@ class LoraSettings:
 def add_lora(model: DualEncoder, settings: LoraSettings) -> None:
     """Put adapters into the towers and freeze the rest of those; heads stay as they are.
 
-    An adapter changes nothing until it is trained. Call it after ``freeze``, whose patterns would fit the adapters too.
+    An adapter changes nothing until it is trained. Call it after ``freeze``, whose patterns would fit the adapters too;
+    towers that are frozen whole stay so, without adapters.
 
     Raises:
         InputError: peft is not installed, there is no tower on a side, or nothing in it fits the targets.
     """
     towers: dict[Side, Any] = {"media": model.media_tower, "text": model.text_tower}
-    present: list[Side] = [side for side in SIDES if towers[side] is not None]
+    present: list[Side] = [side for side in SIDES if towers[side] is not None and not is_frozen(towers[side])]
     sides = settings.sides or present
     if not sides:
-        raise InputError("--lora-rank needs a tower to adapt; give --media-model or --text-model, or leave it out")
+        raise InputError(
+            "--lora-rank needs a tower to adapt that is not frozen; give --media-model or --text-model, or leave it out"
+        )
     for side in sides:
         if towers[side] is None:
-            raise InputError(f"--lora-sides {side}: there is no --{side}-model to adapt; leave it out")
+            raise InputError(f"there is no --{side}-model to adapt")
     try:
         from peft import LoraConfig, inject_adapter_in_model
     except ImportError as error:
@@ -70,10 +74,11 @@ def add_lora(model: DualEncoder, settings: LoraSettings) -> None:
             inject_adapter_in_model(config, tower.transformer)
         except (ValueError, TypeError) as error:
             said = " ".join(str(error).split())[:160]
-            raise InputError(f"--lora-targets: can't adapt the {side} tower ({said})") from error
+            raise InputError(f"--lora-target: can't adapt the {side} tower ({said})") from error
         tower.requires_grad_(False)
         for name, parameter in tower.named_parameters():
             parameter.requires_grad_("lora_" in name)
+        freeze_unused(tower)  # adapters of a pooler that nothing flows through
 
 
 def has_lora(module: nn.Module) -> bool:

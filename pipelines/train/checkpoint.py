@@ -70,6 +70,21 @@ def read_checkpoint(path: Path) -> Checkpoint:
     return checkpoint
 
 
+def read_extra(path: Path) -> dict[str, Any]:
+    """What a checkpoint says beside its tensors, which are not read.
+
+    Raises:
+        InputError: The file is missing or damaged.
+    """
+    require_file(path)
+    try:
+        with safe_open(path, framework="pt") as file:
+            extra: dict[str, Any] = json.loads(file.metadata()[_STATE])
+    except (SafetensorError, KeyError, TypeError, ValueError, OSError) as error:
+        raise InputError(f"{path}: damaged, or no checkpoint of mmts") from error
+    return extra
+
+
 def _of(owner: str, name: str) -> bool:
     return name.startswith(f"{owner}.")
 

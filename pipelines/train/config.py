@@ -234,16 +234,24 @@ class TrainConfig(BaseModel):
 
     def recipe(self) -> dict[str, Any]:
         """The settings that shape the result, but the seed: not paths (their contents count), nor how it is run."""
-        return self.model_dump(mode="json", exclude=_ELSEWHERE | {"seed"}, exclude_none=True)
+        return _shaping(self.model_dump(mode="json", exclude={"seed"}, exclude_none=True))
 
     def differences(self, other: dict[str, Any]) -> str:
         """How these settings differ from those in another run's ``config.json``, in words; empty if they don't."""
-        ours = self.model_dump(mode="json", exclude=_ELSEWHERE, exclude_none=True)
-        theirs = {name: value for name, value in other.items() if name not in _ELSEWHERE}
+        ours, theirs = _shaping(self.model_dump(mode="json", exclude_none=True)), _shaping(other)
         names = sorted(name for name in ours | theirs if ours.get(name) != theirs.get(name))
         return "; ".join(
             f"{_flag(name)} {theirs.get(name, 'not given')}, now {ours.get(name, 'not given')}" for name in names
         )
+
+
+def _shaping(values: dict[str, Any]) -> dict[str, Any]:
+    """Of some settings those that shape the result; models on this machine count by what their files hold."""
+    return {
+        name: value
+        for name, value in values.items()
+        if name not in _ELSEWHERE and not (name in ("media_model", "text_model") and Path(value).exists())
+    }
 
 
 def _flag(name: str) -> str:

@@ -1,5 +1,6 @@
 """A run's folder: what is in it, what may be written over, and where a run goes on from."""
 
+import contextlib
 import shutil
 import warnings
 from pathlib import Path
@@ -7,11 +8,13 @@ from pathlib import Path
 from pipelines.artifacts import StagePlan, StageResult
 from pipelines.artifacts.files import read_json, write_json
 from pipelines.errors import InputError
-from pipelines.train.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
+from pipelines.train.checkpoint import Checkpoint, read_checkpoint, read_extra, write_checkpoint
 from pipelines.train.config import TrainConfig
 
 _KEPT = 2  # a damaged newest checkpoint leaves the one before
-_FILES = ("metrics.json", "steps.parquet", "checkpoints", "model")
+_CONFIG = "config.json"
+_FILES = ("metrics.json", "steps.parquet", "checkpoints", "model", "tensorboard", _CONFIG)
+_BESIDE = {"previous", "previous.tmp", "wandb"}  # what a folder may hold that has no run
 
 
 class RunFolder:
@@ -27,7 +30,8 @@ class RunFolder:
         self.metrics = path / "metrics.json"
         self.model = path / "model"
         self.best = path / "checkpoints" / "best.safetensors"
-        self._config = path / "config.json"
+        self._checkpoints = path / "checkpoints"
+        self._config = path / _CONFIG
 
     def open(
         self, plan: StagePlan, config: TrainConfig, *, resume: bool, force: bool
@@ -39,25 +43,20 @@ class RunFolder:
 
         Raises:
             InputError: The folder isn't a run's, or holds an unfinished run and neither ``resume`` nor ``force`` was
-                given, or one with other settings.
+                given, or an unfinished one with other settings.
         """
-        if force or not self.path.is_dir() or not any(self.path.iterdir()):
+        if force or not self.path.is_dir() or {each.name for each in self.path.iterdir()} <= _BESIDE:
             return None
-        if not self._config.exists():
+        if not self._is_run():
             raise InputError(
                 f"{self.path}: is a folder with files that are no run; use --force, or another output folder"
             )
         complete = self.is_complete()
         if complete and (done := plan.finished(force=False)):
             return StageResult(self.path, True, done.summary)
-        difference = self._difference(plan, config)
         if complete:
-            if resume:
-                raise InputError(
-                    f"{self.path}: --resume: holds a complete run of other settings ({difference}); choose another "
-                    "output folder, or leave --resume out to train anew"
-                )
-            return None
+            return None  # of other settings: it makes way, see `start`
+        difference = self._difference(plan, config)
         return self._unfinished(difference, resume=resume)
 
     def _unfinished(self, difference: str | None, *, resume: bool) -> Checkpoint | None:
@@ -82,17 +81,19 @@ class RunFolder:
     def start(self, config: TrainConfig, plan: StagePlan) -> None:
         """Write ``config.json``, with nothing left beside it that could pass for this run's.
 
-        A complete run that was here is kept in ``previous``, until another takes its place there.
+        A complete run that was here is kept in ``previous``, until another takes its place there; so are files of
+        these names that are no run's.
         """
-        previous = self.path / "previous"
-        keep = self.is_complete()
-        if keep:
-            shutil.rmtree(previous, ignore_errors=True)
-            previous.mkdir()
-        for found in (self.path / name for name in (*_FILES, self._config.name)):
-            if keep and found.exists():
-                found.rename(previous / found.name)
-            elif found.is_dir():
+        aside = self.path / "previous.tmp"
+        if aside.exists() or self.is_complete() or not self._is_run():
+            aside.mkdir(exist_ok=True)
+            for found in (self.path / name for name in _FILES):
+                if found.exists():
+                    found.rename(aside / found.name)
+            shutil.rmtree(self.path / "previous", ignore_errors=True)
+            aside.rename(self.path / "previous")
+        for found in (self.path / name for name in _FILES):
+            if found.is_dir():
                 shutil.rmtree(found)
             else:
                 found.unlink(missing_ok=True)
@@ -106,17 +107,43 @@ class RunFolder:
             },
         )
 
+    def _is_run(self) -> bool:
+        """Whether the folder's ``config.json`` is one that a run wrote."""
+        if not self._config.is_file():
+            return False
+        recorded = read_json(self._config)
+        return isinstance(recorded, dict) and recorded.get("command") == "train"
+
     def checkpoints(self) -> list[Path]:
         """The checkpoints a run can go on from, newest first."""
-        return sorted((self.path / "checkpoints").glob("step-*.safetensors"), reverse=True)
+        return sorted(self._checkpoints.glob("step-*.safetensors"), reverse=True)
+
+    def best_of(self, epoch: int) -> Path:
+        """The weights of an epoch that was the best so far; under one name once the run is complete."""
+        path = self._checkpoints / f"best-{epoch:06d}.safetensors"
+        return path if path.exists() or not self.best.exists() else self.best
 
     def save(self, checkpoint: Checkpoint) -> Path:
         """Write a checkpoint and remove those that are no longer needed."""
-        path = self.path / "checkpoints" / f"step-{checkpoint.extra['run']['step']:09d}.safetensors"
+        path = self._checkpoints / f"step-{checkpoint.extra['run']['step']:09d}.safetensors"
         write_checkpoint(path, checkpoint)
-        for old in self.checkpoints()[_KEPT:]:
+        found = self.checkpoints()
+        for old in [*found[: found.index(path)], *found[found.index(path) + _KEPT :]]:  # later ones were damaged
             old.unlink()
+        self.prune(checkpoint.extra["run"]["best_epoch"])
         return path
+
+    def prune(self, best_epoch: int) -> None:
+        """Remove best weights that no checkpoint goes on with, and what a kill left half written."""
+        needed = {best_epoch}
+        for path in self.checkpoints():
+            with contextlib.suppress(InputError):
+                needed.add(read_extra(path)["run"]["best_epoch"])
+        for path in self._checkpoints.glob("best-*.safetensors"):
+            if int(path.stem.removeprefix("best-")) not in needed:
+                path.unlink()
+        for path in self._checkpoints.glob(".*.tmp"):
+            path.unlink()
 
     def newest_checkpoint(self) -> Checkpoint:
         """The newest checkpoint that is whole; warns of each that isn't.
@@ -132,8 +159,11 @@ class RunFolder:
         raise InputError(f"{self.path}: none of its checkpoints is whole; --force starts over")
 
     def finish(self) -> None:
-        """Remove the checkpoints that a complete run has no more use for."""
-        for path in self.checkpoints():
+        """Leave of a complete run's checkpoints the best weights, under one name."""
+        best = self._checkpoints / f"best-{read_json(self.metrics)['best_epoch']:06d}.safetensors"
+        if best.exists():
+            best.replace(self.best)
+        for path in [*self.checkpoints(), *self._checkpoints.glob("best-*.safetensors")]:
             path.unlink()
 
     def _difference(self, plan: StagePlan, config: TrainConfig) -> str | None:

@@ -99,8 +99,7 @@ def _strategy(name: StrategyName, world_size: int) -> "Strategy | str":
     if name == "fsdp":
         return ModelParallelStrategy(shard, data_parallel_size=world_size, tensor_parallel_size=1)
     if name == "ddp" or world_size > 1:
-        # Poolers that a tower has but doesn't use get no gradient.
-        return DDPStrategy(find_unused_parameters=True)
+        return DDPStrategy()  # what a tower has but doesn't use was frozen as it was built
     return "auto"
 
 
@@ -111,7 +110,8 @@ def shard(model: nn.Module, mesh: "DeviceMesh") -> nn.Module:
     """
     from torch.distributed.fsdp import fully_shard
 
-    for layers in [module for module in model.modules() if isinstance(module, nn.ModuleList)]:
+    stacks = [module for module in model.modules() if isinstance(module, nn.ModuleList)]
+    for layers in reversed(stacks):  # inner ones first
         for layer in layers:
             if any(True for _ in layer.parameters()):
                 fully_shard(layer, mesh=mesh["data_parallel"])

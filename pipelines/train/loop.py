@@ -51,7 +51,7 @@ def run_epochs(session: Session, state: RunState, record: Record, progress: Prog
 
 def _validate(session: Session, state: RunState, record: Record, epoch: int) -> None:
     """Score the model, and keep it if it is the best so far."""
-    scores = validate(session)
+    scores = session.fabric.broadcast(validate(session))  # one process decides for all
     metric = session.config.metric
     if metric not in scores:
         raise InputError(f"--metric {metric}: no query of the validation split is in that third; choose another score")
@@ -83,7 +83,8 @@ def _require_finite(session: Session, state: RunState, batch: Batch, taken: Step
     lost_loss = not math.isfinite(taken.loss)
     what = f"loss is {taken.loss}" if lost_loss else f"gradient's norm is {taken.gradient_norm}"
     ids = [session.training.sample_ids[row] for row in batch.all_sample_rows.tolist()]
-    kept = [*record.folder.checkpoints(), *([record.folder.best] if record.folder.best.exists() else [])]
+    best = record.folder.best_of(state.best_epoch)
+    kept = [*record.folder.checkpoints(), *([best] if best.exists() else [])]
     where = f"the last good checkpoint is {kept[0]}" if kept else "no checkpoint was written yet"
     raise InputError(
         f"the {what} at step {state.step}, in a batch of {len(ids)} samples that begins with {', '.join(ids[:3])}; "

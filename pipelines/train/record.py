@@ -7,7 +7,7 @@ import torch
 
 from pipelines.artifacts import Provenance
 from pipelines.errors import Interrupted
-from pipelines.train.checkpoint import write_checkpoint
+from pipelines.train.checkpoint import Checkpoint, write_checkpoint
 from pipelines.train.folder import RunFolder
 from pipelines.train.interrupt import StopRequest
 from pipelines.train.loggers import Logger
@@ -48,7 +48,12 @@ class Record:
     def step(self, epoch: int, taken: StepRecord) -> None:
         """Record the step that ``state.step`` counts as next."""
         values = dataclasses.asdict(taken)
-        self.log.add(step=self.state.step, epoch=epoch, **values)
+        state = self.state
+        self.log.add(step=state.step, epoch=epoch, **values)
+        lowest, highest = state.temperature_min, state.temperature_max
+        state.temperature_min = taken.temperature_min if lowest is None else min(lowest, taken.temperature_min)
+        state.temperature_max = taken.temperature_max if highest is None else max(highest, taken.temperature_max)
+        state.final_loss = taken.loss
         for logger in self.loggers:
             logger.log(values, self.state.step)
 
@@ -65,8 +70,9 @@ class Record:
         if self.session.fabric.is_global_zero:
             progress = {"epoch": self.state.best_epoch, "steps": self.state.step}
             write_checkpoint(
-                self.folder.best, dataclasses.replace(weights, extra={**weights.extra, "progress": progress})
+                self.folder.best_of(self.state.best_epoch), Checkpoint(weights.tensors, {"progress": progress})
             )
+            self.folder.prune(self.state.best_epoch)
 
     def write_what_is_due(self, request: StopRequest) -> None:
         """After a step: the steps every few seconds, a checkpoint every so many steps or minutes.
@@ -96,6 +102,7 @@ class Record:
         if session.fabric.is_global_zero:
             self.log.write(self.folder.steps, self._unfinished, {})  # first, so that it is never behind a checkpoint
             self.folder.save(found)
+        session.fabric.barrier()  # who ends before it is written would take the first process along
         self._last_checkpoint = time.monotonic()
 
     def _due(self, request: StopRequest) -> int:

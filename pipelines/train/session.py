@@ -1,9 +1,11 @@
 """Everything a run works with: read, checked and built before its first step."""
 
+import math
 import os
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +17,7 @@ from torch.distributed.tensor import DTensor
 
 from pipelines.artifacts import Vectors, read_annotations, read_vectors, rows_of_split
 from pipelines.contrast import Processes, Strategy, make_strategy
+from pipelines.errors import InputError
 from pipelines.media import (
     CACHE_BYTES,
     FeatureMedia,
@@ -27,8 +30,9 @@ from pipelines.media import (
 )
 from pipelines.models import DualEncoder, LoraSettings, build_model, compile_towers
 from pipelines.train.checkpoint import Checkpoint
-from pipelines.train.config import TrainConfig
+from pipelines.train.config import SCORES, TrainConfig
 from pipelines.train.data import EpochSampler, PairedData, pair_up
+from pipelines.train.launch import processes_started
 from pipelines.train.parameters import parameter_groups
 from pipelines.train.positives import DEFAULT_MIN_RELEVANCY, RelevantCaptions, read_relevant_captions
 from pipelines.train.state import Trainable
@@ -57,14 +61,14 @@ class Batch:
     sample_rows: Tensor
     all_sample_rows: Tensor
 
-    def split(self, rows: int | None) -> list["Batch"]:
-        """This part in micro-batches of at most ``rows`` pairs; whole if None."""
-        if rows is None:
+    def split(self, count: int) -> list["Batch"]:
+        """This part in so many micro-batches, whose sizes differ by one pair at most."""
+        if count == 1:
             return [self]
-        parts = [slice(start, start + rows) for start in range(0, len(self.media), rows)]
+        ends = [len(self.media) * number // count for number in range(count + 1)]
         return [
-            Batch(self.media[part], self.text_rows[part], self.sample_rows[part], self.all_sample_rows)
-            for part in parts
+            Batch(self.media[a:b], self.text_rows[a:b], self.sample_rows[a:b], self.all_sample_rows)
+            for a, b in pairwise(ends)
         ]
 
 
@@ -113,10 +117,16 @@ class Session:
         self.strategy = _strategy(config, self.training, self.total_steps, dimension)
         self.trainable = Trainable(self.encoder, self.strategy)
         self.bad_media: dict[str, str] = {}
+        parameter_groups(self.encoder, lr=config.lr, weight_decay=config.weight_decay)  # refuses where nothing trains
 
     def launch(self, fabric: "Fabric") -> None:
         """Put the model on this process's device, and make its optimizer."""
         config = self.config
+        if self.sampler.batch_size < fabric.world_size:
+            raise InputError(
+                f"a batch of {self.sampler.batch_size} pairs can't be shared by {fabric.world_size} processes; raise "
+                "--batch-size, or use fewer --devices"
+            )
         self.fabric = fabric
         self.processes = Processes.current()
         self.strategy.options["processes"] = self.processes
@@ -151,10 +161,10 @@ class Session:
             return self.config.workers
         if self.fabric.device.type == "cpu":
             return 0
-        return min(_MOST_WORKERS, (os.cpu_count() or 1) // self.config.devices)
+        return min(_MOST_WORKERS, len(os.sched_getaffinity(0)) // _local_processes(self.config))
 
     def shifts_of(self, sample_rows: Tensor) -> Tensor | None:
-        """The shifts of some training samples ``[n]``, None where the strategy has no use for any."""
+        """The shifts of some training samples ``[n]``, None where none were given."""
         shifts = self.training.shifts
         return None if shifts is None else torch.from_numpy(shifts.shift_n)[sample_rows].to(self.fabric.device)
 
@@ -166,6 +176,14 @@ class Session:
         assert self.encoder.text_tower is not None
         tokens = self.encoder.text_tower.tokenize([data.texts[row] for row in text_rows.tolist()])
         return {name: value.to(device) for name, value in tokens.items()}
+
+    def micro_batches(self, batch: Batch) -> int:
+        """Into how many micro-batches every process splits its part: sharded models need as many on each."""
+        if self.config.micro_batch is None:
+            return 1
+        pairs, world = len(batch.all_sample_rows), self.fabric.world_size
+        largest = math.ceil(pairs / world)
+        return max(1, min(math.ceil(largest / self.config.micro_batch), pairs // world))
 
     def of_all(self, value_n: Tensor) -> Tensor:
         """A value of each pair of the whole batch, from the values of this process's pairs."""
@@ -252,7 +270,7 @@ class Session:
 def _read_data(
     config: TrainConfig, table: pa.Table, text: Vectors | None, view: View | None
 ) -> tuple[PairedData, PairedData | None]:
-    cache = CACHE_BYTES // config.devices  # each process keeps views of its own
+    cache = CACHE_BYTES // _local_processes(config)  # each process keeps views of its own
 
     def read(split: str) -> PairedData:
         rows = rows_of_split(table, split, config.annotations)
@@ -266,6 +284,11 @@ def _read_data(
             cache_bytes=cache,
         )
 
+    if "split" not in table.column_names and (config.patience or config.val_every > 1 or config.metric != SCORES[0]):
+        raise InputError(
+            f"{config.annotations}: has no column split, so nothing to validate on; leave --metric, --patience and "
+            "--val-every out"
+        )
     if config.val_split == "none" or "split" not in table.column_names:
         return read(config.split), None
     return read(config.split), read(config.val_split)
@@ -290,3 +313,8 @@ def _strategy(config: TrainConfig, training: PairedData, total_steps: int, dimen
         embedding_size=dimension,
         **config.strategy_options(),
     )
+
+
+def _local_processes(config: TrainConfig) -> int:
+    """Processes of the run on this node, whoever starts them."""
+    return processes_started(config.devices, config.nodes)[0]

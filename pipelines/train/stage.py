@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.artifacts import StagePlan, StageResult
-from pipelines.artifacts.files import require_folder, write_json
+from pipelines.artifacts.files import removing_new_folders, require_folder, sync_files, write_json
 from pipelines.media import media_inputs
 from pipelines.models import save_model
 from pipelines.progress import SILENT, Progress
@@ -47,10 +47,16 @@ def train(
             is not finite.
         Interrupted: SIGTERM or SIGINT asked the run to stop; a checkpoint was written.
     """
+    with removing_new_folders(config.output):  # where something is refused before the run begins
+        return _train(config, resume=resume, force=force, progress=progress)
+
+
+def _train(config: TrainConfig, *, resume: bool, force: bool, progress: Progress) -> StageResult:
     folder = RunFolder(config.output)
     plan = _plan(config)
     found = folder.open(plan, config, resume=resume, force=force)
     if isinstance(found, StageResult):
+        folder.finish()
         return found
     fabric = make_fabric(
         device=config.device,
@@ -71,9 +77,10 @@ def train(
     finally:
         for logger in loggers:
             logger.close()
-    summary = _summarise(state, log)
+    summary = _summarise(state)
     if fabric.is_global_zero:
-        save_model(session.best_model(read_checkpoint(folder.best)), folder.model)
+        save_model(session.best_model(read_checkpoint(folder.best_of(state.best_epoch))), folder.model)
+        sync_files(folder.model)
         log.write(folder.steps, plan.provenance(), summary)
         # Last of all: it is what says that the run is complete.
         write_json(
@@ -95,8 +102,8 @@ def _plan(config: TrainConfig) -> StagePlan:
     roles = {"annotations": config.annotations, **media, "text": config.text, "shifts": config.shifts}
     inputs = {role: path for role, path in roles.items() if path is not None}
     for role, model in (("media_model", config.media_model), ("text_model", config.text_model)):
-        if model is not None and Path(model).exists():
-            inputs[role] = Path(model)
+        if model is not None and (path := Path(model)).exists():
+            inputs[role] = path.parent if path.is_file() else path  # what lies beside a config.json counts too
     return StagePlan(
         "train",
         config.output / "steps.parquet",
@@ -120,14 +127,14 @@ def _start(
     return RunState(), StepLog()
 
 
-def _summarise(state: RunState, log: StepLog) -> dict[str, Any]:
+def _summarise(state: RunState) -> dict[str, Any]:
     best = [each for each in state.validations if each["epoch"] == state.best_epoch]
     return {
         "steps": state.step,
         "epochs": state.epochs_done,
         "best_epoch": state.best_epoch,
         "validation": best[0] if best else None,
-        "temperature_min": min(log.columns["temperature_min"]),
-        "temperature_max": max(log.columns["temperature_max"]),
-        "final_loss": log.columns["loss"][-1],
+        "temperature_min": state.temperature_min,
+        "temperature_max": state.temperature_max,
+        "final_loss": state.final_loss,
     }

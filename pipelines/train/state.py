@@ -1,5 +1,6 @@
 """Where a run is, and everything it needs to go on from there exactly."""
 
+import json
 import warnings
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,7 @@ from pipelines.train.checkpoint import Checkpoint
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
+_OTHER = "other.json"
 _WHOLE = StateDictOptions(full_state_dict=True, cpu_offload=True)
 
 
@@ -32,6 +34,9 @@ class RunState:
         validations: Scores of each validation, with its ``epoch``.
         best_epoch: Epoch with the best score so far; 0 before the first validation.
         bad_media: Media that could not be decoded, with the reason.
+        temperature_min: Lowest temperature, or margin, of any step.
+        temperature_max: Highest.
+        final_loss: Loss of the last step.
         wandb_id: Id of the run at Weights & Biases, where it is logged there.
     """
 
@@ -40,6 +45,9 @@ class RunState:
     validations: list[dict[str, float]] = field(default_factory=list)
     best_epoch: int = 0
     bad_media: dict[str, str] = field(default_factory=dict)
+    temperature_min: float | None = None
+    temperature_max: float | None = None
+    final_loss: float | None = None
     wandb_id: str = ""
 
 
@@ -55,12 +63,16 @@ class Trainable(nn.Module):
         """All weights, on the CPU, whole also where they are sharded; every process must call it."""
         state: dict[str, Any] = get_model_state_dict(self, options=_WHOLE)
         tensors = {name: value for name, value in state.items() if isinstance(value, Tensor)}
-        return Checkpoint(tensors, {"other": {name: state[name] for name in state.keys() - tensors.keys()}})
+        other = json.dumps({name: state[name] for name in state.keys() - tensors.keys()})
+        # As a tensor: one id a sample can be more than a header holds.
+        tensors[_OTHER] = torch.frombuffer(bytearray(other.encode()), dtype=torch.uint8)
+        return Checkpoint(tensors)
 
     def load_weights(self, checkpoint: Checkpoint) -> None:
         """Take the weights of a checkpoint."""
         owners = ("model", "strategy")
-        state: dict[str, Any] = {**checkpoint.only(*owners).tensors, **checkpoint.extra["other"]}
+        other = json.loads(checkpoint.tensors[_OTHER].numpy().tobytes())
+        state: dict[str, Any] = {**checkpoint.only(*owners).tensors, **other}
         set_model_state_dict(self, state, options=StateDictOptions(full_state_dict=True))
 
 
@@ -79,13 +91,13 @@ def capture(
     weights = trainable.weights()
     tensors = dict(weights.tensors)
     optimizer_state: dict[str, Any] = get_optimizer_state_dict(trainable, optimizer, options=_WHOLE)
-    for name, values in optimizer_state["state"].items():
+    for name, values in optimizer_state.get("state", {}).items():  # empty but for the first process
         tensors |= {f"optimizer.{name}.{key}": value for key, value in values.items()}
     tensors |= {f"random.{name}": value for name, value in _random_states(fabric).items()}
     scaler = _scaler(fabric)
     extra = {
         **weights.extra,
-        "groups": optimizer_state["param_groups"],
+        "groups": optimizer_state.get("param_groups", []),
         "run": asdict(state),
         "fingerprint": fingerprint,
         "scaler": None if scaler is None else scaler.state_dict(),
@@ -103,6 +115,9 @@ def restore(
         states.setdefault(parameter, {})[key] = value
     optimizer_state: dict[str, Any] = {"state": states, "param_groups": checkpoint.extra["groups"]}
     set_optimizer_state_dict(trainable, optimizer, optimizer_state, options=StateDictOptions(full_state_dict=True))
+    for name, weight in trainable.named_parameters():
+        if name not in states:  # torch makes up a state where there was none, as before the first step
+            optimizer.state.pop(weight, None)
     trainable.load_weights(checkpoint)
     scaler = _scaler(fabric)
     if scaler is not None and checkpoint.extra["scaler"]:
@@ -138,6 +153,6 @@ def _restore_random_state(states: dict[str, Tensor], fabric: "Fabric") -> None:
             stacklevel=3,
         )
         return
-    torch.set_rng_state(states["cpu"][fabric.global_rank])
+    torch.set_rng_state(states["cpu"][fabric.global_rank].clone())  # torch takes no view
     if "cuda" in states:
-        torch.cuda.set_rng_state(states["cuda"][fabric.global_rank], fabric.device)
+        torch.cuda.set_rng_state(states["cuda"][fabric.global_rank].clone(), fabric.device)

@@ -60,12 +60,13 @@ def take_step(session: Session, batch: Batch, step: int) -> StepRecord:
     output = backward(
         embed,
         contrast,
-        batch.split(config.micro_batch),
+        batch.split(session.micro_batches(batch)),
         push=fabric.backward,
         no_sync=lambda: fabric.no_backward_sync(session.model),
     )
     average_gradients(session.strategy, fabric.world_size)
-    fabric.strategy.precision.unscale_gradients(session.optimizer)
+    # The optimizer itself, as the scaler sees it when it steps: a wrapper would have its gradients unscaled again.
+    fabric.strategy.precision.unscale_gradients(session.optimizer.optimizer)
     norm = gradient_norm(session.parameters, config.max_grad_norm)
     temperature_n = session.of_all(output.temperature_n)
     figures = [output.loss.detach(), norm, temperature_n.min(), temperature_n.mean(), temperature_n.max()]

@@ -45,7 +45,7 @@ def validate(session: Session) -> dict[str, float]:
     return result
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def _encode_media(session: Session, data: PairedData) -> tuple[Tensor, Tensor]:
     """Embeddings ``[n, dimension]`` of all media, and whether each could be decoded ``[n]``."""
     count = len(data.media.ids)
@@ -66,7 +66,7 @@ def _encode_media(session: Session, data: PairedData) -> tuple[Tensor, Tensor]:
     return _gathered(session, embedded, count), _gathered(session, decoded, count) > 0
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def _encode_texts(session: Session, data: PairedData) -> Tensor:
     """Embeddings ``[n, dimension]`` of all captions."""
     parts = []

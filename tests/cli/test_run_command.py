@@ -204,7 +204,8 @@ def test_a_run_that_was_stopped_goes_on(zero_shot, tmp_path, mmts, write_artifac
     monkeypatch.setattr(loop, "take_step", stop_at_30)
     stopped = mmts(*zero_shot)
     assert stopped.code == 130
-    assert stopped.err.splitlines()[-1].startswith("mmts: stopped at step 31 of 60")
+    assert stopped.err.splitlines()[-2].startswith("mmts: stopped at step 31 of 60")
+    assert stopped.err.splitlines()[-1] == "here the same command alone goes on where it stopped"
     assert commands(stopped)[-1] == "train"
     monkeypatch.setattr(loop, "take_step", take_step)
     ran = mmts(*zero_shot)
@@ -213,9 +214,18 @@ def test_a_run_that_was_stopped_goes_on(zero_shot, tmp_path, mmts, write_artifac
 
 
 def test_a_stage_that_fails_ends_the_run_with_its_own_line(zero_shot, mmts) -> None:
+    Path("cc3m.parquet").write_text("no features")
+    for name in ("flickr30k", "mscoco"):
+        Path(f"{name}.parquet").write_text("no features")
     ran = mmts(*zero_shot)
     assert ran.code == 2
     assert commands(ran)[-1] == "train"
+    assert ran.err.splitlines()[-1].startswith("mmts: cc3m.parquet: is not a Parquet file")
+
+
+def test_features_that_are_not_there_are_asked_for_before_the_first_stage(zero_shot, mmts) -> None:
+    ran = mmts(*zero_shot)
+    assert (ran.code, commands(ran)) == (2, [])
     assert ran.err.splitlines()[-1] == "mmts: cc3m.parquet: no such file"
 
 

@@ -97,9 +97,9 @@ def test_a_checkpoints_state_fits_a_model_built_alike(tiny) -> None:
 
 
 def test_what_can_not_be_adapted_is_refused(tiny, monkeypatch) -> None:
-    with pytest.raises(InputError, match="--lora-targets: can't adapt the media tower"):
+    with pytest.raises(InputError, match="--lora-target: can't adapt the media tower"):
         build(tiny, "vit", "bert", LoraSettings(targets=("nosuch",)))
-    with pytest.raises(InputError, match="--lora-targets: can't adapt the media tower"):
+    with pytest.raises(InputError, match="--lora-target: can't adapt the media tower"):
         build(tiny, "resnet", "bert", LoraSettings())
     with pytest.raises(InputError, match="--lora-rank needs a tower to adapt"):
         add_lora(DualEncoder(2, 3, 4), LoraSettings())

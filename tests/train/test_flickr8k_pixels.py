@@ -25,9 +25,7 @@ def test_it_beats_chance_tenfold(data_dir, tmp_path) -> None:
     annotations, text, tower = (tmp_path / name for name in ("annotations.parquet", "text.parquet", "tower"))
     captions = pd.read_csv(data_dir / "flickr8k" / "captions.csv")
     few = captions.groupby("image").cumcount() < 3
-    kept = captions[
-        (captions["split"] == "test") | ((captions["split"] == "train") & few)
-    ]  # others cost time to embed
+    kept = captions[(captions["split"] == "test") | ((captions["split"] == "train") & few)]  # others cost time to embed
     kept.to_csv(tmp_path / "captions.csv", index=False)
     prepare_flickr8k(tmp_path / "captions.csv", annotations, images=images)
     embed(annotations, text)

@@ -1,5 +1,6 @@
 """A run stopped at any moment and resumed is the run that was never stopped, bit for bit."""
 
+import contextlib
 import json
 import multiprocessing
 import os
@@ -7,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -125,8 +127,8 @@ def test_other_settings_do_not_go_on_with_a_run(world, small_run) -> None:
     with pytest.raises(InputError, match=r"of other settings \(its input files, or mmts, changed\)"):
         train(small_run("run"), resume=True)
     assert not train(small_run("run", epochs=1), force=True).up_to_date
-    with pytest.raises(InputError, match=r"--resume: holds a complete run of other settings \(--epochs 1, now 2\)"):
-        train(small_run("run", epochs=2), resume=True)
+    assert not train(small_run("run", epochs=2), resume=True).up_to_date
+    assert (world.folder / "run" / "previous" / "model").is_dir()
 
 
 def test_a_damaged_checkpoint_leaves_the_one_before(world, small_run) -> None:
@@ -173,6 +175,73 @@ def test_a_complete_run_is_kept_aside_when_another_takes_its_place(world) -> Non
     train(world.config("run", epochs=2))
     assert results(world.folder / "run" / "previous") == before
     assert results(world.folder / "run") != before
+
+
+def test_a_folder_of_another_library_is_not_taken_for_a_run(world) -> None:
+    """Its config.json says nothing of mmts; with --force its files are kept aside."""
+    folder = world.folder / "vit"
+    (folder / "model").mkdir(parents=True)
+    (folder / "config.json").write_text('{"model_type": "vit"}')
+    (folder / "model" / "mine.txt").write_text("mine")
+    with pytest.raises(InputError, match="is a folder with files that are no run"):
+        train(world.config("vit", epochs=1))
+    train(world.config("vit", epochs=1), force=True)
+    assert (folder / "previous" / "model" / "mine.txt").read_text() == "mine"
+    assert (folder / "previous" / "config.json").read_text() == '{"model_type": "vit"}'
+
+
+@pytest.mark.parametrize("renames", range(6))
+def test_a_kill_while_a_run_is_moved_aside_loses_nothing_of_it(world, renames, monkeypatch) -> None:
+    train(world.config("run", epochs=1))
+    before = results(world.folder / "run")
+    done = []
+    original = Path.rename
+
+    def rename(self, target):
+        if len(done) == renames and Path(target).parent.name.startswith("previous"):
+            raise KeyboardInterrupt
+        done.append(1)
+        return original(self, target)
+
+    monkeypatch.setattr(Path, "rename", rename)
+    with contextlib.suppress(KeyboardInterrupt):
+        train(world.config("run", epochs=2))
+    monkeypatch.setattr(Path, "rename", original)
+    train(world.config("run", epochs=2), resume=True)
+    assert results(world.folder / "run" / "previous") == before
+
+
+def test_the_best_weights_are_of_the_best_epoch_also_when_a_better_one_was_not_kept(world, monkeypatch) -> None:
+    """Stopped after a better epoch that no checkpoint knows of; on resuming, that epoch scores worse."""
+    import pipelines.train.loop as loop
+    from pipelines.train.checkpoint import read_checkpoint
+
+    scores = iter([1.0, 2.0, 0.5, 0.4])
+    names = ("recall_sum", "text_to_media_recall@1", "media_to_text_recall@1")
+    monkeypatch.setattr(loop, "validate", lambda session: dict.fromkeys(names, next(scores)))
+    original, taken = loop.take_step, []
+
+    def take_step(*arguments):
+        taken.append(1)
+        if len(taken) == 7:  # the first step of epoch 3; the last checkpoint is of epoch 2
+            raise KeyboardInterrupt
+        return original(*arguments)
+
+    monkeypatch.setattr(loop, "take_step", take_step)
+    options = {"epochs": 3, "checkpoint_steps": 5}
+    with pytest.raises(KeyboardInterrupt):
+        train(world.config("run", **options))
+    result = train(world.config("run", **options), resume=True)
+    assert result.summary["best_epoch"] == 1
+    best = read_checkpoint(world.folder / "run" / "checkpoints" / "best.safetensors")
+    assert best.extra["progress"] == {"epoch": 1, "steps": 3}
+    assert [path.name for path in (world.folder / "run" / "checkpoints").iterdir()] == ["best.safetensors"]
+
+
+def test_a_model_by_another_path_is_the_same_run(world, small_run, monkeypatch) -> None:
+    stop_after(world, small_run, steps=2, epochs=2)
+    monkeypatch.chdir(world.folder)
+    assert train(small_run("run", epochs=2, media_model="tower"), resume=True).summary["steps"] == 6
 
 
 def stop_after(world, small_run, *, steps: int, epochs: int = 20):

@@ -1,8 +1,11 @@
 """Several processes take the steps of one."""
 
 import math
+import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -56,6 +59,38 @@ def test_two_processes_take_the_steps_of_one(world, options, strategy) -> None:
     assert validations[0] == validations[1]
 
 
+@pytest.mark.parametrize("strategy", ["ddp", "fsdp"])
+def test_two_processes_stopped_and_resumed_are_as_never_stopped(world, options, strategy) -> None:
+    """Parts of 7 and 8 pairs, in micro-batches; killed once, asked to stop once."""
+    options |= {"devices": 2, "strategy": strategy, "micro_batch": 7, "checkpoint_steps": 1, "epochs": 4}
+    run([*MMTS, *world.command("whole", **options)])
+    command, folder = [*MMTS, *world.command("parts", **options), "--resume"], world.folder / "parts"
+    for stop, name in ((signal.SIGKILL, "step-000000002"), (signal.SIGTERM, "step-000000005")):
+        process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
+        while process.poll() is None and not list((folder / "checkpoints").glob(f"{name}.safetensors")):
+            time.sleep(0.002)
+        if stop == signal.SIGKILL:
+            os.killpg(process.pid, stop)  # the other process too
+            process.communicate()
+        else:
+            process.send_signal(stop)
+            assert process.communicate(timeout=60)[1].startswith("mmts: stopped at step")
+            assert process.returncode == 130
+    run(command)
+    assert steps(world, "parts") == steps(world, "whole")
+    for file in ("heads.safetensors", "media_tower/model.safetensors"):
+        ours, theirs = ((world.folder / output / "model" / file).read_bytes() for output in ("parts", "whole"))
+        assert ours == theirs
+
+
+def test_fewer_pairs_than_processes_are_refused(world) -> None:
+    ran = subprocess.run(
+        [*MMTS, *world.command("run", devices=3, batch_size=2)], capture_output=True, text=True, timeout=120
+    )
+    assert "a batch of 2 pairs can't be shared by 3 processes" in ran.stderr
+    assert ran.returncode == 2
+
+
 def test_torchrun_starts_the_processes_as_well(world, options) -> None:
     options |= {"epochs": 2, "micro_batch": 3}
     train(world.config("one", **options))
@@ -105,6 +140,23 @@ def test_float16_skips_steps_until_its_scale_fits(world, options) -> None:
     assert all(finite[finite.index(True) :])
     assert all(map(math.isfinite, found["loss"]))
     assert found["loss"][-1] < found["loss"][0]
+
+
+def test_float16_gradients_are_unscaled_once(world, options, monkeypatch) -> None:
+    """What the optimizer sees has the norm that is recorded."""
+    seen = []
+    original = torch.optim.AdamW.step
+
+    def step(self, *arguments, **named):
+        grads = [p.grad for group in self.param_groups for p in group["params"] if p.grad is not None]
+        seen.append(float(torch.nn.utils.get_total_norm(grads)))
+        return original(self, *arguments, **named)
+
+    monkeypatch.setattr(torch.optim.AdamW, "step", step)
+    train(world.config("half", precision="16-mixed", **options | {"epochs": 5, "max_grad_norm": None}))
+    recorded = [norm for norm in steps(world, "half")["gradient_norm"] if math.isfinite(norm)]
+    assert len(recorded) > 3
+    assert seen == pytest.approx(recorded, rel=1e-4)
 
 
 def test_float16_that_overflows_for_good_is_stopped(world, options, monkeypatch) -> None:
