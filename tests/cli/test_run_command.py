@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import signal
+from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
