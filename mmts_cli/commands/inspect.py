@@ -31,11 +31,11 @@ def inspect(
     from pipelines.report.describe import describe
 
     described = describe(file, rows=rows)
-    output.result({"command": "inspect", **described}, lambda: _human(described))
+    output.result({"command": "inspect", **described}, lambda: _human(described, output.width))
 
 
-def _human(described: dict[str, Any]) -> "Iterator[RenderableType]":
-    from rich.table import Column, Table
+def _human(described: dict[str, Any], width: int) -> "Iterator[RenderableType]":
+    from rich.table import Table
     from rich.text import Text
 
     yield (
@@ -66,12 +66,29 @@ def _human(described: dict[str, Any]) -> "Iterator[RenderableType]":
     yield ""
     yield columns
     if described["first_rows"]:
-        names = [column["name"] for column in described["columns"]]
-        rows = Table(*(Column(name, no_wrap=True, overflow="ellipsis") for name in names), box=None, pad_edge=False)
-        for row in described["first_rows"]:
-            rows.add_row(*(Text(_cell(row[name])) for name in names))
+        yield from _first_rows([column["name"] for column in described["columns"]], described["first_rows"], width)
+
+
+def _first_rows(names: list[str], rows: list[dict[str, Any]], width: int) -> "Iterator[RenderableType]":
+    """Rows as a table where it fits, else one below the other, so that no column is left out."""
+    from rich.table import Column, Table
+    from rich.text import Text
+
+    cells = [[_cell(row[name]) for name in names] for row in rows]
+    needed = sum(2 + max(len(name), *(len(row[place]) for row in cells)) for place, name in enumerate(names))
+    if needed <= width:
+        table = Table(*(Column(name, no_wrap=True) for name in names), box=None, pad_edge=False)
+        for row in cells:
+            table.add_row(*map(Text, row))
         yield ""
-        yield rows
+        yield table
+        return
+    for row in cells:
+        record = Table(Column(no_wrap=True), Column(overflow="fold"), box=None, pad_edge=False, show_header=False)
+        for name, cell in zip(names, row, strict=True):
+            record.add_row(name, Text(cell))
+        yield ""
+        yield record
 
 
 def _show(value: Any) -> str:

@@ -150,6 +150,16 @@ def test_inspect_shows_what_a_file_holds_and_what_made_it(made, mmts) -> None:
     assert out.count(".jpg#") == 2
 
 
+@pytest.mark.parametrize("columns", ["40", "200"])
+def test_inspect_leaves_no_column_out_on_any_terminal(made, mmts, monkeypatch, columns) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    first = pq.read_table("annotations.parquet").slice(0, 1).to_pylist()[0]
+    shown = mmts("inspect", "annotations.parquet", "--rows", 1).out.split("statistics")[1]
+    for name, value in first.items():
+        assert name in shown
+        assert "".join(str(value).split()) in "".join(shown.split())
+
+
 def test_inspect_as_json(made, mmts) -> None:
     printed = json.loads(mmts("inspect", "embeddings.parquet", "--json").out)
     assert (printed["command"], printed["kind"], printed["rows"]) == ("inspect", "embeddings", 24)
