@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from pipelines.artifacts import read_provenance
 from pipelines.export.run import Run
 from pipelines.export.scores import score_tables
 from pipelines.export.usage import Inputs
@@ -118,6 +119,7 @@ def _recipe(run: Run) -> Iterator[tuple[str, str]]:
         value = run.parameters.get(name)
         if value not in _UNREMARKABLE:
             yield words, ", ".join(map(str, value)) if isinstance(value, list) else f"{value}"
+    yield from _shifts(run)
     made = run.provenance.summary
     what = "temperatures" if run.parameters.get("loss", "infonce") == "infonce" else "margins"
     yield f"{what} that occurred", f"{made['temperature_min']:.4g} to {made['temperature_max']:.4g}"
@@ -125,6 +127,15 @@ def _recipe(run: Run) -> Iterator[tuple[str, str]]:
     yield "weights of epoch", f"{made['best_epoch']}"
     yield "data", ", ".join(sorted({each["name"] for each in run.provenance.inputs.values()}))
     yield "software", ", ".join(f"{name} {version}" for name, version in run.provenance.libraries.items())
+
+
+def _shifts(run: Run) -> Iterator[tuple[str, str]]:
+    """How the shifts were made, where their file is still there and says it."""
+    path = Path(run.parameters.get("shifts") or "")
+    made = read_provenance(path) if path.is_file() else None
+    if made is not None and made.stage == "shifts":
+        chosen = made.parameters
+        yield "shifts", f"{chosen['minimum']:g} to {chosen['maximum']:g}, {chosen['rule']} in the cluster's size"
 
 
 def _table(heads: tuple[str, ...], rows: Iterator[tuple[str, ...]]) -> str:

@@ -16,6 +16,8 @@ from export.kinds import train_kind
 from pipelines.artifacts import read_annotations, read_vectors
 from pipelines.export import export
 from pipelines.models import encode_texts, load_model
+from pipelines.shifts import shifts
+from pipelines.train import train
 
 
 @pytest.fixture
@@ -44,6 +46,17 @@ def test_the_command_writes_a_folder_and_then_has_nothing_to_do(world, run, mmts
     (output / "config.json").unlink()
     assert not json.loads(mmts("export", run, "-o", output, "--json").out)["up_to_date"]
     assert (output / "config.json").exists()
+
+
+def test_the_card_says_how_the_shifts_were_made(world) -> None:
+    path = world.folder / "made.parquet"
+    shifts(world.clusters, path, minimum=0.05, maximum=0.12, rule="log")
+    options = {"temperature": "mmts", "tau": None, "alpha": 0.04, "oscillations": 1.0, "shifts": path, "epochs": 1}
+    train(world.config("run", **options))
+    export(world.folder / "run", world.folder / "out", to="transformers")
+    card = (world.folder / "out" / "README.md").read_text()
+    assert "| shifts | 0.05 to 0.12, log in the cluster's size |" in card
+    assert "| alpha | 0.04 |" in card
 
 
 def test_another_folder_is_not_written_over(world, run, refused, mmts) -> None:
