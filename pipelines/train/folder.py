@@ -161,10 +161,10 @@ class RunFolder:
     def finish(self) -> None:
         """Leave of a complete run's checkpoints the best weights, under one name."""
         best = self._checkpoints / f"best-{read_json(self.metrics)['best_epoch']:06d}.safetensors"
-        if best.exists():
+        with contextlib.suppress(FileNotFoundError):  # it has its name already, or another process gives it now
             best.replace(self.best)
         for path in [*self.checkpoints(), *self._checkpoints.glob("best-*.safetensors")]:
-            path.unlink()
+            path.unlink(missing_ok=True)
 
     def _difference(self, plan: StagePlan, config: TrainConfig) -> str | None:
         """How this run differs from the one in the folder; None if it doesn't."""
