@@ -6,7 +6,9 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pipelines.artifacts.places import media_path
+from pipelines.encoding import Precision
 from pipelines.errors import InputError
+from pipelines.scores.queries import DIRECTIONS, RECALL_AT
 
 LossName = Literal["infonce", "max-margin"]
 TemperatureName = Literal["fixed", "learned", "cosine", "mmts", "mmts-learned", "ts", "isogclr", "tempnet"]
@@ -26,7 +28,7 @@ _USES: dict[str, set[str]] = {
 # Scores of a validation; of the thirds by frequency too, where there are shifts.
 SCORES = (
     "recall_sum",
-    *(f"{direction}_recall@{k}" for direction in ("text_to_media", "media_to_text") for k in (1, 5, 10)),
+    *(f"{direction}_recall@{k}" for direction in DIRECTIONS for k in RECALL_AT),
 )
 
 # Options that have an effect only where media are pixels, or where there is a tower.
@@ -159,7 +161,7 @@ class TrainConfig(BaseModel):
     devices: int = Field(1, ge=1)
     nodes: int = Field(1, ge=1)
     strategy: Literal["auto", "ddp", "fsdp"] = "auto"
-    precision: Literal["32", "bf16-mixed", "16-mixed"] = "32"
+    precision: Precision = "32"
 
     def __init__(self, **values: Any) -> None:
         try:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import torch
 from torch import nn
 
+from pipelines.encoding import Precision
 from pipelines.errors import InputError
 from pipelines.models import choose_device
 
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from torch.distributed.device_mesh import DeviceMesh
 
 StrategyName = Literal["auto", "ddp", "fsdp"]
-Precision = Literal["32", "bf16-mixed", "16-mixed"]
 
 
 def processes_started(devices: int, nodes: int) -> tuple[int, int]:

@@ -185,11 +185,12 @@ class Session:
         largest = math.ceil(pairs / world)
         return max(1, min(math.ceil(largest / self.config.micro_batch), pairs // world))
 
-    def of_all(self, value_n: Tensor) -> Tensor:
-        """A value of each pair of the whole batch, from the values of this process's pairs."""
+    def of_all(self, value_n: Tensor, pairs: int) -> Tensor:
+        """A value of each of the ``pairs`` of the whole batch, from the values of this process's."""
         if self.processes is None:
             return value_n
-        return self.processes.gather(value_n, self.processes.counts(len(value_n), value_n.device))
+        parts = [self._part(pairs, rank) for rank in range(self.processes.world_size)]
+        return self.processes.gather(value_n, [part.stop - part.start for part in parts])
 
     def batches(self, epoch: int, first: int) -> Iterator[Batch]:
         """This process's parts of the batches of an epoch, from batch ``first`` on.
@@ -197,9 +198,9 @@ class Session:
         Raises:
             InputError: More than ``max_bad`` media are damaged.
         """
-        config = self.config
+        config, rank = self.config, self.fabric.global_rank
         plan = [
-            PlannedBatch(epoch, step, media_rows, self._part(len(media_rows)), (text_rows, sample_rows))
+            PlannedBatch(epoch, step, media_rows, self._part(len(media_rows), rank), (text_rows, sample_rows))
             for step, (media_rows, text_rows, sample_rows) in enumerate(self.sampler.epoch(epoch))
             if step >= first
         ]
@@ -234,9 +235,9 @@ class Session:
                 warnings.warn(f"{reason}; {consequence}", stacklevel=3)
         require_few_damaged(self.bad_media, self.config.max_bad)
 
-    def _part(self, count: int) -> slice:
-        """This process's part of so many pairs; parts differ by one pair at most."""
-        rank, world = self.fabric.global_rank, self.fabric.world_size
+    def _part(self, count: int, rank: int) -> slice:
+        """A process's part of so many pairs; parts differ by one pair at most."""
+        world = self.fabric.world_size
         return slice(rank * count // world, (rank + 1) * count // world)
 
     def _stand_in(self, loaded: LoadedBatch, replacement: Replacement) -> tuple[int, int]:

@@ -96,7 +96,6 @@ def capture(
     tensors |= {f"random.{name}": value for name, value in _random_states(fabric).items()}
     scaler = _scaler(fabric)
     extra = {
-        **weights.extra,
         "groups": optimizer_state.get("param_groups", []),
         "run": asdict(state),
         "fingerprint": fingerprint,

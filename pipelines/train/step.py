@@ -68,7 +68,7 @@ def take_step(session: Session, batch: Batch, step: int) -> StepRecord:
     # The optimizer itself, as the scaler sees it when it steps: a wrapper would have its gradients unscaled again.
     fabric.strategy.precision.unscale_gradients(session.optimizer.optimizer)
     norm = gradient_norm(session.parameters, config.max_grad_norm)
-    temperature_n = session.of_all(output.temperature_n)
+    temperature_n = session.of_all(output.temperature_n, len(batch.all_sample_rows))
     figures = [output.loss.detach(), norm, temperature_n.min(), temperature_n.mean(), temperature_n.max()]
     loss, norm_value, lowest, mean, highest = torch.stack([each.float() for each in figures]).tolist()
     # With a gradient scaler an infinite gradient is no fault: it skips the step and lowers the scale.

@@ -4,11 +4,11 @@ import torch
 from torch import Tensor
 
 from pipelines.models import encode_batches, media_batch_size
+from pipelines.scores.queries import DIRECTIONS, RECALL_AT
 from pipelines.scores.retrieval import score_retrieval
 from pipelines.train.data import PairedData
 from pipelines.train.session import Session
 
-RECALLS = (1, 5, 10)
 _TEXTS_AT_ONCE = 256
 
 
@@ -33,13 +33,13 @@ def validate(session: Session) -> dict[str, float]:
     scores = score_retrieval(media_nd.numpy(), text_nd.numpy(), rows.numpy(), cluster_size=sizes, resamples=0).scores
     result: dict[str, float] = {}
     for segment, by_direction in scores.items():
-        if not {"text_to_media", "media_to_text"} <= by_direction.keys():
+        if not set(DIRECTIONS) <= by_direction.keys():
             continue  # no text, or no medium, is in this third
         prefix = "" if segment == "overall" else f"{segment}_"
         recalls = {
             f"{prefix}{direction}_recall@{k}": by_direction[direction][f"recall@{k}"]["value"] or 0.0
-            for direction in ("text_to_media", "media_to_text")
-            for k in RECALLS
+            for direction in DIRECTIONS
+            for k in RECALL_AT
         }
         result |= {**recalls, f"{prefix}recall_sum": sum(recalls.values())}
     return result
