@@ -8,10 +8,11 @@ embeddings = read_vectors("embeddings.parquet")    # ids and an (n, d) float32 m
 
 from pipelines.artifacts.annotations import read_annotations, require_texts, rows_of_split
 from pipelines.artifacts.clips import Clips, read_clips
+from pipelines.artifacts.clusters import NOISE, has_noise, noise_apart, read_cluster_sizes, read_clusters
 from pipelines.artifacts.ids import align, require_unique
 from pipelines.artifacts.opening import open_parquet
 from pipelines.artifacts.parquet import ArtifactWriter, read_table
-from pipelines.artifacts.plan import StagePlan, StageResult
+from pipelines.artifacts.plan import StagePlan, StageResult, refuse_replacing_inputs
 from pipelines.artifacts.provenance import Provenance, fingerprint_of, read_provenance
 from pipelines.artifacts.schemas import (
     ANNOTATIONS,
@@ -34,6 +35,7 @@ __all__ = [
     "EMBEDDINGS",
     "FEATURES",
     "KINDS",
+    "NOISE",
     "RANKS",
     "RELEVANCY",
     "SHIFTS",
@@ -48,14 +50,19 @@ __all__ = [
     "Vectors",
     "align",
     "fingerprint_of",
+    "has_noise",
+    "noise_apart",
     "open_parquet",
     "read_annotations",
     "read_clips",
+    "read_cluster_sizes",
+    "read_clusters",
     "read_provenance",
     "read_shifts",
     "read_table",
     "read_vector_ids",
     "read_vectors",
+    "refuse_replacing_inputs",
     "require_texts",
     "require_unique",
     "rows_of_split",
