@@ -155,6 +155,7 @@ def test_hdbscan_of_an_mmts_that_took_noise_for_a_cluster_runs_again(embeddings,
     assert cluster(source, output, **options).up_to_date
 
 
+@pytest.mark.slow
 def test_hdbscan_after_umap(tmp_path, write_artifact) -> None:
     """The one test that compiles UMAP."""
     rng = np.random.default_rng(0)
