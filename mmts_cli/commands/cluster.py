@@ -88,7 +88,7 @@ def _help(option: Option) -> str:
 
 def _human(result: "StageResult") -> "Iterator[RenderableType]":
     summary = result.summary
-    noise = f" and {summary['fitted_noise_rows']:,} rows of noise" if "noise_rows" in summary else ""
+    noise = f" and {summary['fitted_noise_rows']:,} rows of noise, each of size 1," if "noise_rows" in summary else ""
     yield headline(result)
     yield (
         f"{summary['clusters']:,} clusters{noise} of {summary['fitted_rows']:,} fitted rows ({summary['rows']:,} in "
@@ -98,5 +98,3 @@ def _human(result: "StageResult") -> "Iterator[RenderableType]":
         f"the largest tenth ({summary['top_tenth_clusters']:,} clusters) holds "
         f"{summary['top_tenth_share']:.1f}% of the fitted rows"
     )
-    if "noise_rows" in summary:
-        yield f"{summary['noise_rows']:,} rows are noise (cluster -1): each counts as a cluster of size 1, so as rare"

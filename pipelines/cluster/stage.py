@@ -1,5 +1,6 @@
 """Entry point of ``cluster``."""
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from pipelines.artifacts import NOISE, StagePlan, StageResult
+from pipelines.artifacts import NOISE, StagePlan, StageResult, canonical_split, first_few
 from pipelines.artifacts.files import nearest
 from pipelines.cluster.clustering import describe_sizes, fitted_sizes
 from pipelines.cluster.methods import DEFAULT, METHODS
@@ -89,23 +90,35 @@ def cluster(
         }
         if noise_n.any():
             writer.summary |= {"noise_rows": int(noise_n.sum()), "fitted_noise_rows": int((noise_n & fitted_n).sum())}
+            warnings.warn(
+                f"{source}: {noise_n.sum():,} of {len(size_n):,} rows are noise, in no cluster: each counts as a cluster "
+                "of size 1, so as rare; --noise nearest or own would number them",
+                stacklevel=2,
+            )
         writer.write(table)
     return StageResult(output, False, writer.summary)
 
 
 def fitted_rows(split: pa.ChunkedArray | None, rows: int, fit_split: str | None, path: Path) -> NDArray[np.bool_]:
-    """(n,) which rows a clustering is fitted on.
+    """(n,) which rows a clustering is fitted on: those of a split, by default of ``train``, or with a warning all.
 
     Raises:
         InputError: The split asked for has no rows.
     """
     if split is None:
         if fit_split is not None:
-            raise InputError(f"{path}: has no column 'split', so --fit-split {fit_split} can't be taken")
+            raise InputError(f"{path}: has no column 'split', so --fit-split {fit_split} can't be used; leave it out")
         return np.ones(rows, dtype=np.bool_)
     names = split.to_numpy()
-    wanted = names == (fit_split or "train")
-    if fit_split is not None and not wanted.any():
-        present = sorted({str(name) for name in names})
-        raise InputError(f"{path}: no rows of split '{fit_split}'; splits there: {', '.join(present)}")
-    return wanted if wanted.any() else np.ones(rows, dtype=np.bool_)
+    wanted = names == canonical_split(fit_split or "train")
+    if wanted.any():
+        return np.asarray(wanted)
+    present = first_few(sorted({str(name) for name in names}))
+    if fit_split is not None:
+        raise InputError(f"{path}: no rows of split '{fit_split}'; splits there: {present}")
+    warnings.warn(
+        f"{path}: no rows of split 'train' (splits there: {present}), so all rows are fitted and counted, those for "
+        "testing too; choose a split with --fit-split",
+        stacklevel=3,
+    )
+    return np.ones(rows, dtype=np.bool_)

@@ -43,18 +43,32 @@ def test_it_fits_on_train_and_counts_train(embeddings, tmp_path) -> None:
     assert (summary["largest"], summary["smallest"]) == (6, 2)
 
 
-@pytest.mark.parametrize(("fit_split", "sizes"), [("test", [4, 6, 8]), (None, [10, 10, 10])])
-def test_it_fits_on_another_split_or_on_all(embeddings, tmp_path, fit_split, sizes) -> None:
-    source = embeddings() if fit_split else embeddings(split=["one", "two"] * 15)
-    cluster(source, tmp_path / "c.parquet", k=3, seed=0, fit_split=fit_split)
-    assert columns(tmp_path / "c.parquet")["cluster_size"][::10] == sizes
+@pytest.mark.parametrize("fit_split", ["test", "Test"])
+def test_it_fits_on_another_split(embeddings, tmp_path, fit_split) -> None:
+    cluster(embeddings(), tmp_path / "c.parquet", k=3, seed=0, fit_split=fit_split)
+    assert columns(tmp_path / "c.parquet")["cluster_size"][::10] == [4, 6, 8]
+
+
+def test_it_fits_on_train_however_it_is_spelled(embeddings, tmp_path) -> None:
+    spelled = ["Training" if row % 10 < 3 else "dev" for row in range(30)]
+    with pytest.warns(UserWarning, match="'Training' as train"):
+        cluster(embeddings(split=spelled), tmp_path / "c.parquet", k=3, seed=0)
+    assert columns(tmp_path / "c.parquet")["cluster_size"] == [3] * 30
+
+
+@pytest.mark.parametrize("method", [{"k": 3, "seed": 0}, {"method": "class", "columns": ["noun"]}])
+def test_without_train_rows_it_says_that_it_fits_on_all(embeddings, tmp_path, method) -> None:
+    nouns = [row // 10 for row in range(30)]
+    with pytest.warns(UserWarning, match="no rows of split 'train' .*one, two.*, so all rows .* with --fit-split"):
+        cluster(embeddings(split=["one", "two"] * 15, noun=nouns), tmp_path / "c.parquet", **method)
+    assert columns(tmp_path / "c.parquet")["cluster_size"] == [10] * 30
 
 
 @pytest.mark.parametrize(
     ("split", "message"),
     [
         (["a", "b", "c"] * 10, "no rows of split 'train'; splits there: a, b, c"),
-        (None, "has no column 'split', so --fit-split train can't be taken"),
+        (None, "has no column 'split', so --fit-split train can't be used"),
     ],
 )
 def test_a_split_that_is_not_there_is_refused(embeddings, tmp_path, split, message) -> None:

@@ -54,9 +54,9 @@ def _read(source: Path, options: Values) -> Samples:
     columns = list(dict.fromkeys(options["columns"]))
     with open_parquet(source) as file:
         has_split = "split" in file.schema_arrow.names
-    kind = Kind("annotations", "sample_id", {"sample_id": pa.string()})
+    kind = Kind("annotations", "sample_id", {"sample_id": pa.string()}, {"split": pa.string()})
     table = read_table(source, kind, columns=list(dict.fromkeys(["sample_id", *columns, *["split"] * has_split])))
-    split = table.column("split").cast(pa.string()) if has_split else None
+    split = table.column("split") if has_split else None
     return Samples(table.column("sample_id"), split, class_clusters(table, columns, source))
 
 
