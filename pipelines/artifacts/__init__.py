@@ -30,7 +30,15 @@ from pipelines.artifacts.schemas import (
 from pipelines.artifacts.shifts import Shifts, read_shifts
 from pipelines.artifacts.splits import canonical_split, plain_splits
 from pipelines.artifacts.text import text_column
-from pipelines.artifacts.vectors import Vectors, read_vector_ids, read_vectors, vector_type
+from pipelines.artifacts.vectors import (
+    Vectors,
+    check_vectors,
+    read_vector_ids,
+    read_vectors,
+    vector_schema,
+    vector_type,
+    with_vectors,
+)
 
 __all__ = [
     "ANNOTATIONS",
@@ -54,6 +62,7 @@ __all__ = [
     "align",
     "byte_column",
     "canonical_split",
+    "check_vectors",
     "embedded_media_ids",
     "fingerprint_of",
     "first_few",
@@ -77,5 +86,7 @@ __all__ = [
     "rows_of_split",
     "shortened",
     "text_column",
+    "vector_schema",
     "vector_type",
+    "with_vectors",
 ]

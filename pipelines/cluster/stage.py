@@ -91,8 +91,8 @@ def cluster(
         if noise_n.any():
             writer.summary |= {"noise_rows": int(noise_n.sum()), "fitted_noise_rows": int((noise_n & fitted_n).sum())}
             warnings.warn(
-                f"{source}: {noise_n.sum():,} of {len(size_n):,} rows are noise, in no cluster: each counts as a cluster "
-                "of size 1, so as rare; --noise nearest or own would number them",
+                f"{source}: {noise_n.sum():,} of {len(size_n):,} rows are noise, in no cluster: each counts as a "
+                "cluster of size 1, so as rare; --noise nearest or own would number them",
                 stacklevel=2,
             )
         writer.write(table)
