@@ -202,7 +202,7 @@ def test_vectors_of_two_dimensions(world, refusal) -> None:
 
 def test_a_split_nobody_has(refusal) -> None:
     assert refusal(split="trian").endswith("no rows of split 'trian'; splits there: test, train, val")
-    assert refusal(val_split="dev").endswith("no rows of split 'dev'; splits there: test, train, val")
+    assert refusal(val_split="later").endswith("no rows of split 'later'; splits there: test, train, val")
 
 
 def test_too_large_an_alpha(world, refusal) -> None:
