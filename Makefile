@@ -29,7 +29,7 @@ lint: $(READY)  ## style and types
 	$(BIN)/mypy
 
 docs: $(READY)  ## the documentation as a site in build/docs; a dead link is an error
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet
 
 docs-reference: $(READY)  ## the page of every command and flag, from the command line itself
 	$(BIN)/python -m mmts_cli.reference > docs/reference.md

@@ -9,8 +9,8 @@ import typer.main
 _HEAD = """\
 # Commands and flags
 
-Made from the command line by `make docs-reference`; `mmts COMMAND --help` shows the same. The flags that every command has
-stand at the [end](#every-command).
+Made from the command line by `make docs-reference`; `mmts COMMAND --help` shows the same. The flags that every command
+has are at the [end](#every-command).
 """
 _SHARED_PANEL = "Common"
 
