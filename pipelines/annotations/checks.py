@@ -32,7 +32,7 @@ class Checks:
             InputError: A part is not allowed.
         """
         if not self.allow_partial:
-            raise InputError(f"{message}; --allow-partial goes on with what is there")
+            raise InputError(f"{message}; --allow-partial continues without it")
         self.notes.append(message)
 
     def count(self, path: Path, found: int, published: int, what: str) -> None:

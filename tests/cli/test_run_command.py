@@ -259,4 +259,6 @@ def test_training_on_several_devices_gets_a_process_of_its_own(zero_shot, mmts, 
 def test_a_process_of_a_launcher_is_refused(zero_shot, refused, monkeypatch) -> None:
     for name, value in (("TORCHELASTIC_RUN_ID", "x"), ("LOCAL_WORLD_SIZE", "4"), ("WORLD_SIZE", "4")):
         monkeypatch.setenv(name, value)
-    assert refused(*zero_shot).startswith("mmts run starts processes itself; run it in one, with --set train.devices=N")
+    assert refused(*zero_shot).startswith(
+        "mmts run starts its own processes; start it once, with --set train.devices=N"
+    )
