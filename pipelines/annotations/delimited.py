@@ -70,8 +70,8 @@ class _Quoting:
         """As the csv module takes them."""
         if self.quote is None:
             return {"delimiter": separator, "quoting": csv.QUOTE_NONE, "strict": True}
-        escaping = {"escapechar": self.escape, "doublequote": False} if self.escape else {}
-        return {"delimiter": separator, "quotechar": self.quote, "strict": True, **escaping}
+        # Without doublequote the csv module lets text follow a closing quote, even if strict.
+        return {"delimiter": separator, "quotechar": self.quote, "escapechar": self.escape, "strict": True}
 
 
 class _NotReadSoError(Exception):

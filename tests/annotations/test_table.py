@@ -171,3 +171,101 @@ def test_a_column_that_turns_to_text_late_in_the_file_is_text(tmp_path) -> None:
     rows = [f"caption {row},{row}" for row in range(150_000)]
     (tmp_path / "in.csv").write_text("\n".join(["caption,noun", *rows, "last,unknown"]) + "\n")
     assert prepared(tmp_path / "in.csv", tmp_path)["noun"][-2:] == ["149999", "unknown"]
+
+
+def test_splits_get_their_plain_names(tmp_path) -> None:
+    rows = [{"caption": name, "Part": name} for name in ("Train", "validation", "TEST", "extra")]
+    with pytest.warns(UserWarning, match=r"in\.csv: splits read by their plain names: 'Train' as train, "):
+        result = prepare_table(
+            write(tmp_path / "in.csv", rows), tmp_path / "out.parquet", text_column="caption", split_column="Part"
+        )
+    assert pq.read_table(result.output).column("split").to_pylist() == ["train", "val", "test", "extra"]
+
+
+CAPTIONS = pa.array([["a dog", "a brown dog"], ["a cat"]])
+
+
+def test_a_list_of_captions_gives_samples_of_one_medium(tmp_path) -> None:
+    pq.write_table(pa.table({"file": ["a.jpg", "b.jpg"], "caption": CAPTIONS, "n": [1, 2]}), tmp_path / "in.parquet")
+    columns = prepared(tmp_path / "in.parquet", tmp_path, media_id_column="file")
+    assert columns["text"] == ["a dog", "a brown dog", "a cat"]
+    assert (columns["media_id"], columns["n"]) == (["a.jpg", "a.jpg", "b.jpg"], [1, 1, 2])
+    assert len(set(columns["sample_id"])) == 3
+
+
+def test_ids_of_a_list_of_captions(tmp_path) -> None:
+    pq.write_table(pa.table({"id": [7, 8], "caption": CAPTIONS}), tmp_path / "in.parquet")
+    columns = prepared(tmp_path / "in.parquet", tmp_path, id_column="id")
+    assert (columns["sample_id"], columns["media_id"]) == (["7#0", "7#1", "8#0"], ["7", "7", "8"])
+    pq.write_table(pa.table({"caption": CAPTIONS}), tmp_path / "in.parquet")
+    first, second, third = prepared(tmp_path / "in.parquet", tmp_path)["media_id"]
+    assert first == second != third
+
+
+def test_an_empty_list_is_a_row_without_text(tmp_path) -> None:
+    pq.write_table(pa.table({"caption": pa.array([["a"], [], None, ["b", ""]])}), tmp_path / "in.parquet")
+    with pytest.raises(InputError, match=r"3 texts are empty, first: row 2 .*, row 3 .*, row 4 "):
+        prepared(tmp_path / "in.parquet", tmp_path)
+
+
+def images(path, paths, **columns) -> None:
+    kind = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+    rows = pa.array([{"bytes": b"an image", "path": path} for path in paths], kind)
+    pq.write_table(pa.table({"image": rows, "caption": [f"caption {n}" for n in range(len(paths))], **columns}), path)
+
+
+def test_parquet_with_images_gives_annotations_without_them(tmp_path) -> None:
+    images(tmp_path / "in.parquet", [None, None], image_id=[7, 8])
+    columns = prepared(tmp_path / "in.parquet", tmp_path, media_id_column="image_id")
+    assert list(columns) == ["sample_id", "text", "media_id"]
+    assert columns["media_id"] == ["7", "8"]
+
+
+@pytest.mark.parametrize(
+    ("paths", "media_ids"), [(["a.jpg", "b.jpg"], ["a.jpg", "b.jpg"]), ([None, None], ["in.parquet#0", "in.parquet#1"])]
+)
+def test_media_in_parquet_without_ids_are_named_by_the_rule_that_media_go_by(tmp_path, paths, media_ids) -> None:
+    images(tmp_path / "in.parquet", paths)
+    assert prepared(tmp_path / "in.parquet", tmp_path)["media_id"] == media_ids
+
+
+@pytest.mark.parametrize("source", ["data", "data/*.parquet"])
+def test_shards_are_one_table_and_their_names_tell_the_split(tmp_path, source) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "README.md").write_text("about")
+    for split, name in (("train", "a"), ("validation", "b"), ("test", "c")):
+        images(tmp_path / "data" / f"{split}-00000-of-00001.parquet", [f"{name}.jpg"])
+    columns = prepared(tmp_path / source, tmp_path)
+    assert dict(zip(columns["media_id"], columns["split"], strict=True)) == {
+        "a.jpg": "train",
+        "b.jpg": "val",
+        "c.jpg": "test",
+    }
+
+
+def test_shards_that_are_not_alike(tmp_path) -> None:
+    (tmp_path / "data").mkdir()
+    write(tmp_path / "data" / "a.jsonl", [{"caption": "x", "n": 1}])
+    write(tmp_path / "data" / "b.jsonl", [{"caption": "y", "m": 2}])
+    assert prepared(tmp_path / "data", tmp_path)["n"] == [1, None]
+    write(tmp_path / "data" / "b.jsonl", [{"caption": "y", "n": [2]}])
+    with pytest.raises(InputError, match=r"a\.jsonl and 1 more: their columns differ \(.*\); write them alike"):
+        prepared(tmp_path / "data", tmp_path)
+
+
+def test_failed_downloads_of_img2dataset_are_left_out_and_listed(tmp_path) -> None:
+    rows = [
+        {"key": f"k{n}", "url": "http://h", "status": status, "caption": "a"}
+        for n, status in enumerate(["success", "failed"])
+    ]
+    with pytest.warns(UserWarning, match="1 images could not be downloaded, first: row 2"):
+        result = prepare_table(
+            write(tmp_path / "00000.parquet", rows),
+            tmp_path / "o.parquet",
+            text_column="caption",
+            media_id_column="key",
+        )
+    assert pq.read_table(result.output).column("media_id").to_pylist() == ["k0"]
+    assert (tmp_path / "o.left-out.csv").read_text().splitlines()[1:] == [
+        "00000.parquet,2,,images could not be downloaded"
+    ]
