@@ -10,9 +10,11 @@ from pipelines.annotations.table import summarise
 from pipelines.artifacts import StagePlan, StageResult
 from pipelines.artifacts.files import require_file
 from pipelines.artifacts.places import Place
+from pipelines.artifacts.writers import one_writer
 from pipelines.errors import InputError
 
 
+@one_writer
 def prepare_flickr8k(
     captions: Path | str, output: Path | str, *, images: Path | str | None = None, force: bool = False
 ) -> StageResult:

@@ -9,9 +9,11 @@ import pyarrow as pa
 
 from pipelines.annotations.sources import as_string, occurrence, read_source, require_column, seconds
 from pipelines.artifacts import StagePlan, StageResult, require_unique
+from pipelines.artifacts.writers import one_writer
 from pipelines.errors import InputError
 
 
+@one_writer
 def prepare_table(
     source: Path | str,
     output: Path | str,

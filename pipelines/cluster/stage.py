@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from pipelines.artifacts import Kind, StagePlan, StageResult, open_parquet, read_table, read_vectors
 from pipelines.artifacts.files import nearest
+from pipelines.artifacts.writers import one_writer
 from pipelines.cluster.classes import class_clusters
 from pipelines.cluster.clustering import NOISE, Clustering, describe_sizes, fitted_sizes
 from pipelines.cluster.density import hdbscan
@@ -29,6 +30,7 @@ _SCHEMA = pa.schema(
 _LIBRARIES = {"kmeans": ("faiss-cpu",), "hdbscan": ("hdbscan", "umap-learn"), "class": ()}
 
 
+@one_writer
 def cluster(
     source: Path | str,
     output: Path | str,

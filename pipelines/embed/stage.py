@@ -10,6 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from pipelines.artifacts import ANNOTATIONS, StagePlan, StageResult, open_parquet, read_table, require_texts
+from pipelines.artifacts.writers import one_writer
 from pipelines.embed.encoder import DEFAULT_MODEL, SentenceEncoder
 from pipelines.embed.rows import vector_schema, with_vectors
 from pipelines.embed.towers import MappedTexts, TowerTexts, identity, load_mapped_texts, load_text_encoder
@@ -23,6 +24,7 @@ WINDOW_ROWS = 100_000
 _BATCHES_PER_REPORT = 8
 
 
+@one_writer
 def embed(
     annotations: Path | str,
     output: Path | str,

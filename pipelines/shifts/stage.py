@@ -9,11 +9,13 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from pipelines.artifacts import CLUSTERS, SHIFTS, StagePlan, StageResult, align, read_table
+from pipelines.artifacts.writers import one_writer
 from pipelines.errors import InputError
 
 _HISTOGRAM_BINS = 10
 
 
+@one_writer
 def shifts(
     clusters: Sequence[Path | str] | Path | str,
     output: Path | str,
