@@ -1,5 +1,6 @@
 """``python -m mmts_cli``: the same as ``mmts``."""
 
+import importlib.util
 import sys
 from pathlib import Path
 
@@ -8,11 +9,11 @@ import mmts_cli
 
 def main() -> None:
     """Run mmts, unless the folder it is started from hides a part of it."""
-    import pipelines
-
-    if Path(pipelines.__path__[0]).resolve().parent != Path(mmts_cli.__path__[0]).resolve().parent:
+    found = importlib.util.find_spec("pipelines")  # which imports nothing: it may be somebody else's
+    places = [] if found is None else [Path(place) for place in found.submodule_search_locations or ()]
+    if not places or places[0].resolve().parent != Path(mmts_cli.__path__[0]).resolve().parent:
         sys.stderr.write(
-            f"mmts: {pipelines.__path__[0]}: another package of this name hides mmts's own 'pipelines'; "
+            f"mmts: {places[0] if places else found}: another package of this name hides mmts's own 'pipelines'; "
             "start mmts from another folder, or with python -P -m mmts_cli\n"
         )
         sys.exit(2)
