@@ -66,7 +66,9 @@ def embed(
     dtype: Annotated[Literal["float32", "float16"], typer.Option("--dtype", help="Of the stored vectors.")] = "float32",
     force: ForceOption = False,
 ) -> None:
-    """Encode texts, each distinct text once; or, with --media, images or clips.
+    """Encode the texts of annotations, or images or clips.
+
+    Each distinct text is encoded once. With --media, images or clips are encoded.
 
     Example: mmts embed annotations.parquet -o embeddings.parquet
 

@@ -99,7 +99,9 @@ def evaluate(
     max_bad: MaxBadOption = 0,
     force: ForceOption = False,
 ) -> None:
-    """Score retrieval in both directions, of a run or of two embeddings files.
+    """Score retrieval in both directions.
+
+    Scores a run, or two files of embeddings.
 
     Example: mmts eval run -o scores --split test
 

@@ -41,7 +41,7 @@ def build_model(
         text_size: Size of a text embedding, without a text model.
         projection: Kind of both projection heads; ``none`` keeps the space that the towers share already.
         dimension: Size of the shared space; that of the towers with ``projection="none"``, where it may be left out.
-        frames: Frames of a video clip; None where media are no clips.
+        frames: Frames of a video clip; None where media are not clips.
         pooling: From the vectors of a clip's frames to one.
         freeze_patterns: Names of parameters and modules to freeze, as in ``fnmatch``.
         lora: Adapters on the towers; none if None.

@@ -32,7 +32,7 @@ class VisionTower(nn.Module):
         dimension: Size of its vectors.
 
     Raises:
-        InputError: It is no vision model.
+        InputError: It is not a vision model.
     """
 
     mean_c11: Tensor
@@ -110,7 +110,7 @@ def load_vision_tower(source: str) -> VisionTower:
             and no weights: the tower then starts from scratch, from torch's random state.
 
     Raises:
-        InputError: It can't be loaded, or is no vision model.
+        InputError: It can't be loaded, or is not a vision model.
     """
     try:
         return vision_tower(load_transformers(source), source)
@@ -124,7 +124,7 @@ def vision_tower(model: Any, source: str) -> VisionTower:
     """The tower of a model that was loaded from ``source``, where its normalisation is read.
 
     Raises:
-        InputError: It is no vision model.
+        InputError: It is not a vision model.
     """
     processor = _processor(source)
     mean, std = (list(processor.get(name, [0.5] * 3)) for name in ("image_mean", "image_std"))
