@@ -1,6 +1,7 @@
 """A dual encoder to train, from what a training run is told."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from pipelines.errors import InputError
 from pipelines.models.acceleration import enable_gradient_checkpointing
@@ -9,7 +10,8 @@ from pipelines.models.freezing import freeze, freeze_unused
 from pipelines.models.heads import HeadName
 from pipelines.models.lora import LoraSettings, add_lora
 from pipelines.models.pooling import PoolingName
-from pipelines.models.pretrained import LOAD_ERRORS, is_dual, load_transformers
+from pipelines.models.sides import is_dual
+from pipelines.models.loading import load_transformers, model_errors
 from pipelines.models.text import TextTower, clip_text_tower, load_text_tower
 from pipelines.models.vision import VisionTower, load_vision_tower, vision_tower
 
@@ -27,6 +29,7 @@ def build_model(
     freeze_patterns: Sequence[str] = (),
     lora: LoraSettings | None = None,
     gradient_checkpointing: bool = False,
+    trust_remote_code: bool = False,
 ) -> DualEncoder:
     """Build a dual encoder, on the CPU and in training mode.
 
@@ -46,11 +49,12 @@ def build_model(
         freeze_patterns: Names of parameters and modules to freeze, as in ``fnmatch``.
         lora: Adapters on the towers; none if None.
         gradient_checkpointing: Whether towers recompute their layers in the backward pass.
+        trust_remote_code: Whether code that comes with a model may run.
 
     Raises:
         InputError: A model can't be loaded, or the arguments don't fit together; names the flag.
     """
-    media_tower, text_tower = _load_towers(media_model, text_model)
+    media_tower, text_tower = _load_towers(media_model, text_model, trust_remote_code)
     media_inputs = media_size if media_tower is None else media_tower.dimension
     text_inputs = text_size if text_tower is None else text_tower.dimension
     if media_inputs is None or text_inputs is None:
@@ -74,19 +78,17 @@ def build_model(
     return model.train()
 
 
-def _load_towers(media_model: str | None, text_model: str | None) -> tuple[VisionTower | None, TextTower | None]:
+def _load_towers(
+    media_model: str | None, text_model: str | None, trust_remote_code: bool
+) -> tuple[VisionTower | None, TextTower | None]:
+    trust: dict[str, Any] = {"trust_remote_code": trust_remote_code}
     if media_model is not None and media_model == text_model:
-        try:
-            model = load_transformers(media_model)
+        with model_errors(f"--media-model and --text-model {media_model}", "a CLIP-like model"):
+            model = load_transformers(media_model, **trust)
             if is_dual(model):
-                return vision_tower(model, media_model), clip_text_tower(model, media_model)
-        except LOAD_ERRORS as error:
-            said = " ".join(str(error).split())[:160]
-            raise InputError(
-                f"--media-model and --text-model {media_model}: not a CLIP-like model that loads ({said})"
-            ) from error
-    media_tower = None if media_model is None else load_vision_tower(media_model)
-    return media_tower, None if text_model is None else load_text_tower(text_model)
+                return vision_tower(model, media_model, **trust), clip_text_tower(model, media_model, **trust)
+    media_tower = None if media_model is None else load_vision_tower(media_model, **trust)
+    return media_tower, None if text_model is None else load_text_tower(text_model, **trust)
 
 
 def _check_head(head: HeadName, media_inputs: int, text_inputs: int, dimension: int | None) -> None:
