@@ -42,6 +42,7 @@ def run(command: list[str]) -> subprocess.CompletedProcess:
     return ran
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("strategy", ["ddp", "fsdp"])
 def test_two_processes_take_the_steps_of_one(world, options, strategy) -> None:
     train(world.config("one", **options))
@@ -59,6 +60,7 @@ def test_two_processes_take_the_steps_of_one(world, options, strategy) -> None:
     assert validations[0] == validations[1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("strategy", ["ddp", "fsdp"])
 def test_two_processes_stopped_and_resumed_are_as_never_stopped(world, options, strategy) -> None:
     """Parts of 7 and 8 pairs, in micro-batches; killed once, asked to stop once."""
@@ -83,6 +85,7 @@ def test_two_processes_stopped_and_resumed_are_as_never_stopped(world, options, 
         assert ours == theirs
 
 
+@pytest.mark.slow
 def test_fewer_pairs_than_processes_are_refused(world) -> None:
     ran = subprocess.run(
         [*MMTS, *world.command("run", devices=3, batch_size=2)], capture_output=True, text=True, timeout=120
@@ -91,6 +94,7 @@ def test_fewer_pairs_than_processes_are_refused(world) -> None:
     assert ran.returncode == 2
 
 
+@pytest.mark.slow
 def test_torchrun_starts_the_processes_as_well(world, options) -> None:
     options |= {"epochs": 2, "micro_batch": 3}
     train(world.config("one", **options))
