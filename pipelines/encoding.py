@@ -51,7 +51,6 @@ class Encoding:
             if value and not on_pixels:
                 raise InputError(f"{flag}: is for images and clips, which are decoded; leave it out")
 
-
     def record(self) -> dict[str, Any]:
         """What a file's footer says of the encoding, beside the model: what may change more than rounding."""
         trusted = {"trust_remote_code": True} if self.trust_remote_code else {}

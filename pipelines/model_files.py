@@ -9,7 +9,7 @@ import json
 from functools import lru_cache
 from pathlib import Path
 
-from pipelines.artifacts.files import read_json, require_file
+from pipelines.artifacts.files import read_json
 from pipelines.artifacts.provenance import hash_bytes, read_provenance
 from pipelines.errors import InputError
 
@@ -22,8 +22,10 @@ _ENTRANCES = ("config.json", "modules.json")
 # What may lie in a model's folder and shapes no vector: words about it, and weights in formats that are not read.
 _NOT_READ = {".md", ".bin", ".h5", ".msgpack", ".onnx", ".ot", ".pt", ".pth", ".pyc"}
 # Of the files beside a `config.json` that is given alone, those that are read.
-_BESIDE_CONFIG = ("preprocessor_config.json", "processor_config.json", "tokenizer*", "vocab*", "merges.txt")
-_BESIDE_CONFIG += ("special_tokens_map.json", "added_tokens.json", "*.model", "*.py")
+_BESIDE_CONFIG = (
+    *("preprocessor_config.json", "processor_config.json", "special_tokens_map.json", "added_tokens.json"),
+    *("tokenizer*", "vocab*", "merges.txt", "*.model", "*.py"),
+)
 
 
 def resolve_model(model: str) -> str:
@@ -94,13 +96,11 @@ def require_as_trained(folder: Path) -> None:
         InputError: A file is missing, changed or new.
     """
     settings = read_json(folder / DUAL_ENCODER)
-    recorded = settings.get("files") if isinstance(settings, dict) else None
-    if recorded is not None:  # runs of mmts 0.1.0 have no digests
-        found = model_manifest(folder)
-        for name in sorted(recorded | found):
-            if recorded.get(name) != found.get(name):
-                what = "is not there" if name not in found else "changed since" if name in recorded else "was not there"
-                raise InputError(f"{folder / name}: {what} {_AS_TRAINED[what]}; {_REMEDY}")
+    recorded = settings.get("files", {}) if isinstance(settings, dict) else None
+    if not isinstance(recorded, dict):
+        raise InputError(f"{folder / DUAL_ENCODER}: is not what `mmts train` writes; {_REMEDY}")
+    if recorded:  # runs of mmts 0.1.0 have no digests
+        _require_same(recorded, model_manifest(folder), folder)
     steps = folder.parent / "steps.parquet"
     made = read_provenance(steps) if folder.name == "model" and steps.is_file() else None
     trained = None if made is None else made.summary.get(MODEL_DIGEST)
@@ -109,16 +109,20 @@ def require_as_trained(folder: Path) -> None:
 
 
 _REMEDY = "restore the run's folder `model`, or train again with --force"
-_AS_TRAINED = {
-    "is not there": "any more",
-    "changed since": "the run was trained",
-    "was not there": "when the run was trained",
-}
+
+
+def _require_same(recorded: dict[str, str], found: dict[str, str], folder: Path) -> None:
+    for name in sorted(recorded | found):
+        if name not in found:
+            raise InputError(f"{folder / name}: is not there any more; {_REMEDY}")
+        if name not in recorded:
+            raise InputError(f"{folder / name}: was not there when the run was trained; move it elsewhere")
+        if recorded[name] != found[name]:
+            raise InputError(f"{folder / name}: changed since the run was trained; {_REMEDY}")
 
 
 def digest(file: Path) -> str:
     """SHA-256 of a file, as 32 hexadecimal digits; read once while it doesn't change."""
-    require_file(file) if not file.is_file() else None
     stat = file.stat()
     return _digest(file.resolve(), stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
 

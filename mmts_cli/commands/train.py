@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from mmts_cli.command import stage_command
-from mmts_cli.options import DeviceOption, SeedOption, headline, stage_json
+from mmts_cli.options import DeviceOption, SeedOption, TrustOption, headline, stage_json
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -60,6 +60,7 @@ def train(
             rich_help_panel=_TOWERS,
         ),
     ] = None,
+    trust_remote_code: TrustOption = False,
     loss: Annotated[Literal["infonce", "max-margin"], typer.Option("--loss", help="The loss.")] = "infonce",
     temperature: Annotated[
         Literal["fixed", "learned", "cosine", "mmts", "mmts-learned", "ts", "isogclr", "tempnet"],

@@ -24,9 +24,7 @@ class SentenceEncoder:
             device.
     """
 
-    def __init__(
-        self, model: str, *, device: str | None, batch_size: int, trust_remote_code: bool = False
-    ) -> None:
+    def __init__(self, model: str, *, device: str | None, batch_size: int, trust_remote_code: bool = False) -> None:
         os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
         from transformers.utils import logging
 

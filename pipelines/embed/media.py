@@ -65,7 +65,7 @@ def embed_media(
     if dtype not in ("float32", "float16"):
         raise InputError(f"--dtype {dtype}: expected float32 or float16")
     files = media_inputs(where)
-    parameters: dict[str, Any] = {**identity(model), "dtype": dtype, "media": True, "precision": encoding.precision}
+    parameters: dict[str, Any] = {**identity(model), "dtype": dtype, "media": True, **encoding.record()}
     if frames is not None:
         parameters["frames"] = frames
     plan = StagePlan(
@@ -80,7 +80,7 @@ def embed_media(
         return done
     table = read_annotations(annotations)
     listed = media_list(table, annotations)
-    encoder = load_media_encoder(model, frames)
+    encoder = load_media_encoder(model, frames, trust_remote_code=encoding.trust_remote_code)
     encoding.require_effect(on_pixels=encoder.media_tower is not None)
     source = open_inputs(encoder, where, listed, model)
     named = pa.table({"media_id": listed.ids})
@@ -91,7 +91,7 @@ def embed_media(
     with progress.task("encoding media", len(listed), "media") as task, plan.writer(schema) as writer:
         for rows, vectors_nd in _encoded(encoder, source, encoding, bad_media, task):
             writer.write(with_vectors(named.take(pa.array(rows)), vectors_nd.astype(dtype)))
-        writer.summary = {"rows": len(listed) - len(bad_media), "dimension": encoder.dimension}
+        writer.summary = {"model": model, "rows": len(listed) - len(bad_media), "dimension": encoder.dimension}
         if bad_media:
             writer.summary["bad_media"] = bad_media
     return StageResult(output, False, writer.summary)

@@ -83,9 +83,7 @@ def embed(
     if encoder is None:
         if precision != "32":
             raise InputError(f"--precision {precision}: is for runs and CLIP-like models; leave it out with {model}")
-        encoder = SentenceEncoder(
-            model, device=device, batch_size=batch_size, trust_remote_code=trust_remote_code
-        )
+        encoder = SentenceEncoder(model, device=device, batch_size=batch_size, trust_remote_code=trust_remote_code)
     schema = vector_schema("sample_id", encoder.dimension, dtype, split="split" in table.column_names)
 
     distinct_total = len(table.column("text").unique())

@@ -15,7 +15,12 @@ from pipelines.errors import InputError
 
 TRUST_FLAG = "--trust-remote-code runs it, if you trust its author"
 
-_DEPTHS = ("", "*/", "*/*/", "*/*/*/")  # modules of sentence-transformers lie below the folder, those of a router deeper
+_DEPTHS = (
+    "",
+    "*/",
+    "*/*/",
+    "*/*/*/",
+)  # modules of sentence-transformers lie below the folder, those of a router deeper
 _PICKLES = "pytorch_model*.bin"
 # Counts of which libraries build one module, or one dictionary entry, each; the largest models have a few hundred.
 _COUNT = re.compile(r"(^|_)(layers?|depths?|blocks|stages|experts|hidden_layers)$|^n_layer$|^num_labels$")
@@ -44,7 +49,9 @@ def require_admissible(folder: Path, *, trust_remote_code: bool) -> None:
                 "weights_only=True), then safetensors.torch.save_file to model.safetensors"
             )
     for adapter in _below(folder, "adapter_config.json"):
-        raise InputError(f"{adapter.relative_to(folder)} says it is an adapter; merge it into its base model, save that")
+        raise InputError(
+            f"{adapter.relative_to(folder)} says it is an adapter; merge it into its base model, save that"
+        )
     if not trust_remote_code:
         _require_known_modules(folder)
     for path in _below(folder, "*config.json"):
@@ -79,7 +86,8 @@ def require_room(parameters: int) -> None:
     needed, memory = 4 * parameters, os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     if needed > memory:
         raise InputError(
-            f"has {parameters:,} parameters, {needed / 2**30:,.0f} GiB; this machine's memory is {memory / 2**30:,.0f} GiB"
+            f"has {parameters:.3g} parameters, which take {needed / 2**30:,.0f} GiB; this machine has "
+            f"{memory / 2**30:,.0f} GiB of memory"
         )
 
 

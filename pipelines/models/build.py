@@ -8,10 +8,10 @@ from pipelines.models.acceleration import enable_gradient_checkpointing
 from pipelines.models.dual_encoder import DualEncoder
 from pipelines.models.freezing import freeze, freeze_unused
 from pipelines.models.heads import HeadName
+from pipelines.models.loading import load_transformers, model_errors
 from pipelines.models.lora import LoraSettings, add_lora
 from pipelines.models.pooling import PoolingName
 from pipelines.models.sides import is_dual
-from pipelines.models.loading import load_transformers, model_errors
 from pipelines.models.text import TextTower, clip_text_tower, load_text_tower
 from pipelines.models.vision import VisionTower, load_vision_tower, vision_tower
 

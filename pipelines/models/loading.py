@@ -42,9 +42,9 @@ def model_errors(name: str, kind: str) -> Iterator[None]:
             yield
     except InputError as error:
         raise InputError(f"{name}: {error}") from error
-    except Exception as error:  # odd files make libraries raise anything, from ZeroDivisionError to classes of their own
+    except Exception as error:  # odd files make libraries raise anything, ZeroDivisionError or classes of their own
         said = " ".join(str(error).split()) or type(error).__name__
-        if "trust_remote_code" in said:
+        if isinstance(error, ValueError) and "trust_remote_code" in said:
             raise InputError(f"{name}: comes with code of its own, which is not run; {TRUST_FLAG}") from error
         raise InputError(f"{name}: not {kind} that loads ({said[:120]})") from error
 
@@ -200,4 +200,6 @@ def _from_hub(source: str, trust_remote_code: bool) -> Path:
         return Path(snapshot_download(source, **files))
     except Exception as error:  # of whichever HTTP library the hub's client uses
         said = " ".join(str(error).split())[:80]
-        raise InputError(f"no such folder, and not to be had from the hub ({said}); give the folder of a model") from error
+        raise InputError(
+            f"no such folder, and not to be had from the hub ({said}); give the folder of a model"
+        ) from error

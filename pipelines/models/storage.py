@@ -64,7 +64,7 @@ def load_model(folder: Path, *, trust_remote_code: bool = False) -> DualEncoder:
     settings = read_json(folder / DUAL_ENCODER)
     require_file(folder / _HEADS)
     require_as_trained(folder)
-    with model_errors(str(folder), "a model that `mmts train` wrote, or one"):
+    with model_errors(str(folder), "a trained model"):
         model = _model(settings, folder, trust_remote_code)
         heads = load_file(folder / _HEADS)
         missing, unexpected = model.load_state_dict(heads, strict=False)
