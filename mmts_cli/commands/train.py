@@ -8,6 +8,7 @@ import typer
 
 from mmts_cli.command import stage_command
 from mmts_cli.options import DeviceOption, SeedOption, TrustOption, headline, stage_json
+from pipelines.contrast import LOSSES, LossName, StrategyName
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -61,9 +62,9 @@ def train(
         ),
     ] = None,
     trust_remote_code: TrustOption = False,
-    loss: Annotated[Literal["infonce", "max-margin"], typer.Option("--loss", help="The loss.")] = "infonce",
+    loss: Annotated[LossName, typer.Option("--loss", help="The loss.")] = "infonce",
     temperature: Annotated[
-        Literal["fixed", "learned", "cosine", "mmts", "mmts-learned", "ts", "isogclr", "tempnet"],
+        StrategyName,
         typer.Option("--temperature", help="What sets each pair's temperature, or margin.", rich_help_panel=_STRATEGY),
     ] = "mmts",
     tau: Annotated[
@@ -298,7 +299,7 @@ def train(
 def _human(config: Any, result: "StageResult") -> "Iterator[RenderableType]":
     summary = result.summary
     yield headline(result)
-    quantity = "temperature" if config.loss == "infonce" else "margin"
+    quantity = LOSSES[config.loss].quantity
     yield (
         f"{summary['steps']:,} steps, {summary['epochs']} epochs; {quantity} {summary['temperature_min']:.4g} .. "
         f"{summary['temperature_max']:.4g}; final loss {summary['final_loss']:.4f}"

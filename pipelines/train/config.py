@@ -6,24 +6,10 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pipelines.artifacts.places import media_path
+from pipelines.contrast import STRATEGIES, LossName, StrategyName
 from pipelines.encoding import Precision
 from pipelines.errors import InputError
 from pipelines.scores.queries import DIRECTIONS, RECALL_AT
-
-LossName = Literal["infonce", "max-margin"]
-TemperatureName = Literal["fixed", "learned", "cosine", "mmts", "mmts-learned", "ts", "isogclr", "tempnet"]
-
-# Which options each temperature strategy has a use for; an option that would do nothing is refused.
-_USES: dict[str, set[str]] = {
-    "fixed": {"tau"},
-    "learned": {"tau"},
-    "cosine": {"tau", "alpha", "oscillations"},
-    "mmts": {"shifts", "alpha", "oscillations"},
-    "mmts-learned": {"shifts", "alpha", "oscillations"},
-    "ts": {"tau_min", "tau_max", "oscillations"},
-    "isogclr": {"tau", "tau_min", "tau_max", "rho"},
-    "tempnet": {"tau_min", "tau_max", "rho"},
-}
 
 # Scores of a validation; of the thirds by frequency too, where there are shifts.
 SCORES = (
@@ -119,7 +105,7 @@ class TrainConfig(BaseModel):
     text_model: str | None = None
     trust_remote_code: bool = False
     loss: LossName = "infonce"
-    temperature: TemperatureName = "mmts"
+    temperature: StrategyName = "mmts"
     tau: float | None = Field(None, gt=0)
     alpha: float | None = Field(None, ge=0)
     oscillations: float | None = Field(None, gt=0)
@@ -186,8 +172,8 @@ class TrainConfig(BaseModel):
             )
 
     def _check_strategy(self) -> None:
-        uses = _USES[self.temperature]
-        for name in sorted(set().union(*_USES.values()) - uses):
+        uses = STRATEGIES[self.temperature].options
+        for name in sorted(frozenset().union(*(kind.options for kind in STRATEGIES.values())) - uses):
             if getattr(self, name) is not None:
                 flags = ", ".join(_flag(used) for used in sorted(uses))
                 raise InputError(

@@ -6,10 +6,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from pipelines.contrast import STRATEGY_NAMES
+from pipelines.contrast import STRATEGIES
 
 # For each strategy its options, and the range its temperatures keep to with the shifts of the tiny world.
-STRATEGIES = {
+SETTINGS = {
     "fixed": ({"tau": 0.1}, (0.1, 0.1)),
     "learned": ({"tau": 0.1}, (0.01, 1.0)),
     "cosine": ({"tau": 0.1, "alpha": 0.04}, (0.08, 0.12)),
@@ -26,12 +26,12 @@ def contents(folder) -> dict[str, bytes]:
 
 
 def test_the_table_is_whole() -> None:
-    assert set(STRATEGIES) == set(STRATEGY_NAMES)
+    assert set(SETTINGS) == set(STRATEGIES)
 
 
-@pytest.mark.parametrize("name", STRATEGY_NAMES)
+@pytest.mark.parametrize("name", STRATEGIES)
 def test_every_strategy_trains(world, mmts, name) -> None:
-    options, (low, high) = STRATEGIES[name]
+    options, (low, high) = SETTINGS[name]
     shifts = {"shifts": world.shifts} if name.startswith("mmts") else {}
     ran = mmts(*world.command("run", temperature=name, epochs=10, batch_size=48, **options, **shifts), "--json")
     assert (ran.code, ran.err) == (0, "")
@@ -44,7 +44,7 @@ def test_every_strategy_trains(world, mmts, name) -> None:
 
 @pytest.mark.parametrize("name", ["fixed", "cosine", "mmts", "ts"])
 def test_margins_train_with_every_schedule(world, mmts, name) -> None:
-    options, _ = STRATEGIES[name]
+    options, _ = SETTINGS[name]
     shifts = {"shifts": world.shifts} if name == "mmts" else {}
     ran = mmts(*world.command("run", temperature=name, epochs=20, loss="max-margin", **options, **shifts), "--json")
     assert ran.code == 0, ran.err
@@ -53,7 +53,7 @@ def test_margins_train_with_every_schedule(world, mmts, name) -> None:
 
 @pytest.mark.parametrize("name", ["learned", "mmts-learned", "isogclr", "tempnet"])
 def test_strategies_without_margins_say_so(world, refused, name) -> None:
-    options, _ = STRATEGIES[name]
+    options, _ = SETTINGS[name]
     shifts = {"shifts": world.shifts} if name == "mmts-learned" else {}
     message = refused(*world.command("run", temperature=name, loss="max-margin", **options, **shifts))
     assert message.startswith(f"temperature strategy '{name}' doesn't work with loss 'max-margin'")

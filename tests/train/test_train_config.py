@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from pipelines.contrast import STRATEGY_NAMES
+from pipelines.contrast import STRATEGIES
 from pipelines.errors import InputError
 from pipelines.train import TrainConfig
 
@@ -28,10 +28,10 @@ def checked(**values) -> TrainConfig:
 
 
 def test_every_strategy_is_named_here_and_there() -> None:
-    assert set(TAKES) == set(STRATEGY_NAMES)
+    assert set(TAKES) == set(STRATEGIES)
 
 
-@pytest.mark.parametrize("name", STRATEGY_NAMES)
+@pytest.mark.parametrize("name", STRATEGIES)
 def test_an_option_without_effect_is_refused(name) -> None:
     needed = {"shifts": "s.parquet"} if "shifts" in TAKES[name] else {}
     for option, value in {**VALUES, "shifts": "s.parquet"}.items():
