@@ -43,16 +43,21 @@ def resolve_model(model: str) -> str:
 def model_identity(model: str) -> dict[str, str]:
     """What names a model in a fingerprint: a digest of its files where they are on disk, else its hub id.
 
+    Of a run its trained model alone counts, and it has to be as its training left it.
+
     The digest is of names and contents: a folder may be moved, and words about the model (README, licence) changed.
 
     Raises:
-        InputError: It is a folder without a model, or can't be read.
+        InputError: It is a folder without a model, or a run whose model is missing or changed.
     """
-    path = Path(resolve_model(model))
+    path = run_model(resolve_model(model)) or Path(resolve_model(model))
     if not path.exists():
         return {"model": model}
     folder = path
-    if path.is_file():
+    if (path / DUAL_ENCODER).is_file():
+        require_as_trained(path)
+        files = _model_files(path)
+    elif path.is_file():
         folder = path.parent
         files = [path, *(file for pattern in _BESIDE_CONFIG for file in folder.glob(pattern))]
     elif any((path / name).is_file() for name in _ENTRANCES):

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from pipelines.artifacts import StagePlan, StageResult, read_annotations
 from pipelines.artifacts.places import media_path
 from pipelines.embed.rows import vector_schema, with_vectors
-from pipelines.embed.towers import identity, load_media_encoder
+from pipelines.embed.towers import load_media_encoder
 from pipelines.encoding import AS_IT_COMES, Encoding
 from pipelines.errors import InputError
+from pipelines.model_files import model_identity
 from pipelines.progress import SILENT, Progress, Task
 
 if TYPE_CHECKING:  # these bring torch, which a file that is up to date doesn't need
@@ -65,7 +66,7 @@ def embed_media(
     if dtype not in ("float32", "float16"):
         raise InputError(f"--dtype {dtype}: expected float32 or float16")
     files = media_inputs(where)
-    parameters: dict[str, Any] = {**identity(model), "dtype": dtype, "media": True, **encoding.record()}
+    parameters: dict[str, Any] = {**model_identity(model), "dtype": dtype, "media": True, **encoding.record()}
     if frames is not None:
         parameters["frames"] = frames
     plan = StagePlan(

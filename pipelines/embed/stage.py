@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from pipelines.artifacts import ANNOTATIONS, StagePlan, StageResult, open_parquet, read_table, require_texts
 from pipelines.embed.encoder import SentenceEncoder
 from pipelines.embed.rows import vector_schema, with_vectors
-from pipelines.embed.towers import MappedTexts, TowerTexts, identity, load_mapped_texts, load_text_encoder
+from pipelines.embed.towers import MappedTexts, TowerTexts, load_mapped_texts, load_text_encoder
 from pipelines.encoding import Encoding, Precision
 from pipelines.errors import InputError
-from pipelines.model_files import DEFAULT_MODEL
+from pipelines.model_files import DEFAULT_MODEL, model_identity
 from pipelines.progress import SILENT, Progress, Task
 
 # Rows between two writes. Texts are sorted by length within a window, so that batches are even; vectors of a window are
@@ -69,7 +69,7 @@ def embed(
     plan = StagePlan(
         "embed",
         output,
-        {**identity(model), "dtype": dtype, **encoding.record()},
+        {**model_identity(model), "dtype": dtype, **encoding.record()},
         {"annotations": annotations, **({} if text is None else {"text": Path(text)})},
         libraries=("sentence-transformers", "torch", "pyarrow"),
     )

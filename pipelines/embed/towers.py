@@ -11,23 +11,10 @@ from numpy.typing import NDArray
 from pipelines.artifacts import align, read_vectors
 from pipelines.encoding import Encoding
 from pipelines.errors import InputError
-from pipelines.model_files import model_identity, require_as_trained, resolve_model, run_model
+from pipelines.model_files import resolve_model, run_model
 
 if TYPE_CHECKING:  # these bring torch, which a file that is up to date doesn't need
     from pipelines.models import DualEncoder
-
-
-def identity(source: str) -> dict[str, str]:
-    """What names a model in a fingerprint; of a run its model alone counts.
-
-    Raises:
-        InputError: It is a folder without a model, or a run whose model isn't as trained.
-    """
-    folder = run_model(source)
-    if folder is None:
-        return model_identity(source)
-    require_as_trained(folder)
-    return model_identity(str(folder))
 
 
 def load_media_encoder(source: str, frames: int | None, *, trust_remote_code: bool = False) -> "DualEncoder":
