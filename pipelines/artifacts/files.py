@@ -119,7 +119,7 @@ def read_json(path: Path) -> Any:
     require_file(path)
     try:
         return json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # of bytes that aren't UTF-8 too; of brackets in brackets
         raise InputError(f"{path}: not valid JSON ({error})") from error
 
 

@@ -27,7 +27,10 @@ def read_scores(folder: Path, run: Run) -> dict[str, Any]:
         raise InputError(f"--scores {folder}: is not what `mmts eval` writes")
     if made.inputs.get("run", {}).get("fingerprint") != fingerprint_of(run.steps):
         raise InputError(f"--scores {folder}: are not of {run.folder}; score it with `mmts eval {run.folder} -o DIR`")
-    return {**read_json(folder / "metrics.json"), "split": made.parameters["split"]}
+    metrics = read_json(folder / "metrics.json")
+    if metrics != made.summary:
+        raise InputError(f"--scores {folder}: metrics.json is not what `mmts eval` wrote; score it again with --force")
+    return {**metrics, "split": made.parameters["split"]}
 
 
 def score_tables(run: Run, scores: dict[str, Any] | None) -> Iterator[str]:
