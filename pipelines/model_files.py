@@ -87,7 +87,9 @@ def run_model(source: str | Path) -> Path | None:
     if not isinstance(recorded, dict) or recorded.get("command") != "train":
         return None
     if not (folder / "model" / DUAL_ENCODER).is_file():
-        raise InputError(f"{folder}: has no trained model (model/{DUAL_ENCODER}); finish its training, or train again")
+        raise InputError(
+            f"{folder}: has no folder model, which a complete run has; finish its training, or train again"
+        )
     return folder / "model"
 
 

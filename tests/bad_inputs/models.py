@@ -240,7 +240,7 @@ CASES = [
     BadInput(
         "embed-run-no-model",
         EMBED_MEDIA,
-        ("m: has no trained model", "train again"),
+        ("m: has no folder model", "train again"),
         copied(pixels, "m", removed("model")),
     ),
     BadInput("embed-run-on-features", EMBED, ("m: was trained on", "--text"), copied(run, "m")),
