@@ -55,7 +55,7 @@ def embed(
         Path | None, typer.Option("--text", help="embeddings.parquet that a run trained on embeddings maps.")
     ] = None,
     frames: Annotated[
-        int | None, typer.Option("--frames", min=1, help="Frames to take of a clip; a run knows its own.")
+        int | None, typer.Option("--frames", min=1, help="Frames to take from a clip (with a run: as it was trained).")
     ] = None,
     batch_size: Annotated[
         int | None, typer.Option("--batch-size", help="Texts (default: 64) or media in one forward pass.")

@@ -20,8 +20,7 @@ class SentenceEncoder:
         trust_remote_code: Whether code that comes with the model may run.
 
     Raises:
-        InputError: The model is no folder and can't be had from the hub, or isn't a text model; or there is no such
-            device.
+        InputError: The model can't be loaded, isn't a text model, or the device is not available.
     """
 
     def __init__(self, model: str, *, device: str | None, batch_size: int, trust_remote_code: bool = False) -> None:

@@ -46,7 +46,7 @@ def embed_media(
         media: Images or clips, wherever they lie, or ``annotations`` for where the annotations' own column ``media``
             says; features, for a run on features.
         model: Run folder; or folder or hub id of a transformers model.
-        frames: Frames to take of a clip, whose vectors' mean is the clip's; a run knows its own.
+        frames: Frames to take from a clip, whose vector is their mean; None with a run, which has its own number.
         dtype: ``float32`` or ``float16``, of the stored vectors.
         encoding: How to encode. Damaged media, where ``encoding.max_bad`` lets some be, are left out.
         force: Encode even if the output is up to date.

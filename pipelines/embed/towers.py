@@ -22,7 +22,7 @@ def load_media_encoder(source: str, frames: int | None, *, trust_remote_code: bo
 
     Args:
         source: Run folder; or folder or hub id of a model.
-        frames: Frames of a clip, whose vectors' mean is the clip's; a run knows its own.
+        frames: Frames to take from a clip, whose vector is their mean; None with a run, which has its own number.
         trust_remote_code: Whether code that comes with the model may run.
 
     Raises:
@@ -34,12 +34,12 @@ def load_media_encoder(source: str, frames: int | None, *, trust_remote_code: bo
     folder = run_model(source)
     if folder is not None:
         if frames is not None:
-            raise InputError(f"--frames: {source} takes as many as it was trained with; leave it out")
+            raise InputError(f"--frames: {source} takes as many frames as it was trained with; leave it out")
         return load_model(folder, trust_remote_code=trust_remote_code)
     name = f"--model {source}"
     tower = load_vision_tower(source, trust_remote_code=trust_remote_code, name=name)
     if is_config_alone(source):
-        raise InputError(f"{name}: is a configuration without weights, whose vectors would be random")
+        raise InputError(f"{name}: is a configuration without weights: its vectors would be random")
     size = tower.dimension
     return DualEncoder(size, size, size, "none", media_tower=tower, frames=frames).eval()
 

@@ -50,7 +50,7 @@ def portable_model(model: DualEncoder) -> MmtsModel:
 
 
 def clip_like_model(model: DualEncoder, temperature: float | None) -> Any:
-    """The whole CLIP-like model of transformers whose two sides the towers are; None where they are no such pair.
+    """The whole CLIP-like model of transformers whose two sides the towers are; None where they are not such a pair.
 
     Args:
         model: The dual encoder.

@@ -65,7 +65,7 @@ class Run:
         """The sentence-transformers model that made the text embeddings the run was trained on.
 
         Raises:
-            InputError: The embeddings file isn't there any more, isn't the one of the training, doesn't say what
+            InputError: The embeddings file is gone, changed since training, or doesn't say what
                 made it, or the model isn't the same any more.
         """
         path = Path(self.parameters["text"])

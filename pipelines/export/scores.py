@@ -86,7 +86,7 @@ def _validation(run: Run) -> Iterator[str]:
         return
     split = run.parameters.get("val_split", "val")
     yield (
-        f"On the validation split {code_span(split)}, by which the epoch was chosen, so these are no test scores: "
+        f"On the validation split {code_span(split)}, by which the epoch was chosen, so these are not test scores: "
         "recalls in percent, without intervals."
     )
     names = [f"{direction}_recall@{k}" for direction in _DIRECTIONS[:2] for k in (1, 5, 10)]

@@ -76,7 +76,7 @@ def _text_side(run: Run) -> tuple[list[nn.Module], dict[str, Any]]:
         source = run.text_embedding_model()
         tower = load_text_tower(source, trust_remote_code=run.trust_remote_code)
         if not isinstance(tower, SentenceTower):
-            raise InputError(f"model '{source}': is no sentence-transformers model; use --to transformers")
+            raise InputError(f"model '{source}': is not a sentence-transformers model; use --to transformers")
         normalized = [Normalize()]  # as `mmts embed` does
     if isinstance(tower, SentenceTower):
         prompts = {"prompts": tower.model.prompts, "default_prompt_name": tower.model.default_prompt_name}

@@ -44,10 +44,10 @@ def build_model(
         text_size: Size of a text embedding, without a text model.
         projection: Kind of both projection heads; ``none`` keeps the space that the towers share already.
         dimension: Size of the shared space; that of the towers with ``projection="none"``, where it may be left out.
-        frames: Frames of a video clip; None where media are no clips.
+        frames: Frames of a video clip; None where media are not clips.
         pooling: From the vectors of a clip's frames to one.
         freeze_patterns: Names of parameters and modules to freeze, as in ``fnmatch``.
-        lora: Adapters on the towers; none if None.
+        lora: Adapters on the towers; no adapters if None.
         gradient_checkpointing: Whether towers recompute their layers in the backward pass.
         trust_remote_code: Whether code that comes with a model may run.
 

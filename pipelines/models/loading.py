@@ -53,7 +53,7 @@ def model_folder(source: str, *, trust_remote_code: bool) -> Path:
     """The folder of a model, downloaded where it is a hub id; the hub is asked only for what isn't here.
 
     Raises:
-        InputError: It is neither here nor can it be had from the hub, or may not be loaded.
+        InputError: It is neither on disk nor on the hub, or may not be loaded.
     """
     path = Path(resolve_model(source))
     folder = path.parent if path.is_file() else path if path.exists() else _from_hub(source, trust_remote_code)
@@ -99,7 +99,7 @@ def load_transformers(source: str, *, trust_remote_code: bool = False) -> Any:
     trust: dict[str, Any] = {"trust_remote_code": trust_remote_code}
     config = load_config(source, **trust)
     architecture = (getattr(config, "architectures", None) or [""])[0]
-    # AutoModel would leave the projection into the shared space behind, and knows not all text sides.
+    # AutoModel would leave out the projection into the shared space, and does not know every text model.
     named = str(architecture).endswith(("WithProjection", "TextModel")) and hasattr(transformers, architecture)
     model_class = getattr(transformers, architecture) if named else transformers.AutoModel
     build = model_class if named else partial(model_class.from_config, **trust)
@@ -191,7 +191,7 @@ def _from_hub(source: str, trust_remote_code: bool) -> Path:
     from huggingface_hub import model_info, snapshot_download
 
     if not _HUB_ID.fullmatch(source):
-        raise InputError("no such folder, and no hub id, which looks like owner/name")
+        raise InputError("no such folder, and not a hub id, which looks like owner/name")
     files: Any = {"allow_patterns": _HUB_FILES + ["*.py"] * trust_remote_code, "ignore_patterns": _NOT_FROM_HUB}
     with contextlib.suppress(OSError):
         return Path(snapshot_download(source, local_files_only=True, **files))
@@ -201,5 +201,5 @@ def _from_hub(source: str, trust_remote_code: bool) -> Path:
     except Exception as error:  # of whichever HTTP library the hub's client uses
         said = " ".join(str(error).split())[:80]
         raise InputError(
-            f"no such folder, and not to be had from the hub ({said}); give the folder of a model"
+            f"no such folder, and it can't be downloaded from the hub ({said}); give the folder of a model"
         ) from error

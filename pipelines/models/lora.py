@@ -28,7 +28,7 @@ class LoraSettings:
         dropout: Dropout of what an adapter reads, in training.
         targets: Names, or ends of names, of the linear layers to adapt, or ``all-linear``; the query and value
             projections of attention if empty, all linear layers where a tower has none of a known name.
-        sides: Whose towers are adapted; both that are there if None.
+        sides: The towers to adapt; every tower that is not frozen if None.
     """
 
     rank: int = 8

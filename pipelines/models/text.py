@@ -114,7 +114,7 @@ class ClipTextTower(TextTower):
         tokenizer: Its transformers tokenizer.
 
     Raises:
-        InputError: It is no text model.
+        InputError: It is not a text model.
     """
 
     kind = "transformers"
@@ -147,7 +147,7 @@ def load_text_tower(source: str, *, trust_remote_code: bool = False, name: str |
         name: What errors call the model; ``--text-model SOURCE`` if None.
 
     Raises:
-        InputError: It can't be loaded, or is no text model.
+        InputError: It can't be loaded, or is not a text model.
     """
     trust: dict[str, Any] = {"trust_remote_code": trust_remote_code}
     with model_errors(name or f"--text-model {source}", "a text model"):

@@ -34,7 +34,7 @@ class VisionTower(nn.Module):
         dimension: Size of its vectors.
 
     Raises:
-        InputError: It is no vision model.
+        InputError: It is not a vision model.
     """
 
     mean_c11: Tensor
@@ -116,7 +116,7 @@ def load_vision_tower(source: str, *, trust_remote_code: bool = False, name: str
         name: What errors call the model; ``--media-model SOURCE`` if None.
 
     Raises:
-        InputError: It can't be loaded, or is no vision model.
+        InputError: It can't be loaded, or is not a vision model.
     """
     with model_errors(name or f"--media-model {source}", "a vision model"):
         trust: dict[str, Any] = {"trust_remote_code": trust_remote_code}
@@ -127,7 +127,7 @@ def vision_tower(model: Any, source: str, *, trust_remote_code: bool = False) ->
     """The vision tower of a model that was loaded from ``source``, where its normalisation is read.
 
     Raises:
-        InputError: It is no vision model.
+        InputError: It is not a vision model.
     """
     path = model_folder(source, trust_remote_code=trust_remote_code) / PROCESSOR
     processor: dict[str, Any] = read_json(path) if path.is_file() else {}

@@ -133,7 +133,7 @@ run, pixels = "run", "run-pixels"
 CASES = [
     # A vision model's configuration.
     BadInput("vision-missing", MEDIA, ("--media-model m: no such folder", "give the folder of a model")),
-    BadInput("vision-bad-id", MEDIA.replace(" m", " ./m"), ("--media-model ./m: no such folder, and no hub id",)),
+    BadInput("vision-bad-id", MEDIA.replace(" m", " ./m"), ("--media-model ./m: no such folder, and not a hub id",)),
     BadInput("vision-empty-folder", MEDIA, ("m: holds no model", "config.json"), text("m/notes.txt", "x")),
     BadInput("vision-not-json", MEDIA, ("m/config.json: not valid JSON",), text("m/config.json", "{")),
     BadInput("vision-empty-config", MEDIA, ("m/config.json: the file is empty",), text("m/config.json", "")),

@@ -52,8 +52,8 @@ def test_truncated_texts_are_those_of_the_tokenizer(minilm) -> None:
 @pytest.mark.parametrize(
     ("model", "message"),
     [
-        ("./nosuch", "--model ./nosuch: no such folder, and no hub id, which looks like owner/name"),
-        ("nosuch/thing", "--model nosuch/thing: no such folder, and not to be had from the hub"),
+        ("./nosuch", "--model ./nosuch: no such folder, and not a hub id, which looks like owner/name"),
+        ("nosuch/thing", "--model nosuch/thing: no such folder, and it can't be downloaded from the hub"),
     ],
 )
 def test_a_model_that_is_nowhere_is_refused(model, message) -> None:
