@@ -1,10 +1,12 @@
 """A dual encoder to train, from what a training run is told."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from pipelines.errors import InputError
 from pipelines.models.acceleration import enable_gradient_checkpointing
+from pipelines.models.admission import require_memory
 from pipelines.models.dual_encoder import DualEncoder
 from pipelines.models.freezing import freeze, freeze_unused
 from pipelines.models.loading import load_transformers, model_errors
@@ -64,9 +66,12 @@ def build_model(
     if dimension is None and projection != "none":
         raise ValueError(f"projection {projection!r} needs the size of the shared space")
     _check_projection(projection, media_inputs, text_inputs, dimension)
-    model = DualEncoder(
-        media_inputs, text_inputs, dimension or media_inputs, projection, media_tower, text_tower, frames, pooling
-    )
+    sizes = (media_inputs, text_inputs, dimension or media_inputs, projection)
+    try:
+        require_memory(partial(DualEncoder, *sizes, frames=frames, pooling=pooling))
+    except InputError as error:
+        raise InputError(f"--dimension {dimension}: the model {error}; give a smaller one") from error
+    model = DualEncoder(*sizes, media_tower, text_tower, frames, pooling)
     for tower in (media_tower, text_tower):
         if tower is not None:
             freeze_unused(tower)

@@ -64,6 +64,10 @@ def add_lora(model: DualEncoder, settings: LoraSettings) -> None:
     for side in sides:
         tower: Any = towers[side]
         targets = settings.targets or _attention_names(tower.transformer)
+        linear = [each for each in tower.modules() if isinstance(each, nn.Linear)]
+        largest = max((max(each.weight.shape) for each in linear), default=settings.rank)
+        if settings.rank > largest:
+            raise InputError(f"--lora-rank {settings.rank}: the {side} tower's layers have {largest} units at most")
         config = LoraConfig(
             r=settings.rank,
             lora_alpha=settings.alpha,  # type: ignore[arg-type]  # a number; peft only divides by the rank

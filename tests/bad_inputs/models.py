@@ -9,6 +9,7 @@ from typing import Any
 from bad_inputs.case import BadInput, good
 
 _TRAIN = "train {good}/annotations.parquet -o out --temperature fixed --epochs 1 --batch-size 16 --device cpu -q"
+FEATURES = "--media {good}/media.parquet --text {good}/text.parquet"
 MEDIA = f"{_TRAIN} --media {{good}}/images --text {{good}}/text.parquet --media-model m"
 TEXT = f"{_TRAIN} --media {{good}}/media.parquet --text-model m"
 BOTH = f"{_TRAIN} --media {{good}}/images --media-model m --text-model m --projection none"
@@ -146,7 +147,6 @@ CASES = [
     BadInput("vision-patch-0", MEDIA, ("--media-model m: not a vision model",), config(patch_size=0)),
     BadInput("vision-size-text", MEDIA, ("--media-model m: not a vision model",), config(hidden_size="x")),
     BadInput("vision-size-negative", MEDIA, ("--media-model m: not a vision model",), config(hidden_size=-8)),
-    BadInput("vision-heads", MEDIA, ("--media-model m: not a vision model",), config(num_attention_heads=7)),
     BadInput("vision-layers-negative", MEDIA, ("sets num_hidden_layers to -1",), config(num_hidden_layers=-1)),
     BadInput(
         "vision-layers-many", MEDIA, ("num_hidden_layers to 1e+08", "0 to 2,000"), config(num_hidden_layers=10**8)
@@ -181,6 +181,10 @@ CASES = [
         ("adapter_config.json says it is an adapter",),
         copied("clip", "m", written("adapter_config.json", "{}")),
     ),
+    BadInput(
+        "dimension-huge", f"{_TRAIN} {FEATURES} --dimension {10**10}", ("--dimension 10000000000", "GiB of memory")
+    ),
+    BadInput("lora-rank-huge", f"{MEDIA} --lora-rank {10**9}", ("--lora-rank 1000000000", "units at most"), config()),
     # A text model.
     BadInput("text-missing", TEXT, ("--text-model m: no such folder",)),
     BadInput("text-is-vision", TEXT.replace(" m", " {good}/vit"), ("--text-model",)),
