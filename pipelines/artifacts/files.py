@@ -119,7 +119,9 @@ def read_json(path: Path) -> Any:
     require_file(path)
     try:
         return json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:  # of bytes that aren't UTF-8 too; of brackets in brackets
+    except RecursionError as error:
+        raise InputError(f"{path}: not valid JSON (nested too deeply)") from error
+    except (ValueError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: not valid JSON ({error})") from error
 
 
