@@ -63,7 +63,7 @@ def test_another_folder_is_not_written_over(world, run, refused, mmts) -> None:
     output = world.folder / "mine"
     output.mkdir()
     (output / "thesis.tex").write_text("years of work")
-    assert "is a folder with files that are no export; use --force" in refused("export", run, "-o", output)
+    assert "holds files that `mmts export` did not write; use --force" in refused("export", run, "-o", output)
     assert (output / "thesis.tex").exists()
     assert mmts("export", run, "-o", output, "--force").code == 0
     assert not (output / "thesis.tex").exists()
