@@ -98,9 +98,7 @@ def test_relevancy_is_kept_and_used_again(kitchen, mmts, monkeypatch) -> None:
     assert third["up_to_date"]
 
 
-@pytest.mark.parametrize(
-    "name", ["annotations.parquet", "media.parquet", "text.parquet", "sizes.parquet", "link.parquet"]
-)
+@pytest.mark.parametrize("name", ["annotations", "media", "text", "sizes", "link"])
 def test_relevancy_replaces_no_input(kitchen, refused, name) -> None:
     (kitchen.folder / "link.parquet").symlink_to(kitchen.folder / "text.parquet")
     before = {path.name: path.read_bytes() for path in kitchen.folder.glob("*.parquet")}
