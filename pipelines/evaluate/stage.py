@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any, get_args
 
 from pipelines.artifacts import StagePlan, StageResult, refuse_replacing_inputs
-from pipelines.artifacts.files import nearest, read_json, removing_new_folders, require_folder, write_json
+from pipelines.artifacts.files import nearest, read_json, require_folder, write_json
+from pipelines.artifacts.writers import one_writer, removing_new_folders
 from pipelines.encoding import AS_IT_COMES, Encoding
 from pipelines.errors import InputError
 from pipelines.evaluate.captions import Gallery
@@ -20,6 +21,7 @@ from pipelines.scores.ranks import BLOCK_BYTES, Ties
 MIB = 2**20
 
 
+@one_writer
 def evaluate(
     output: Path | str,
     *,
