@@ -9,6 +9,7 @@ from pipelines.artifacts import fingerprint_of, read_provenance
 from pipelines.artifacts.files import read_json
 from pipelines.artifacts.places import media_path
 from pipelines.errors import InputError
+from pipelines.model_files import DUAL_ENCODER, require_as_trained
 
 _FLAGS = {"shifts": "clusters"}  # the option that gives a file of another role in training
 
@@ -40,9 +41,9 @@ class Sources:
         Raises:
             InputError: Media are missing.
         """
-        run = None if self.run is None else self.run / "steps.parquet"
-        others = {"annotations": self.annotations, "text": self.text, "run": run}
-        others |= {"clusters": self.clusters or self.shifts}
+        others = {"annotations": self.annotations, "text": self.text, "clusters": self.clusters or self.shifts}
+        if self.run is not None:
+            others |= {"run": self.run / "steps.parquet", "model": self.run / "model" / DUAL_ENCODER}
         return _media_inputs(self.media) | {role: path for role, path in others.items() if path is not None}
 
 
@@ -104,6 +105,7 @@ def _trained(run: Path) -> dict[str, Any]:
         raise InputError(f"{run}: is not the folder of a complete run; make one with `mmts train`")
     if not (run / "model").is_dir():
         raise InputError(f"{run}: has no folder model, which its training wrote; put it back, or train again")
+    require_as_trained(run / "model")
     parameters: dict[str, Any] = read_json(run / "config.json").get("parameters", {})
     return parameters
 
