@@ -49,7 +49,7 @@ class RunFolder:
             return None
         if not self._is_run():
             raise InputError(
-                f"{self.path}: is a folder with files that are no run; use --force, or another output folder"
+                f"{self.path}: holds files that are not part of a run; use --force, or another output folder"
             )
         complete = self.is_complete()
         if complete and (done := plan.finished(force=False)):

@@ -250,7 +250,7 @@ def test_a_loss_that_is_not_finite_stops_with_step_and_samples(world) -> None:
     with pytest.raises(InputError) as error:
         train(world.config("run", lr=1e25, warmup_epochs=0))
     message = str(error.value)
-    assert message.startswith("the loss is nan at step 2, in a batch of 16 samples that begins with m")
+    assert message.startswith("the loss is nan at step 2, in a batch of 16 samples starting with m")
     assert "no checkpoint was written yet" in message
     named = message.split("begins with ")[1].split(";")[0].split(", ")
     assert len(named) == 3
@@ -281,7 +281,7 @@ def test_a_failed_run_is_run_again_in_its_place(world) -> None:
 def test_a_folder_of_something_else_is_not_written_to(world) -> None:
     (world.folder / "mine").mkdir()
     (world.folder / "mine" / "notes.txt").write_text("keep")
-    with pytest.raises(InputError, match="is a folder with files that are no run; use --force, or another"):
+    with pytest.raises(InputError, match="holds files that are not part of a run; use --force, or another"):
         train(world.config("mine"))
     assert contents(world.folder / "mine") == {"notes.txt": b"keep"}
     train(world.config("mine"), force=True)
