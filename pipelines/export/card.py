@@ -99,9 +99,9 @@ def _model(run: Run) -> Iterator[tuple[str, str]]:
         longest = model.text_tower.tokenizer.max_length
         yield "texts", f"up to {longest} tokens: {_tower(model.text_tower, parameters.get('text_model'))}"
     yield (
-        "heads",
+        "projection",
         {"none": "none", "linear": "linear, on each side", "mlp": "two layers with GELU, on each side"}[
-            model.settings["head"]
+            model.settings["projection"]
         ],
     )
     yield "shared space", f"{model.dimension} dimensions"

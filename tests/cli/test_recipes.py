@@ -98,7 +98,7 @@ def test_the_ek100_recipe_has_the_papers_numbers(mmts) -> None:
     ran = mmts("run", "ek100-max-margin", "--root", "data", "--media-root", "videos", "--dry-run")
     prepare, cluster, shifts, train, evaluation = (parsed(words) for words in lines(ran))
     assert (prepare["root"].name, prepare["media_root"].name) == ("data", "videos")
-    assert (cluster["method"], list(cluster["column"])) == ("class", ["noun_class"])
+    assert (cluster["method"], list(cluster["columns"])) == ("class", ["noun_class"])
     assert (shifts["minimum"], shifts["maximum"], shifts["rule"]) == (0.17, 0.30, "linear")
     assert (train["loss"], train["temperature"], train["alpha"], train["oscillations"]) == (
         "max-margin",
@@ -146,6 +146,17 @@ def test_features_take_the_place_of_the_towers(recipe, mmts) -> None:
         *("--media", "f.parquet", "--text", "small/embeddings.parquet", "--shifts", "small/shifts.parquet"),
         *("--epochs", "4", "--alpha", "0.1", "--resume"),
     ]
+
+
+def test_names_of_old_are_read(recipe, mmts) -> None:
+    changed = recipe(lr__='head = "none"\nlr ', epochs='strategy = "ddp"\nepochs')
+    ran = mmts("run", changed, "--root", "d", "--only", "train", "--dry-run")
+    assert ran.err.splitlines() == [
+        "warning: small.toml: [towers]: 'head' is now called 'projection'; read as that",
+        "warning: small.toml: [train]: 'strategy' is now called 'parallel'; read as that",
+    ]
+    assert "--projection none " in ran.out
+    assert "--parallel ddp " in ran.out
 
 
 def test_values_can_be_set_and_stages_and_runs_chosen(mmts) -> None:

@@ -43,10 +43,10 @@ def run(command: list[str]) -> subprocess.CompletedProcess:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("strategy", ["ddp", "fsdp"])
-def test_two_processes_take_the_steps_of_one(world, options, strategy) -> None:
+@pytest.mark.parametrize("parallel", ["ddp", "fsdp"])
+def test_two_processes_take_the_steps_of_one(world, options, parallel) -> None:
     train(world.config("one", **options))
-    ran = run([*MMTS, *world.command("two", **options, devices=2, strategy=strategy), "--json"])
+    ran = run([*MMTS, *world.command("two", **options, devices=2, parallel=parallel), "--json"])
     assert ran.stdout.count("\n") == 1, ran.stdout  # the second process doesn't speak
     one, two = steps(world, "one"), steps(world, "two")
     assert len(one["step"]) == 51
@@ -61,10 +61,10 @@ def test_two_processes_take_the_steps_of_one(world, options, strategy) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("strategy", ["ddp", "fsdp"])
-def test_two_processes_stopped_and_resumed_are_as_never_stopped(world, options, strategy) -> None:
+@pytest.mark.parametrize("parallel", ["ddp", "fsdp"])
+def test_two_processes_stopped_and_resumed_are_as_never_stopped(world, options, parallel) -> None:
     """Parts of 7 and 8 pairs, in micro-batches; killed once, asked to stop once."""
-    options |= {"devices": 2, "strategy": strategy, "micro_batch": 7, "checkpoint_steps": 1, "epochs": 4}
+    options |= {"devices": 2, "parallel": parallel, "micro_batch": 7, "checkpoint_steps": 1, "epochs": 4}
     run([*MMTS, *world.command("whole", **options)])
     command, folder = [*MMTS, *world.command("parts", **options), "--resume"], world.folder / "parts"
     for stop, name in ((signal.SIGKILL, "step-000000002"), (signal.SIGTERM, "step-000000005")):

@@ -71,7 +71,14 @@ def test_the_words_for_people(world, mmts) -> None:
 
 
 def test_a_runs_configuration_fed_back_gives_the_same_weights(world, mmts) -> None:
-    options = {"temperature": "mmts", "tau": None, "alpha": 0.03, "shifts": world.shifts, "seed": 3, "head": "mlp"}
+    options = {
+        "temperature": "mmts",
+        "tau": None,
+        "alpha": 0.03,
+        "shifts": world.shifts,
+        "seed": 3,
+        "projection": "mlp",
+    }
     assert mmts(*world.command("first", **options, weight_decay=0.2, lr=0.004)).code == 0
     first, second = world.folder / "first", world.folder / "second"
     ran = mmts("train", "--config", first / "config.json", "-o", second)
@@ -81,6 +88,23 @@ def test_a_runs_configuration_fed_back_gives_the_same_weights(world, mmts) -> No
     assert mmts("train", "--config", first / "config.json").out.startswith(f"{first}: up to date\n")
     assert mmts("train", "--config", first / "config.json", "-o", second, "--seed", 4).code == 0
     assert (first / "model/heads.safetensors").read_bytes() != (second / "model/heads.safetensors").read_bytes()
+
+
+def test_a_configuration_with_names_of_old_is_read(world, mmts) -> None:
+    """``--head`` and ``--strategy`` were once the names of ``--projection`` and ``--parallel``."""
+    assert mmts(*world.command("first", projection="mlp", parallel="ddp")).code == 0
+    first = world.folder / "first"
+    old = json.loads((first / "config.json").read_text())
+    for name, current in {"head": "projection", "strategy": "parallel"}.items():
+        old["parameters"][name] = old["parameters"].pop(current)
+    (world.folder / "old.json").write_text(json.dumps(old))
+    ran = mmts("train", "--config", world.folder / "old.json", "-o", first)
+    assert ran.out.startswith(f"{first}: up to date\n")
+    assert ran.err.splitlines() == [
+        f"warning: {world.folder / 'old.json'}: 'head' is now called 'projection'; read as that",
+        f"warning: {world.folder / 'old.json'}: 'strategy' is now called 'parallel'; read as that",
+    ]
+    assert mmts("train", "--config", world.folder / "old.json", "-o", first, "--quiet").err == ""
 
 
 @pytest.fixture
@@ -178,7 +202,7 @@ def test_vectors_of_two_dimensions(world, refusal) -> None:
 
 def test_a_split_nobody_has(refusal) -> None:
     assert refusal(split="trian").endswith("no rows of split 'trian'; splits there: test, train, val")
-    assert refusal(val_split="dev").endswith("no rows of split 'dev'; splits there: test, train, val")
+    assert refusal(val_split="later").endswith("no rows of split 'later'; splits there: test, train, val")
 
 
 def test_too_large_an_alpha(world, refusal) -> None:
