@@ -1,6 +1,7 @@
 """Bytes of an image file to an upright RGB picture."""
 
 import io
+import warnings
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
@@ -52,7 +53,8 @@ def decode_image(data: bytes, least_side: int) -> Image.Image:
 
 def _orientation(image: Image.Image) -> int:
     try:
-        return int(image.getexif().get(_ORIENTATION, 1))
+        with warnings.catch_warnings(action="ignore"):
+            return int(image.getexif().get(_ORIENTATION, 1))
     except Exception:  # damaged EXIF, as images of the web have it, says nothing of the pixels
         return 1
 

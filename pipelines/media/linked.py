@@ -1,13 +1,16 @@
 """Media where the annotations' column ``media`` says."""
 
+import hashlib
 import os
 from pathlib import Path
 
 import numpy as np
 
+from pipelines.artifacts import fingerprint_of, open_parquet
 from pipelines.artifacts.ids import shortened
 from pipelines.artifacts.listing import zip_members
 from pipelines.artifacts.places import Place
+from pipelines.artifacts.provenance import fingerprint_of_files
 from pipelines.errors import InputError
 from pipelines.media.blobs import Blobs
 from pipelines.media.files import FileBlobs, ZipBlobs
@@ -67,6 +70,23 @@ class LinkedBlobs:
 
     def _find(self, row: int) -> tuple[Blobs, int]:
         return self._parts[self._part_of_row[row]], int(self._row_in_part[row])
+
+
+def linked_fingerprint(annotations: Path) -> str:
+    """Hash of the files and archives that the annotations' column ``media`` names, for a stage that reads them there.
+
+    Raises:
+        InputError: The annotations can't be read, or an archive is damaged.
+    """
+    with open_parquet(annotations) as file:
+        if "media" not in file.schema_arrow.names:
+            return ""
+        texts = file.read(columns=["media"]).column("media").unique().drop_null().to_pylist()
+    places = [Place.parse(str(text)) for text in texts]
+    archives = sorted({place.path for place in places if place.scheme is not None})
+    whole = [f"{name}\0{fingerprint_of(Path(name))}" for name in archives]
+    files = fingerprint_of_files([(place.path, Path(place.path)) for place in places if place.scheme is None])
+    return hashlib.sha256("\n".join([files, *whole]).encode(errors="surrogateescape")).hexdigest()[:32]
 
 
 def _open_part(
