@@ -9,7 +9,6 @@ embeddings = read_vectors("embeddings.parquet")    # ids and an (n, d) float32 m
 from pipelines.artifacts.annotations import read_annotations, require_texts, rows_of_split
 from pipelines.artifacts.clips import Clips, read_clips
 from pipelines.artifacts.clusters import NOISE, has_noise, noise_apart, read_cluster_sizes, read_clusters
-from pipelines.artifacts.embedded_media import byte_column, embedded_media_ids, holds_bytes
 from pipelines.artifacts.ids import align, first_few, require_unique, shortened
 from pipelines.artifacts.opening import open_parquet
 from pipelines.artifacts.parquet import ArtifactWriter, read_table
@@ -60,14 +59,11 @@ __all__ = [
     "StageResult",
     "Vectors",
     "align",
-    "byte_column",
     "canonical_split",
     "check_vectors",
-    "embedded_media_ids",
     "fingerprint_of",
     "first_few",
     "has_noise",
-    "holds_bytes",
     "noise_apart",
     "open_parquet",
     "plain_splits",
