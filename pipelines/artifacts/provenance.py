@@ -17,9 +17,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from pipelines.artifacts.embedded_media import byte_column
 from pipelines.artifacts.files import require_file
 from pipelines.artifacts.listing import Listed, folder_files, plain, tar_members, zip_members
+from pipelines.artifacts.media_tables import byte_column
 from pipelines.artifacts.opening import open_parquet
 
 FOOTER_KEY = "mmts"
@@ -105,7 +105,7 @@ def fingerprint_of(path: Path) -> str:
     An artifact of ours answers from its footer, after its data has been checked against the footer's digest. Of others
     content counts, not where they lie or when they were touched: a zip is hashed by the names, sizes and checksums in
     its index, a folder by the names and the content of its files, any other file by its content. What is too large to
-    be read whole at every start is hashed by its index: a tar by the names, sizes and headers' checksums of its members,
+    be read whole at every start is hashed by its index: a tar by the names, sizes and header checksums of its members,
     Parquet with media by its footer, a folder by names, sizes and times of change.
 
     Raises:

@@ -57,7 +57,7 @@ def embed_media(
     Raises:
         InputError: A file or the model can't be used, or more media are damaged than may be.
     """
-    from pipelines.media import linked_fingerprint, media_inputs, media_list
+    from pipelines.media import linked_parameters, media_inputs, media_list
     from pipelines.models import open_inputs
 
     annotations, output, where = Path(annotations), Path(output), media_path(Path(media))
@@ -67,8 +67,7 @@ def embed_media(
     parameters: dict[str, Any] = {**identity(model), "dtype": dtype, "media": True, "precision": encoding.precision}
     if frames is not None:
         parameters["frames"] = frames
-    if where is None:
-        parameters["media_places"] = linked_fingerprint(annotations)
+    parameters |= linked_parameters(where, annotations)
     plan = StagePlan(
         "embed",
         output,

@@ -48,6 +48,12 @@ class Sources:
         others = {"annotations": self.annotations, "text": self.text, "clusters": self.clusters, "run": run}
         return _media_inputs(self.media) | {role: path for role, path in others.items() if path is not None}
 
+    def parameters(self) -> dict[str, str]:
+        """What decides the scores besides these files: those that the annotations name."""
+        from pipelines.media import linked_parameters  # brings torch
+
+        return linked_parameters(self.media, self.annotations)
+
 
 @dataclass(frozen=True)
 class Embeddings:

@@ -119,6 +119,7 @@ def evaluate(
                 "folds": folds,
                 "resamples": resamples,
                 "precision": encoding.precision,
+                **sources.parameters(),
             },
             inputs,
             seed=seed,

@@ -9,9 +9,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipelines.artifacts import byte_column, open_parquet
-from pipelines.artifacts.embedded_media import BYTE_COLUMNS
+from pipelines.artifacts import open_parquet
 from pipelines.artifacts.ids import first_few
+from pipelines.artifacts.media_tables import BYTE_COLUMNS, byte_column
 from pipelines.errors import InputError
 from pipelines.media.blobs import PerProcess
 from pipelines.media.listing import MediaList

@@ -72,21 +72,31 @@ class LinkedBlobs:
         return self._parts[self._part_of_row[row]], int(self._row_in_part[row])
 
 
-def linked_fingerprint(annotations: Path) -> str:
-    """Hash of the files and archives that the annotations' column ``media`` names, for a stage that reads them there.
+def linked_parameters(media: Path | None, annotations: Path) -> dict[str, str]:
+    """What a stage's fingerprint has to hold besides its inputs where ``--media annotations`` says where media are.
+
+    Args:
+        media: Where media are; None where the annotations' column ``media`` says it.
+        annotations: The annotations.
+
+    Returns:
+        A hash of the files and archives that the column names; nothing where ``media`` is given, which is an input.
 
     Raises:
         InputError: The annotations can't be read, or an archive is damaged.
     """
+    if media is not None:
+        return {}
     with open_parquet(annotations) as file:
         if "media" not in file.schema_arrow.names:
-            return ""
+            return {}
         texts = file.read(columns=["media"]).column("media").unique().drop_null().to_pylist()
     places = [Place.parse(str(text)) for text in texts]
     archives = sorted({place.path for place in places if place.scheme is not None})
     whole = [f"{name}\0{fingerprint_of(Path(name))}" for name in archives]
     files = fingerprint_of_files([(place.path, Path(place.path)) for place in places if place.scheme is None])
-    return hashlib.sha256("\n".join([files, *whole]).encode(errors="surrogateescape")).hexdigest()[:32]
+    text = "\n".join([files, *whole])
+    return {"media_places": hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()[:32]}
 
 
 def _open_part(

@@ -6,8 +6,9 @@ from typing import Protocol
 import numpy as np
 from torch import Tensor
 
-from pipelines.artifacts import byte_column, open_parquet
+from pipelines.artifacts import open_parquet
 from pipelines.artifacts.files import require_file
+from pipelines.artifacts.media_tables import byte_column
 from pipelines.artifacts.places import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 from pipelines.errors import InputError
 from pipelines.media.blobs import Blobs

@@ -6,7 +6,7 @@ from typing import Any
 
 from pipelines.artifacts import StagePlan, StageResult
 from pipelines.artifacts.files import removing_new_folders, require_folder, sync_files, write_json
-from pipelines.media import media_inputs
+from pipelines.media import linked_parameters, media_inputs
 from pipelines.models import save_model
 from pipelines.progress import SILENT, Progress
 from pipelines.train.checkpoint import Checkpoint, read_checkpoint
@@ -108,7 +108,7 @@ def _plan(config: TrainConfig) -> StagePlan:
     return StagePlan(
         "train",
         config.output / "steps.parquet",
-        config.recipe(),
+        config.recipe() | linked_parameters(config.media_path, config.annotations),
         inputs,
         seed=config.seed,
         libraries=("torch", "transformers", "safetensors", "pyarrow"),

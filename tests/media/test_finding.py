@@ -192,7 +192,7 @@ def test_rows_without_ids_are_called_as_prepare_calls_them(tmp_path, structs) ->
     table(tmp_path / "data" / "train-1.parquet", image=structs(40))
     (tmp_path / "README.md").write_text("a data set of the hub")
     for path in (tmp_path, tmp_path / "data", tmp_path / "data" / "train-{0..1}.parquet"):
-        assert levels(path, "train-1#0", "train-0#2") == [40, 30]
+        assert levels(path, "train-1.parquet#0", "train-0.parquet#2") == [40, 30]
 
 
 def test_paths_beside_the_bytes_are_found_as_file_names_are(tmp_path, structs) -> None:

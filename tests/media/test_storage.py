@@ -159,7 +159,9 @@ def test_a_folder_or_pattern_of_parquet_files(tmp_path, grey) -> None:
 
 def test_parquet_without_what_it_needs(tmp_path, grey) -> None:
     pq.write_table(pa.table({"bytes": [grey(1)]}), tmp_path / "a.parquet")
-    with pytest.raises(InputError, match=r"a\.parquet: 1 of 1 media are missing there, first: 1; it holds a#0"):
+    with pytest.raises(
+        InputError, match=r"a\.parquet: 1 of 1 media are missing there, first: 1; it holds a\.parquet#0"
+    ):
         open_media(tmp_path / "a.parquet", MediaList(["1"]), view=VIEW)
     pq.write_table(pa.table({"key": ["1", "2"], "bytes": [grey(1), None]}), tmp_path / "a.parquet")
     source = open_media(tmp_path / "a.parquet", MediaList(["2", "1"]), view=VIEW)
