@@ -125,7 +125,7 @@ def load_sentence_transformer(model: str, device: str | None) -> Any:
         return SentenceTransformer(model, device=device)
     except Exception as error:  # of whichever HTTP library the hub's client uses
         raise InputError(
-            f"model '{model}': no such folder, and it can't be had from the hub ({_reason(error)}); "
+            f"model '{model}': no such folder, and it can't be downloaded from the hub ({_reason(error)}); "
             "give the folder of a model"
         ) from error
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from pipelines.artifacts import StagePlan, StageResult, read_annotations, vector_schema, with_vectors
 from pipelines.artifacts.places import media_path
+from pipelines.artifacts.writers import one_writer
 from pipelines.embed.towers import identity, load_media_encoder
 from pipelines.encoding import AS_IT_COMES, Encoding
 from pipelines.errors import InputError
@@ -21,6 +22,7 @@ if TYPE_CHECKING:  # these bring torch, which a file that is up to date doesn't 
     from pipelines.models import DualEncoder
 
 
+@one_writer
 def embed_media(
     annotations: Path | str,
     output: Path | str,

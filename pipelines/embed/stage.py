@@ -19,6 +19,7 @@ from pipelines.artifacts import (
     vector_schema,
     with_vectors,
 )
+from pipelines.artifacts.writers import one_writer
 from pipelines.embed.encoder import DEFAULT_MODEL, SentenceEncoder
 from pipelines.embed.towers import MappedTexts, TowerTexts, identity, load_mapped_texts, load_text_encoder
 from pipelines.encoding import Encoding, Precision
@@ -31,6 +32,7 @@ WINDOW_ROWS = 100_000
 _BATCHES_PER_REPORT = 8
 
 
+@one_writer
 def embed(
     annotations: Path | str,
     output: Path | str,

@@ -1,9 +1,5 @@
 """An exported folder: written whole or not at all, and known again by its record."""
 
-import contextlib
-import os
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,21 +24,6 @@ def finished(folder: Path, plan: StagePlan, *, force: bool) -> StageResult | Non
     if record.get("fingerprint") != plan.fingerprint or _sizes(folder) != record.get("files"):
         return None
     return StageResult(folder, True, record["summary"])
-
-
-@contextlib.contextmanager
-def replacing_folder(folder: Path) -> Iterator[Path]:
-    """Yield a new folder beside ``folder``, which takes its place on success and goes away on failure."""
-    fresh, old = (folder.with_name(f".{folder.name}.{os.getpid()}.{word}") for word in ("tmp", "old"))
-    fresh.mkdir(parents=True)
-    try:
-        yield fresh
-        if folder.exists():
-            folder.rename(old)
-        fresh.rename(folder)
-    finally:
-        for rest in (fresh, old):
-            shutil.rmtree(rest, ignore_errors=True)
 
 
 def write_record(folder: Path, plan: StagePlan, summary: dict[str, Any]) -> None:

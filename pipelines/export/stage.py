@@ -4,10 +4,11 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from pipelines.artifacts import StagePlan, StageResult
-from pipelines.artifacts.files import nearest
+from pipelines.artifacts.files import nearest, replacing_folder
+from pipelines.artifacts.writers import one_writer
 from pipelines.errors import InputError
 from pipelines.export.card import model_card
-from pipelines.export.folder import RECORD, finished, replacing_folder, write_record
+from pipelines.export.folder import RECORD, finished, write_record
 from pipelines.export.quiet import quiet_libraries
 from pipelines.export.run import read_run
 from pipelines.export.scores import read_scores
@@ -25,6 +26,7 @@ _WRITERS = {
 }
 
 
+@one_writer
 def export(
     run: Path | str,
     output: Path | str,

@@ -37,7 +37,7 @@ def decode_image(data: bytes, least_side: int) -> Image.Image:
         least_side: Pixels that the shorter side has to keep.
 
     Raises:
-        ValueError: It is no whole image, has too many pixels, or its pixels are floats; says why.
+        ValueError: It is not a complete image, has too many pixels, or its pixels are floats; says why.
     """
     try:
         with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
@@ -46,7 +46,7 @@ def decode_image(data: bytes, least_side: int) -> Image.Image:
             turn = _TURNS.get(_orientation(image))
             return _as_rgb(image if turn is None else image.transpose(turn))
     except UnidentifiedImageError as error:  # its message has an address in it, another in each process
-        raise ValueError("it is no image of a known format") from error
+        raise ValueError("it is not an image in a known format") from error
     except Exception as error:  # whatever the bytes lead Pillow's plugins to: struct.error and IndexError too
         raise ValueError(str(error) or type(error).__name__) from error
 

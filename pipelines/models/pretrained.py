@@ -29,7 +29,7 @@ def read_config(source: str) -> Any:
     try:
         model_info(source, timeout=10)  # one question: without a connection the loader asks for more than a minute
     except Exception as error:  # of whichever HTTP library the hub's client uses
-        raise OSError(f"no such file or folder, and it can't be had from the hub: {error}") from error
+        raise OSError(f"no such file or folder, and it can't be downloaded from the hub: {error}") from error
     return AutoConfig.from_pretrained(source)
 
 

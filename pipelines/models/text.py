@@ -133,7 +133,7 @@ class ClipTextTower(TextTower):
 
 
 def load_text_tower(source: str) -> TextTower:
-    """Load a text tower; nothing is unpickled, and no code of the model's own is run.
+    """Load a text tower; no pickle is loaded, and no code of the model's own is run.
 
     Args:
         source: A sentence-transformers model or a CLIP-like one: folder or hub id; a folder of a CLIP-like model's

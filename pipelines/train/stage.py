@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.artifacts import StagePlan, StageResult
-from pipelines.artifacts.files import removing_new_folders, require_folder, sync_files, write_json
+from pipelines.artifacts.files import require_folder, sync_files, write_json
+from pipelines.artifacts.writers import removing_new_folders, sole_writer, writing
 from pipelines.media import linked_parameters, media_inputs
 from pipelines.models import save_model
 from pipelines.progress import SILENT, Progress
@@ -48,7 +49,8 @@ def train(
             is not finite.
         Interrupted: SIGTERM or SIGINT asked the run to stop; a checkpoint was written.
     """
-    with removing_new_folders(config.output):  # where something is refused before the run begins
+    # Folders go again where something is refused before the run begins.
+    with removing_new_folders(config.output), sole_writer(config.output), writing(config.output):
         return _train(config, resume=resume, force=force, progress=progress)
 
 

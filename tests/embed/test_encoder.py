@@ -69,7 +69,7 @@ def test_a_model_in_a_folder_is_known_by_its_files(tmp_path) -> None:
     ("model", "message"),
     [
         ("./nosuch", "model './nosuch': no such folder, and no hub id, which looks like owner/name"),
-        ("nosuch/thing", "model 'nosuch/thing': no such folder, and it can't be had from the hub"),
+        ("nosuch/thing", "model 'nosuch/thing': no such folder, and it can't be downloaded from the hub"),
     ],
 )
 def test_a_model_that_is_nowhere_is_refused(model, message) -> None:

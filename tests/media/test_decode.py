@@ -102,7 +102,7 @@ def test_damaged_exif_says_nothing_of_the_pixels(encoded) -> None:
 
 
 def test_an_image_that_starts_a_program_is_not_opened() -> None:
-    with pytest.raises(ValueError, match="it is no image of a known format"):
+    with pytest.raises(ValueError, match="it is not an image in a known format"):
         decode_image(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\nshowpage\n", 9)
 
 
