@@ -152,7 +152,7 @@ def fingerprint_of_files(files: Sequence[tuple[str, Path]]) -> str:
     """Hash of files with the names that they are to be known by: of their content, or where that is too much to read at
     every start, of their sizes and times of change. A file that isn't there counts as such.
     """
-    stats = [path.stat() if path.is_file() else None for _, path in files]
+    stats = [path.stat() if os.path.isfile(path) else None for _, path in files]
     by_content = sum(stat.st_size for stat in stats if stat is not None) <= _LARGE_FOLDER
     digest = hashlib.sha256()
     for (name, path), stat in zip(files, stats, strict=True):

@@ -113,9 +113,9 @@ def _first_part(path: PurePosixPath) -> str:
 
 
 def _refuse_two(name: str, found: list[str], archives: list[str], where: str) -> None:
+    remedy = "leave one of them" if found[0] == found[1] else "give media_id the whole name of one"
     if archives and archives[0] != archives[1]:
         found = [f"{each} of {PurePosixPath(archive).name}" for each, archive in zip(found, archives, strict=True)]
-    remedy = "give media_id the whole name of one" if not archives or found[0] != found[1] else "leave one of them"
     raise InputError(
         f"{where}: two media have the name {shortened(name)}: {shortened(found[0])} and {shortened(found[1])}; {remedy}"
     )

@@ -16,9 +16,11 @@ from PIL import Image
 from bad_inputs.case import BadInput
 
 LONG = "x" * 3000
-EMBED = "embed a.parquet -o f.parquet --model {good}/vit --device cpu --media"
-TRAIN = "train a.parquet -o run --text {good}/text.parquet --media-model {good}/vit --device cpu --media"
-CLIPS = "embed a.parquet -o f.parquet --model {good}/vit --device cpu --frames 2 --media"
+EMBED = "embed a.parquet -o f.parquet --model {good}/run-pixels --device cpu --media"
+TRAIN = (
+    "train a.parquet -o run --text-model {good}/clip --media-model {good}/clip --temperature fixed --device cpu --media"
+)
+CLIPS = "embed a.parquet -o f.parquet --model {good}/clip --device cpu --frames 2 --media"
 
 
 def picture(form: str = "PNG", mode: str = "RGB") -> bytes:
@@ -105,11 +107,10 @@ def parquet(**columns: object) -> Callable[[Path], None]:
 
 
 def flipped(folder: Path) -> None:
-    """A Parquet file of media with a byte of its footer turned."""
+    """A Parquet file of media with a damaged footer."""
     parquet(image_id=["a"], jpg=[picture()])(folder)
     data = bytearray((folder / "m.parquet").read_bytes())
-    data[-20] ^= 0xFF
-    data[-40] ^= 0xFF
+    data[-60:-20] = bytes(40)
     (folder / "m.parquet").write_bytes(bytes(data))
 
 
@@ -240,12 +241,6 @@ CASES = [
     ),
     BadInput("zip-index-damaged", f"{EMBED} m.zip", ("m.zip",), having("a", then=broken_index)),
     BadInput(
-        "zip-bomb",
-        f"{EMBED} m.zip",
-        ("m.zip: image a can't be decoded", "zip bomb", "--max-bad"),
-        having("a", then=lambda f: zipped(f / "m.zip", "a.png", data=bytes(300 * 2**20))),
-    ),
-    BadInput(
         "tar-cut",
         f"{EMBED} m.tar",
         ("m.tar: not a whole, uncompressed tar",),
@@ -297,18 +292,12 @@ CASES = [
         ("image a.png can't be decoded", "not an image in a known format", "--max-bad"),
         damaged("a.png", b"not an image"),
     ),
-    BadInput(
-        "image-web-page",
-        f"{TRAIN} m",
-        ("image a.jpg can't be decoded", "not an image in a known format"),
-        having("a.jpg", then=lambda f: files(f / "m", "a.jpg", data=b"<html>404</html>")),
-    ),
     BadInput("image-empty", f"{EMBED} m", ("image a.png can't be decoded",), damaged("a.png", b"\0")),
     BadInput("image-cut", f"{EMBED} m", ("image a.png can't be decoded",), damaged("a.png", picture()[:50])),
     BadInput(
         "image-jpeg-cut",
         f"{EMBED} m",
-        ("image a.jpg can't be decoded", "truncated"),
+        ("image a.jpg can't be decoded", "Truncated"),
         damaged("a.jpg", picture("JPEG")[:-200]),
     ),
     BadInput(
