@@ -120,7 +120,7 @@ def evaluate(
                 "gallery": gallery,
                 "folds": folds,
                 "resamples": resamples,
-                "precision": encoding.precision,
+                **encoding.record(),
                 **sources.parameters(),
             },
             inputs,
