@@ -271,7 +271,7 @@ def train(
     ] = False,
     force: Annotated[
         bool,
-        typer.Option("--force", help="Train even if the run is up to date, unfinished, or the folder is no run's."),
+        typer.Option("--force", help="Train even if the run is up to date, unfinished, or the folder holds other files."),
     ] = False,
 ) -> None:
     """Train a dual encoder on features, images or clips.
