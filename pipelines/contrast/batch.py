@@ -24,12 +24,16 @@ class LossOptions(TypedDict, total=False):
     processes: Processes | None
 
 
-class PairOptions(LossOptions, total=False):
-    """What a loss takes beside embeddings and temperatures; see `info_nce` for the meaning."""
+class PairInfo(TypedDict, total=False):
+    """What a loss may be told of each pair of a batch beside its temperature; see `info_nce` for the meaning."""
 
     media_group_n: Tensor | None
     text_group_n: Tensor | None
     weight_n: Tensor | None
+
+
+class PairOptions(LossOptions, PairInfo, total=False):
+    """What a loss takes beside embeddings and temperatures; see `info_nce` for the meaning."""
 
 
 @dataclass(frozen=True)
@@ -151,12 +155,12 @@ def pair_batch(
             unit = [_unit(side, dtype, normalize) for side in sides]
             mean = [relations.sum(side) / count_m[:, None] for side in unit]
             positives = ((unit[0] * mean[1]).sum(1)[rows], (unit[1] * mean[0]).sum(1)[rows])
-    hide = drop_related or related == "mask"
+    masked = drop_related or related == "mask"
     tiling = Tiling(
         normalize=normalize,
         offset=start,
         drop_diagonal=drop_related,
-        relations=relations if hide else None,
+        relations=relations if masked else None,
         tile_size=tile_size,
     )
     return PairBatch(media_nd, text_md, rows, counts, share_m, negatives_m, positives, tiling, processes)

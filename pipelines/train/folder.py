@@ -132,9 +132,8 @@ class RunFolder:
 
     def _has_to_make_way(self) -> bool:
         """Whether something is here, or half moved already, that a new run must not delete."""
-        if (
-            _holds_anything(self._making_way) or self.metrics.exists()
-        ):  # written last, so it says that a run was complete
+        was_complete = self.metrics.exists()  # it is written last
+        if was_complete or _holds_anything(self._making_way):
             return True
         return not self._is_run() and any((self.path / name).exists() for name in _FILES)
 

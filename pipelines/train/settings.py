@@ -88,6 +88,15 @@ class TrainSettings:
         str | None,
         Flag("Model trained on the texts: sentence-transformers or CLIP-like; folder or hub id.", _TOWERS),
     ] = None
+    trust_remote_code: Annotated[
+        bool,
+        Flag(
+            "Run code that comes with a model; only for models whose author you trust.",
+            _TOWERS,
+            _ANY_TOWER,
+            shapes_result=False,
+        ),
+    ] = False
     loss: Annotated[LossName, Flag("Contrastive loss.")] = "infonce"
     temperature: Annotated[StrategyName, Flag("What sets each pair's temperature, or margin.", _STRATEGY)] = "mmts"
     tau: Annotated[
@@ -101,7 +110,12 @@ class TrainSettings:
     ] = None
     alpha: Annotated[
         float | None,
-        Flag("cosine, mmts, mmts-learned: distance from lowest to highest value (default: 0.08).", _STRATEGY, ge=0),
+        Flag(
+            "cosine, mmts, mmts-learned: distance from lowest to highest value (default: 0.08, or the smallest shift "
+            "or --tau where that is too much).",
+            _STRATEGY,
+            ge=0,
+        ),
     ] = None
     oscillations: Annotated[
         float | None,

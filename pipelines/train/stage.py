@@ -1,11 +1,13 @@
 """Entry point of ``train``: check everything, run the loop, keep the best epoch."""
 
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 from pipelines.artifacts import StagePlan, StageResult
-from pipelines.artifacts.files import removing_new_folders, require_folder, sync_files, write_json
+from pipelines.artifacts.files import require_folder, sync_files, write_json
+from pipelines.artifacts.writers import removing_new_folders, sole_writer, writing
 from pipelines.media import media_inputs
+from pipelines.model_files import MODEL_DIGEST, model_identity
 from pipelines.models import save_model
 from pipelines.progress import SILENT, Progress
 from pipelines.train.checkpoint import Checkpoint, read_checkpoint
@@ -40,15 +42,16 @@ def train(
         progress: Where to report.
 
     Returns:
-        The summary has ``steps``, ``best_epoch``, ``validation`` (scores of that epoch), and the range of temperatures
-        (or margins) that was used.
+        The summary has ``steps``, ``best_epoch``, ``validation`` (scores of that epoch), ``temperature_settings`` (the
+        numbers of the temperature strategy, defaults included), and the range of temperatures (or margins) there was.
 
     Raises:
         InputError: A file or setting can't be used, all of it before the first step; or the loss or its gradient
             is not finite.
         Interrupted: SIGTERM or SIGINT asked the run to stop; a checkpoint was written.
     """
-    with removing_new_folders(config.output):  # where something is refused before the run begins
+    # Folders go again where something is refused before the run begins.
+    with removing_new_folders(config.output), sole_writer(config.output), writing(config.output):
         return _train(config, resume=resume, force=force, progress=progress)
 
 
@@ -78,9 +81,10 @@ def _train(config: TrainConfig, *, resume: bool, force: bool, progress: Progress
     finally:
         for logger in loggers:
             logger.close()
-    summary = _summarise(state)
+    summary = _summarise(state, session.strategy.settings)
     if fabric.is_global_zero:
-        save_model(session.best_model(read_checkpoint(folder.best_of(state.best_epoch))), folder.model)
+        best = session.best_model(read_checkpoint(folder.best_of(state.best_epoch)))
+        summary[MODEL_DIGEST] = save_model(best, folder.model)
         sync_files(folder.model)
         log.write(folder.steps, plan.provenance(), summary)
         # Last of all: it is what says that the run is complete.
@@ -102,17 +106,20 @@ def _plan(config: TrainConfig) -> StagePlan:
     media = media_inputs(config.media_path)
     roles = {"annotations": config.annotations, **media, "text": config.text, "shifts": config.shifts}
     inputs = {role: path for role, path in roles.items() if path is not None}
+    recipe = config.recipe()
     for role, model in (("media_model", config.media_model), ("text_model", config.text_model)):
-        if model is not None and (path := Path(model)).exists():
-            inputs[role] = path.parent if path.is_file() else path  # what lies beside a config.json counts too
+        if model is not None:
+            recipe[role] = model_identity(model)
+    if config.trust_remote_code:
+        recipe["trust_remote_code"] = True
     return StagePlan(
         "train",
         config.output / "steps.parquet",
-        config.recipe(),
+        recipe,
         inputs,
         seed=config.seed,
         libraries=("torch", "transformers", "safetensors", "pyarrow"),
-        foreign=(*media, "media_model", "text_model"),
+        foreign=tuple(media),
     )
 
 
@@ -128,13 +135,14 @@ def _start(
     return RunState(), StepLog()
 
 
-def _summarise(state: RunState) -> dict[str, Any]:
+def _summarise(state: RunState, temperature_settings: Mapping[str, float]) -> dict[str, Any]:
     best = [each for each in state.validations if each["epoch"] == state.best_epoch]
     return {
         "steps": state.step,
         "epochs": state.epochs_done,
         "best_epoch": state.best_epoch,
         "validation": best[0] if best else None,
+        "temperature_settings": dict(temperature_settings),
         "temperature_min": state.temperature_min,
         "temperature_max": state.temperature_max,
         "final_loss": state.final_loss,
