@@ -13,6 +13,7 @@ from mmts_cli.options import (
     MaxBadOption,
     PrecisionOption,
     SeedOption,
+    TrustOption,
     WorkersOption,
     headline,
     stage_json,
@@ -97,6 +98,7 @@ def evaluate(
     ] = None,
     workers: WorkersOption = 0,
     max_bad: MaxBadOption = 0,
+    trust_remote_code: TrustOption = False,
     force: ForceOption = False,
 ) -> None:
     """Score retrieval in both directions, of a run or of two embeddings files.
@@ -132,7 +134,7 @@ def evaluate(
         resamples=resamples,
         seed=seed,
         block_memory=block_memory,
-        encoding=Encoding(device, precision, batch_size, workers, max_bad),
+        encoding=Encoding(device, precision, batch_size, workers, max_bad, trust_remote_code),
         force=force,
         progress=console,
     )

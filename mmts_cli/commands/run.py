@@ -146,11 +146,11 @@ def _require_ready(steps: list["Step"], root: Path) -> None:
         for flag, path in step.files.items():
             if not path.exists():
                 raise InputError(
-                    f"{path}: no such file, nor one of that name below {root}; get it, or do without: "
+                    f"{path}: no such file, nor one of that name below {root}; download it, or leave it out: "
                     f"--set '{step.stage}.{flag}=[]'"
                 )
     if processes_started(1, 1) != (1, 1):
-        raise InputError("mmts run starts processes itself; run it in one, with --set train.devices=N")
+        raise InputError("mmts run starts its own processes; start it once, with --set train.devices=N")
 
 
 def _scores(steps: list["Step"]) -> dict[str, Any]:

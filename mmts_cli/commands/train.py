@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from mmts_cli.command import stage_command
-from mmts_cli.options import DeviceOption, SeedOption, headline, stage_json
+from mmts_cli.options import DeviceOption, SeedOption, TrustOption, headline, stage_json
 from pipelines.contrast import LOSSES, LossName, StrategyName
 
 if TYPE_CHECKING:
@@ -61,6 +61,7 @@ def train(
             rich_help_panel=_TOWERS,
         ),
     ] = None,
+    trust_remote_code: TrustOption = False,
     loss: Annotated[LossName, typer.Option("--loss", help="The loss.")] = "infonce",
     temperature: Annotated[
         StrategyName,

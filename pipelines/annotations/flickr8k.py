@@ -12,8 +12,10 @@ from pipelines.annotations.left_out import finished
 from pipelines.annotations.sources import read_sources
 from pipelines.annotations.writing import write_annotations
 from pipelines.artifacts import StagePlan, StageResult, plain_splits
+from pipelines.artifacts.writers import one_writer
 
 
+@one_writer
 def prepare_flickr8k(
     captions: Path | str,
     output: Path | str,

@@ -13,6 +13,7 @@ from pipelines.annotations.left_out import finished
 from pipelines.annotations.writing import write_annotations
 from pipelines.artifacts import StagePlan, StageResult, require_unique
 from pipelines.artifacts.files import nearest
+from pipelines.artifacts.writers import one_writer
 from pipelines.catalogue import DATA_SETS
 from pipelines.errors import InputError
 
@@ -40,6 +41,7 @@ READERS = {
 }
 
 
+@one_writer
 def prepare_published(
     name: str,
     root: Path | str,

@@ -16,11 +16,13 @@ from pipelines.annotations.left_out import finished
 from pipelines.annotations.sources import read_sources, source_files
 from pipelines.annotations.writing import write_annotations
 from pipelines.artifacts import StagePlan, StageResult, plain_splits, require_unique, text_column
+from pipelines.artifacts.writers import one_writer
 
 _IMG2DATASET = {"key", "url", "status"}  # columns by which its Parquet files are known
 _SHORT = 8  # digits of a hash that tell the texts of one medium apart
 
 
+@one_writer
 def prepare_table(
     source: Path | str,
     output: Path | str,

@@ -40,7 +40,7 @@ def encode_with_run(
             are damaged than may be.
     """
     device = choose_device(encoding.device)
-    model = load_model(run / "model").to(device)
+    model = load_model(run / "model", trust_remote_code=encoding.trust_remote_code).to(device)
     annotations = read_annotations(sources.annotations)
     encoding.require_effect(on_pixels=model.media_tower is not None)
     scored = annotations.filter(pc.is_in(annotations.column("media_id"), media_ids))

@@ -14,6 +14,7 @@ from pipelines.artifacts.files import read_json
 from pipelines.artifacts.places import media_path
 from pipelines.encoding import Encoding
 from pipelines.errors import InputError
+from pipelines.model_files import DUAL_ENCODER, require_as_trained
 from pipelines.progress import Progress
 
 _SIZES = Kind("clusters or shifts", "sample_id", {"sample_id": pa.string(), "cluster_size": pa.float64()})
@@ -44,8 +45,9 @@ class Sources:
         Raises:
             InputError: Media are missing.
         """
-        run = None if self.run is None else self.run / "steps.parquet"
-        others = {"annotations": self.annotations, "text": self.text, "clusters": self.clusters, "run": run}
+        others = {"annotations": self.annotations, "text": self.text, "clusters": self.clusters}
+        if self.run is not None:
+            others |= {"run": self.run / "steps.parquet", "model": self.run / "model" / DUAL_ENCODER}
         return _media_inputs(self.media) | {role: path for role, path in others.items() if path is not None}
 
 
@@ -109,6 +111,7 @@ def _trained(run: Path) -> dict[str, Any]:
         raise InputError(f"{run}: is not the folder of a complete run; make one with `mmts train`")
     if not (run / "model").is_dir():
         raise InputError(f"{run}: has no folder model, which its training wrote; put it back, or train again")
+    require_as_trained(run / "model")
     parameters: dict[str, Any] = read_json(run / "config.json").get("parameters", {})
     return parameters
 

@@ -7,7 +7,8 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from pipelines.artifacts import StagePlan, StageResult, read_clips
-from pipelines.artifacts.files import nearest, removing_new_folders, require_folder, write_json
+from pipelines.artifacts.files import nearest, require_folder, write_json
+from pipelines.artifacts.writers import one_writer, removing_new_folders
 from pipelines.encoding import AS_IT_COMES, Encoding
 from pipelines.errors import InputError
 from pipelines.evaluate.captions import Gallery, read_captions
@@ -29,6 +30,7 @@ Protocol = Literal["captions", "pairs", "youcook2", "ek100", "eccv"]
 MIB = 2**20
 
 
+@one_writer
 def evaluate(
     output: Path | str,
     *,
@@ -118,7 +120,7 @@ def evaluate(
                 "gallery": gallery,
                 "folds": folds,
                 "resamples": resamples,
-                "precision": encoding.precision,
+                **encoding.record(),
             },
             inputs,
             seed=seed,

@@ -22,13 +22,13 @@ RENAMED = {"head": "projection", "strategy": "parallel"}
 
 # Options that have an effect only where media are pixels, or where there is a tower.
 _OF_PIXELS = {"frames", "pooling", "augment", "workers", "max_bad"}
-_OF_TOWERS = {"freeze", "lora_rank", "layer_decay", "gradient_checkpointing", "compile"}
+_OF_TOWERS = {"freeze", "lora_rank", "layer_decay", "gradient_checkpointing", "compile", "trust_remote_code"}
 
 # Settings that say where things are, or how a run is carried out, and not what comes out of it.
 _ELSEWHERE = {
     *("annotations", "output", "media", "text", "shifts"),
     *("device", "devices", "nodes", "parallel", "workers", "compile", "gradient_checkpointing"),
-    *("max_bad", "checkpoint_steps", "checkpoint_minutes", "logger"),
+    *("trust_remote_code", "max_bad", "checkpoint_steps", "checkpoint_minutes", "logger"),
 }
 
 
@@ -44,6 +44,7 @@ class TrainConfig(BaseModel):
         shifts: Shifts file, for ``mmts``.
         media_model: Vision or CLIP-like model for pixels: config, folder or hub id.
         text_model: Sentence-transformers or CLIP-like model that is trained on the texts themselves.
+        trust_remote_code: Whether code that comes with a model may run.
         loss: ``infonce`` or ``max-margin``.
         temperature: Strategy that sets the temperature, or margin, of each pair.
         tau: Temperature (or margin) of ``fixed``, mean of ``cosine``, first value of ``learned`` and ``isogclr``.
@@ -105,6 +106,7 @@ class TrainConfig(BaseModel):
     shifts: Path | None = None
     media_model: str | None = None
     text_model: str | None = None
+    trust_remote_code: bool = False
     loss: LossName = "infonce"
     temperature: StrategyName = "mmts"
     tau: float | None = Field(None, gt=0)

@@ -82,7 +82,7 @@ class RunFolder:
         """Write ``config.json``, with nothing left beside it that could pass for this run's.
 
         A complete run that was here is kept in ``previous``, until another takes its place there; so are files of
-        these names that are no run's.
+        these names that are not a run's.
         """
         aside = self.path / "previous.tmp"
         if aside.exists() or self.is_complete() or not self._is_run():

@@ -1,12 +1,13 @@
 """Entry point of ``train``: check everything, run the loop, keep the best epoch."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from pipelines.artifacts import StagePlan, StageResult
-from pipelines.artifacts.files import removing_new_folders, require_folder, sync_files, write_json
+from pipelines.artifacts.files import require_folder, sync_files, write_json
+from pipelines.artifacts.writers import removing_new_folders, sole_writer, writing
 from pipelines.media import media_inputs
+from pipelines.model_files import MODEL_DIGEST, model_identity
 from pipelines.models import save_model
 from pipelines.progress import SILENT, Progress
 from pipelines.train.checkpoint import Checkpoint, read_checkpoint
@@ -48,7 +49,8 @@ def train(
             is not finite.
         Interrupted: SIGTERM or SIGINT asked the run to stop; a checkpoint was written.
     """
-    with removing_new_folders(config.output):  # where something is refused before the run begins
+    # Folders go again where something is refused before the run begins.
+    with removing_new_folders(config.output), sole_writer(config.output), writing(config.output):
         return _train(config, resume=resume, force=force, progress=progress)
 
 
@@ -80,7 +82,8 @@ def _train(config: TrainConfig, *, resume: bool, force: bool, progress: Progress
             logger.close()
     summary = _summarise(state, session.strategy.settings)
     if fabric.is_global_zero:
-        save_model(session.best_model(read_checkpoint(folder.best_of(state.best_epoch))), folder.model)
+        best = session.best_model(read_checkpoint(folder.best_of(state.best_epoch)))
+        summary[MODEL_DIGEST] = save_model(best, folder.model)
         sync_files(folder.model)
         log.write(folder.steps, plan.provenance(), summary)
         # Last of all: it is what says that the run is complete.
@@ -102,17 +105,20 @@ def _plan(config: TrainConfig) -> StagePlan:
     media = media_inputs(config.media_path)
     roles = {"annotations": config.annotations, **media, "text": config.text, "shifts": config.shifts}
     inputs = {role: path for role, path in roles.items() if path is not None}
+    recipe = config.recipe()
     for role, model in (("media_model", config.media_model), ("text_model", config.text_model)):
-        if model is not None and (path := Path(model)).exists():
-            inputs[role] = path.parent if path.is_file() else path  # what lies beside a config.json counts too
+        if model is not None:
+            recipe[role] = model_identity(model)
+    if config.trust_remote_code:
+        recipe["trust_remote_code"] = True
     return StagePlan(
         "train",
         config.output / "steps.parquet",
-        config.recipe(),
+        recipe,
         inputs,
         seed=config.seed,
         libraries=("torch", "transformers", "safetensors", "pyarrow"),
-        foreign=(*media, "media_model", "text_model"),
+        foreign=tuple(media),
     )
 
 

@@ -78,8 +78,8 @@ def test_what_is_no_complete_run(world, refusal) -> None:
 def test_a_run_without_its_weights(world, run, refusal) -> None:
     weights = (run / "model" / "heads.safetensors").read_bytes()
     (run / "model" / "heads.safetensors").unlink()
-    assert "heads.safetensors: no such file" in refusal_after(refusal, run, weights, None)
-    assert "heads.safetensors: damaged" in refusal_after(refusal, run, weights, weights[:-8])
+    assert "heads.safetensors: is not there any more" in refusal_after(refusal, run, weights, None)
+    assert "heads.safetensors: changed since the run was trained" in refusal_after(refusal, run, weights, weights[:-8])
 
 
 def refusal_after(refusal, run, whole: bytes, broken: bytes | None) -> str:

@@ -94,6 +94,7 @@ HOW_IT_IS_RUN: dict[str, Any] = {
     **{"output": "other", "annotations": "b.parquet", "media": "n.parquet", "text": "u.parquet", "seed": 4},
     **{"device": "cpu", "devices": 2, "nodes": 2, "parallel": "ddp", "checkpoint_steps": 5, "checkpoint_minutes": 1.0},
     **{"logger": ["wandb"], "workers": 3, "max_bad": 4, "gradient_checkpointing": True, "compile": True},
+    "trust_remote_code": True,
 }
 
 
