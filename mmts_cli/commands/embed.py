@@ -68,7 +68,9 @@ def embed(
     trust_remote_code: TrustOption = False,
     force: ForceOption = False,
 ) -> None:
-    """Encode texts, each distinct text once; or, with --media, images or clips.
+    """Encode the texts of annotations, or images or clips.
+
+    Each distinct text is encoded once. With --media, images or clips are encoded.
 
     Example: mmts embed annotations.parquet -o embeddings.parquet
 

@@ -101,7 +101,9 @@ def evaluate(
     trust_remote_code: TrustOption = False,
     force: ForceOption = False,
 ) -> None:
-    """Score retrieval in both directions, of a run or of two embeddings files.
+    """Score retrieval in both directions.
+
+    Scores a run, or two files of embeddings.
 
     Example: mmts eval run -o scores --split test
 
@@ -159,7 +161,10 @@ def _human(result: "StageResult", width: int) -> "Iterator[RenderableType]":
         yield f"{len(metrics['bad_media']):,} media can't be decoded and are left out with their texts, first: {named}"
     if "thirds" in metrics:
         low, high = metrics["thirds"]["edges"]
-        yield f"thirds of the samples by training cluster size: tail below {low:g}, head from {high:g}"
+        edges = f"tail below {low:g}, head from {high:g}"
+        yield f"thirds of the samples by training cluster size: {edges} ({metrics['cluster_sizes']})"
+    else:
+        yield f"no thirds: {metrics['cluster_sizes']}"
     for direction, counts in metrics.get("left_out", {}).items():
         names_by_count: dict[int, list[str]] = {}
         for name, count in counts.items():

@@ -38,7 +38,9 @@ def export(
     trust_remote_code: TrustOption = False,
     force: ForceOption = False,
 ) -> None:
-    """Write a run's model as a folder that another library loads by itself, with a model card.
+    """Write a run's model for another library to load.
+
+    The folder has a model card and works without mmts.
 
     Example: mmts export run --to sentence-transformers -o flickr8k-mmts --scores scores
     """

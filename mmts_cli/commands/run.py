@@ -70,7 +70,9 @@ def run(
         typer.Option("--list", help="Show the recipes that come with mmts.", is_eager=True, callback=_list_recipes),
     ] = False,
 ) -> None:
-    """Run all stages of a recipe; what is up to date stays, an unfinished run goes on.
+    """Run all stages of a recipe.
+
+    What is up to date stays, and an unfinished run goes on.
 
     Example: mmts run ek100-max-margin --root epic-kitchens-100-annotations --media-root videos
 

@@ -37,7 +37,8 @@ def train(
     Args:
         config: The settings.
         resume: Go on with the unfinished run in the folder; start where there is none.
-        force: Train even if the run is up to date, or the folder holds an unfinished run, or is no run's.
+        force: Train even if the run is up to date, or the folder holds an unfinished run, two complete
+            ones, or other files.
         progress: Where to report.
 
     Returns:
@@ -59,7 +60,7 @@ def _train(config: TrainConfig, *, resume: bool, force: bool, progress: Progress
     plan = _plan(config)
     found = folder.open(plan, config, resume=resume, force=force)
     if isinstance(found, StageResult):
-        folder.finish()
+        folder.finish(found.summary["best_epoch"])
         return found
     fabric = make_fabric(
         device=config.device,
@@ -95,7 +96,7 @@ def _train(config: TrainConfig, *, resume: bool, force: bool, progress: Progress
                 **({"bad_media": state.bad_media} if state.bad_media else {}),
             },
         )
-        folder.finish()
+        folder.finish(state.best_epoch)
     fabric.barrier()
     return StageResult(config.output, False, summary)
 
