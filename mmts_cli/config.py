@@ -36,7 +36,7 @@ def renamed_flags(command: Sequence[str]) -> dict[str, str]:
     """Flags of ``command`` that once had another name: from the old name to the new."""
     if list(command) != ["train"]:
         return {}
-    from pipelines.train.config import RENAMED
+    from pipelines.train.settings import RENAMED
 
     return RENAMED
 

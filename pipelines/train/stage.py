@@ -6,7 +6,7 @@ from typing import Any
 from pipelines.artifacts import StagePlan, StageResult
 from pipelines.artifacts.files import require_folder, sync_files, write_json
 from pipelines.artifacts.writers import removing_new_folders, sole_writer, writing
-from pipelines.media import media_inputs
+from pipelines.media import linked_parameters, media_inputs
 from pipelines.model_files import MODEL_DIGEST, model_identity
 from pipelines.models import save_model
 from pipelines.progress import SILENT, Progress
@@ -37,7 +37,8 @@ def train(
     Args:
         config: The settings.
         resume: Go on with the unfinished run in the folder; start where there is none.
-        force: Train even if the run is up to date, or the folder holds an unfinished run, or is no run's.
+        force: Train even if the run is up to date, or the folder holds an unfinished run, two complete
+            ones, or other files.
         progress: Where to report.
 
     Returns:
@@ -59,7 +60,7 @@ def _train(config: TrainConfig, *, resume: bool, force: bool, progress: Progress
     plan = _plan(config)
     found = folder.open(plan, config, resume=resume, force=force)
     if isinstance(found, StageResult):
-        folder.finish()
+        folder.finish(found.summary["best_epoch"])
         return found
     fabric = make_fabric(
         device=config.device,
@@ -95,7 +96,7 @@ def _train(config: TrainConfig, *, resume: bool, force: bool, progress: Progress
                 **({"bad_media": state.bad_media} if state.bad_media else {}),
             },
         )
-        folder.finish()
+        folder.finish(state.best_epoch)
     fabric.barrier()
     return StageResult(config.output, False, summary)
 
@@ -114,7 +115,7 @@ def _plan(config: TrainConfig) -> StagePlan:
     return StagePlan(
         "train",
         config.output / "steps.parquet",
-        recipe,
+        recipe | linked_parameters(config.media_path, config.annotations),
         inputs,
         seed=config.seed,
         libraries=("torch", "transformers", "safetensors", "pyarrow"),

@@ -124,7 +124,8 @@ def test_vectors_of_another_size_than_the_runs(world, refusal, run, role, size) 
 
     path = world.rewrite(role, shorten, "short.parquet")
     message = refusal(f"--{role}", path)
-    assert message == f"{path}: holds {size - 1}-dimensional vectors, but {run} was trained on {size}-dimensional ones"
+    wanted = f"short.parquet: holds {size - 1}-dimensional vectors, but {run} was trained on {size}-dimensional ones"
+    assert message.endswith(wanted)  # long paths lose their first part
 
 
 @pytest.mark.parametrize("role", ["annotations", "media", "text", "clusters"])
