@@ -230,13 +230,13 @@ CASES = [
     BadInput(
         "zip-that-is-none",
         f"{EMBED} m.zip",
-        ("m.zip: not a whole zip archive", "copy or make it again"),
+        ("m.zip: not a complete zip archive", "copy or make it again"),
         having("a", then=lambda f: (f / "m.zip").write_bytes(b"no zip" * 99)),
     ),
     BadInput(
         "zip-cut",
         f"{EMBED} m.zip",
-        ("m.zip: not a whole zip archive",),
+        ("m.zip: not a complete zip archive",),
         having("a", then=lambda f: (zipped(f / "m.zip", "a.png"), cut(f / "m.zip", 0.7))),
     ),
     BadInput("zip-index-damaged", f"{EMBED} m.zip", ("m.zip",), having("a", then=broken_index)),
