@@ -243,13 +243,13 @@ CASES = [
     BadInput(
         "tar-cut",
         f"{EMBED} m.tar",
-        ("m.tar: not a whole, uncompressed tar",),
+        ("m.tar: not a complete, uncompressed tar",),
         having("a", then=lambda f: (tar(f / "m.tar", "a.png", data=bytes(9000)), cut(f / "m.tar", 0.3))),
     ),
     BadInput(
         "tar-compressed",
         f"{EMBED} m.tar",
-        ("m.tar: not a whole, uncompressed tar", "gunzip"),
+        ("m.tar: not a complete, uncompressed tar", "gunzip"),
         having(
             "a",
             then=lambda f: (
@@ -362,7 +362,7 @@ CASES = [
     BadInput(
         "parquet-cut",
         f"{EMBED} m.parquet",
-        ("m.parquet", "not a whole Parquet file"),
+        ("m.parquet", "truncated or damaged Parquet file"),
         having("a", then=lambda f: (parquet(image_id=["a"], jpg=[picture()])(f), cut(f / "m.parquet", 0.6))),
     ),
     BadInput("parquet-flipped", f"{EMBED} m.parquet", ("m.parquet",), having("a", then=flipped)),
