@@ -32,7 +32,9 @@ def compare(
     seed: SeedOption = 0,
     force: ForceOption = False,
 ) -> None:
-    """Compare runs scored on the same queries: differences overall and by third, with paired 95% intervals.
+    """Compare runs that were scored on the same queries.
+
+    Differences overall and by third, with 95% intervals of a paired bootstrap.
 
     Example: mmts compare fixed/scores scheduled/scores -o difference.json
     """

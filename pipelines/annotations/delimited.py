@@ -74,6 +74,9 @@ class _Quoting:
         return {"delimiter": separator, "quotechar": self.quote, "escapechar": self.escape, "strict": True}
 
 
+_DOUBLED = _Quoting('"')
+
+
 class _NotReadSoError(Exception):
     """A file can't be read in some dialect; says at which line."""
 
@@ -101,7 +104,7 @@ def read_delimited(path: Path, given: Dialect, wanted: Sequence[str], separator:
     if given.quote is not None:
         quotings = [_Quoting(None if given.quote == "none" else given.quote, certain=True)]
     else:
-        quotings = [_Quoting('"'), _Quoting('"', escape="\\"), _Quoting(None)]
+        quotings = [_DOUBLED, _Quoting('"', escape="\\"), _Quoting(None)]
     faults = []
     for quoting in quotings:
         try:
@@ -170,7 +173,7 @@ def _rows(path: Path, encoding: str, separator: str, quoting: _Quoting) -> Itera
         if row and fields and len(row) != fields:
             cells = "1 cell" if len(row) == 1 else f"{len(row)} cells"
             raise _NotReadSoError(f"line {number} has {cells}, the header {fields}")
-        if not quoting.certain:
+        if not quoting.certain and (len(lines.of_row) > 1 or quoting != _DOUBLED):
             _refuse_doubtful(path, number, lines.of_row, row, separator, quoting)
         if row:
             fields = fields or len(row)
@@ -188,7 +191,7 @@ def _refuse_doubtful(
         _NotReadSoError: Backslashes that escape no quotes, or quotes around cells where quotes are to be text.
     """
     if quoting.quote is None:
-        if any(len(cell) > 1 and cell[0] == cell[-1] == '"' for cell in row):
+        if any(len(cell) > 1 and cell[0] == cell[-1] == '"' for cell in map(str.strip, row)):
             raise _NotReadSoError(f"line {number} has a cell in quotes")
     elif quoting.escape and any("\\" in line and re.search(r'\\(?!["\\])', line) for line in lines):
         raise _NotReadSoError(f"line {number} has a backslash before no quote")

@@ -174,7 +174,7 @@ def _typed(values: list[Any], name: str, path: Path) -> pa.Array:
             return column
     except (pa.ArrowException, OverflowError, UnicodeError):
         pass
-    warnings.warn(f"{path}: column '{shortened(name)}' has values of several types; kept as JSON", stacklevel=4)
+    warnings.warn(f"{path}: column '{shortened(name)}' can't be stored as one type; kept as JSON", stacklevel=4)
     return pa.array([None if value is None else _as_json(value) for value in values], pa.string())
 
 

@@ -6,8 +6,8 @@ shifts = read_table("shifts.parquet", SHIFTS)      # pyarrow.Table, columns chec
 embeddings = read_vectors("embeddings.parquet")    # ids and an (n, d) float32 matrix
 """
 
-from pipelines.artifacts.annotations import read_annotations, require_texts, rows_of_split
-from pipelines.artifacts.clips import Clips, read_clips
+from pipelines.artifacts.annotations import read_annotations, require_texts, rows_of_split, with_media_ids
+from pipelines.artifacts.clips import CLIPS, Clips, clips_of, read_clips
 from pipelines.artifacts.clusters import NOISE, has_noise, noise_apart, read_cluster_sizes, read_clusters
 from pipelines.artifacts.ids import align, first_few, require_unique, shortened
 from pipelines.artifacts.opening import open_parquet
@@ -41,6 +41,7 @@ from pipelines.artifacts.vectors import (
 
 __all__ = [
     "ANNOTATIONS",
+    "CLIPS",
     "CLUSTERS",
     "EMBEDDINGS",
     "FEATURES",
@@ -61,6 +62,7 @@ __all__ = [
     "align",
     "canonical_split",
     "check_vectors",
+    "clips_of",
     "fingerprint_of",
     "first_few",
     "has_noise",
@@ -84,5 +86,6 @@ __all__ = [
     "text_column",
     "vector_schema",
     "vector_type",
+    "with_media_ids",
     "with_vectors",
 ]

@@ -68,7 +68,7 @@ def test_lists_of_texts(tmp_path) -> None:
     ],
 )
 def test_columns_that_nobody_named_are_kept_whatever_they_hold(tmp_path, values, kept) -> None:
-    with pytest.warns(UserWarning, match="column 'z' has values of several types; kept as JSON"):
+    with pytest.warns(UserWarning, match="column 'z' can't be stored as one type; kept as JSON"):
         rows = read(tmp_path, "".join(f'{{"caption": "a", "z": {value}}}\n' for value in values))
     assert rows["z"] == kept
 

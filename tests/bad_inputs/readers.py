@@ -149,6 +149,7 @@ CELLS = [
     table("too-many-cells", "csv", "caption,n\na,1\nb,2,3\n", "line 3", "3 cells", "comma"),
     table("prose-commas", "csv", "caption,n\na dog, running,1\n", "line 2", "3 cells"),
     table("lone-quote-among-quotes", "csv", 'caption,n\n"a, b",1\n"open,2\nc,3\n', "line 3", "quote"),
+    table("blank-after-quotes", "csv", 'caption,n\n"a" ,1\n', "line 2", "--quote"),
     table("quote-to-the-end", "csv", 'caption,n\n"a, b",1\n"c,2\nd,3\n', "line 3", "--quote"),
     table("quotes-over-rows", "tsv", 'image\tcaption\ni1\t"no\ni2\tentry"\n', "lines 2 to 3", "--quote none"),
     table("quote-not-used", "csv", 'caption,n\n"a, b",1\n', "line 2", "3 cells", options="--quote none"),
