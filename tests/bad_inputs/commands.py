@@ -1,12 +1,8 @@
-"""Options, TOML, JSON, footers, run folders and recipes that are wrong."""
+"""Options, TOML, JSON, run folders and recipes that are wrong."""
 
-import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
-
-import pyarrow.parquet as pq
 
 from bad_inputs.case import BadInput, good
 
@@ -51,27 +47,6 @@ def copied(name: str, change: Callable[[Path], None], to: str | None = None) -> 
         change(target)
 
     return make
-
-
-def edited(name: str, **changes: Any) -> Callable[[Path], None]:
-    """Change a JSON file in a folder; None takes a key out."""
-
-    def change(folder: Path) -> None:
-        content = {**json.loads((folder / name).read_text()), **changes}
-        (folder / name).write_text(json.dumps({key: value for key, value in content.items() if value is not None}))
-
-    return change
-
-
-def footer(content: bytes) -> Callable[[Path], None]:
-    """Put other bytes in the place of mmts's footer."""
-
-    def change(path: Path) -> None:
-        table = pq.read_table(path)
-        metadata = {key: content if key.startswith(b"mmts") else value for key, value in table.schema.metadata.items()}
-        pq.write_table(table.replace_schema_metadata(metadata), path)
-
-    return change
 
 
 def without(*names: str) -> Callable[[Path], None]:
@@ -124,17 +99,14 @@ CASES = [
         ("", "--k"),
         ("--k 0", "--k"),
         ("--k -1", "--k"),
-        ("--k 1000000000000", "--k"),
         ("--k four", "--k"),
         ("--k 2 --kk 3", "--kk"),
         ("--k 2 --niter 0", "--niter"),
         ("--k 2 --seed -1", "--seed"),
         ("--k 2 --seed 99999999999999999999", "--seed"),
         ("--method kmean --k 2", "kmeans"),
-        ("--method hdbscan --min-cluster-size 1", "--min-cluster-size"),
         ("--method class", "--column"),
         ("--k 2 --fit-split nowhere", "nowhere"),
-        ("--method hdbscan --k 2", "--k"),
     ),
     *options(
         "shifts",
@@ -145,7 +117,6 @@ CASES = [
         ("--min 0.1", "--max"),
         ("--min x --max 0.1", "--min"),
         ("--min 0.1 --max 0.2 --rule cubic", "cubic"),
-        ("--min 0.1 --max 0.2 --picture p.bmp", "p.bmp"),
     ),
     *options(
         "plan",
@@ -183,7 +154,6 @@ CASES = [
         ("--seed 99999999999999999999999", "seed"),
         ("--weight-decay -1", "weight"),
         ("--micro-batch 0", "micro"),
-        ("--micro-batch 5", "micro"),
         ("--temperature warm", "warm"),
         ("--loss other", "other"),
         ("--device tpu9", "tpu9"),
@@ -193,7 +163,6 @@ CASES = [
         ("--workers -1", "workers"),
         ("--split nowhere", "nowhere"),
         ("--val-split nowhere", "nowhere"),
-        ("--metric nonsense", "nonsense"),
         ("--patience 0", "patience"),
         ("--frames 4", "frames"),
         ("--augment crop", "augment"),
@@ -205,7 +174,6 @@ CASES = [
         ("--max-grad-norm 0", "norm"),
         ("--warmup-epochs -1", "warmup"),
         ("--logger nowhere", "nowhere"),
-        ("--positives relevancy", "relevancy"),
         ("--layer-decay 0", "decay"),
         ("--annotations x", "--annotations"),
     ),
@@ -226,11 +194,8 @@ CASES = [
         ("--protocol other", "other"),
         ("--split nowhere", "nowhere"),
         ("--folds 0", "folds"),
-        ("--folds 1000000000000", "folds"),
         ("--resamples -1", "resamples"),
-        ("--resamples 1000000000000", "resamples"),
         ("--ties never", "never"),
-        ("--seed -1", "seed"),
         ("--block-memory 0", "block-memory"),
         ("--gallery some", "some"),
         ("--relevancy r.parquet", "--relevancy"),
@@ -241,8 +206,6 @@ CASES = [
     *options(
         "compare",
         _COMPARE,
-        ("--resamples 0", "resamples"),
-        ("--resamples 1000000000000", "resamples"),
         ("--seed -1", "seed"),
         ("{good}/run", "run"),
         ("nowhere", "nowhere"),
@@ -312,9 +275,8 @@ CASES = [
         ("[cluster.k]\nx = 3", "k"),
         ("k = 3\n" + "x" * 5000 + " = 1", "xxx"),
     ),
-    *tomls("train", _FIXED, ("epoch = 3", "epochs"), ('epochs = "3"', "epochs"), ("epochs = 0", "")),
+    *tomls("train", _FIXED, ("epoch = 3", "epochs"), ('epochs = "3"', "epochs")),
     *recipes(
-        ("", "about"),
         ("about = 3", "about"),
         (_RECIPE.replace("[towers]", "[tower]"), "towers"),
         (_RECIPE.replace('media = "annotations"', ""), "media"),
@@ -346,23 +308,10 @@ CASES = [
     *[
         BadInput(f"run-{name}", "eval run -o out", ("run", says), copied("run", change))
         for name, change, says in (
-            ("without-config", without("config.json"), "config.json"),
             ("without-metrics", without("metrics.json"), "run"),
             ("without-steps", without("steps.parquet"), "run"),
             ("without-model", without("model"), "run"),
-            ("cut-config", cut("config.json"), "JSON"),
-            ("cut-weights", cut("model/model.safetensors"), "model"),
-            ("no-parameters", edited("config.json", parameters=None), "config.json"),
-            ("odd-parameters", edited("config.json", parameters=3), "config.json"),
-            ("unknown-parameter", edited("config.json", parameters={"nonsense": 1}), "config.json"),
-            ("of-another-command", edited("config.json", command="eval"), "run"),
         )
-    ],
-    *[
-        BadInput(
-            f"footer-{n}", "inspect shifts.parquet", ("shifts.parquet",), copied("shifts.parquet", footer(content))
-        )
-        for n, content in enumerate((b"{", b"[]", b"\xff", b"{}", b'{"stage": 3}', b"[" * 20_000))
     ],
     BadInput(
         "metrics-of-scores",

@@ -44,10 +44,10 @@ def test_it_is_refused(case, base, before, mmts, monkeypatch) -> None:
     folder = base / "dir"
     folder.mkdir()
     monkeypatch.chdir(folder)
-    case.make(folder)
-    there = contents(folder)
     words = shlex.split(case.command)
     try:
+        case.make(folder)
+        there = contents(folder)
         ran = mmts(*(word.replace("{dir}", str(folder)).replace("{good}", str(base / "good")) for word in words))
         said = ran.err.replace(str(folder), "DIR").replace(str(base / "good"), "GOOD")
         lines = [line for line in said.splitlines() if not line.startswith("warning: ")]
