@@ -9,6 +9,7 @@ for loaded in batches(source, plan, workers=4, seed=0, max_bad=10):  # augmented
 
 from pipelines.media.errors import DamagedMediumError, require_few_damaged
 from pipelines.media.features import FeatureMedia
+from pipelines.media.linked import linked_parameters
 from pipelines.media.listing import MediaList, media_list
 from pipelines.media.loader import LoadedBatch, PlannedBatch, Replacement, batches
 from pipelines.media.source import CACHE_BYTES, MediaSource, media_files, media_inputs, open_media, read_features
@@ -25,6 +26,7 @@ __all__ = [
     "Replacement",
     "View",
     "batches",
+    "linked_parameters",
     "media_files",
     "media_inputs",
     "media_list",

@@ -133,8 +133,12 @@ def _holds_features(path: Path) -> bool:
     """Whether a path is a Parquet file without bytes, or nothing that holds pixels."""
     if path.is_dir() or path.suffix.lower() in (".zip", ".tar") or len(expand(path)) > 1:
         return False
+    return not _holds_bytes(path)
+
+
+def _holds_bytes(path: Path) -> bool:
     with open_parquet(path) as file:
-        return byte_column(file.schema_arrow) is None or "embedding" in file.schema_arrow.names
+        return byte_column(file.schema_arrow) is not None and "embedding" not in file.schema_arrow.names
 
 
 def _open_blobs(path: Path | None, media: MediaList, suffixes: tuple[str, ...]) -> Blobs:
@@ -142,19 +146,30 @@ def _open_blobs(path: Path | None, media: MediaList, suffixes: tuple[str, ...]) 
         return LinkedBlobs(media)
     files = media_files(path)
     if path.is_dir():
-        files = sorted(file for file in path.iterdir() if file.is_file() and not file.name.startswith("."))
-        tars = [file for file in files if file.suffix.lower() == ".tar"]
-        if not tars and not (files and all(file.suffix.lower() == ".parquet" for file in files)):
+        files = _shards_in(path)
+        if not files:
             return open_folder(path, media, suffixes)
-        files = tars or files
     suffix = files[0].suffix.lower()
     if suffix == ".zip" and len(files) == 1:
         return open_zip(path, media, suffixes)
     if suffix == ".tar":
         return open_tars(files, str(path), media, suffixes)
     if suffix == ".parquet":
-        return TableBlobs(files, str(path), media)
-    raise InputError(f"{path}: can't be read as media; patterns name tars or Parquet files")
+        return TableBlobs(files, str(path), media, suffixes)
+    raise InputError(f"{path}: can't be read as media; give a folder, a zip, tars or Parquet files")
+
+
+def _shards_in(folder: Path) -> list[Path]:
+    """The tars of a folder, or its Parquet files with bytes, there or in its folder ``data``; none in one of files."""
+    for place in (folder, folder / "data"):
+        if place.is_dir():
+            files = sorted(file for file in place.iterdir() if file.is_file() and not file.name.startswith("."))
+            if tars := [file for file in files if file.suffix.lower() == ".tar"]:
+                return tars
+            tables = [file for file in files if file.suffix.lower() == ".parquet"]
+            if tables and _holds_bytes(tables[0]):
+                return tables
+    return []
 
 
 def _refuse_other_kind(blobs: Blobs, media: MediaList, view: View) -> None:
