@@ -79,9 +79,7 @@ def test_a_third_without_queries_is_refused_before_the_first_step(world) -> None
 
     world.rewrite("shifts", of_one_size)
     options = {"temperature": "mmts", "tau": None, "alpha": 0.02, "shifts": world.shifts}
-    with pytest.raises(
-        InputError, match="--metric tail_recall_sum: no query of the validation split is in the"
-    ):
+    with pytest.raises(InputError, match="--metric tail_recall_sum: no query of the validation split is in the"):
         train(world.config("run", metric="tail_recall_sum", **options))
     assert not (world.folder / "run").exists()
     assert train(world.config("run", metric="middle_recall_sum", **options)).summary["best_epoch"] > 0

@@ -255,7 +255,7 @@ def test_a_loss_that_is_not_finite_stops_with_step_and_samples(world) -> None:
     message = str(error.value)
     assert message.startswith("the loss is nan at step 2, in a batch of 16 samples starting with m")
     assert "no checkpoint was written yet" in message
-    named = message.split("begins with ")[1].split(";")[0].split(", ")
+    named = message.split("starting with ")[1].split(";")[0].split(", ")
     assert len(named) == 3
     assert set(named) <= set(world.samples("train"))
     assert not (world.folder / "run" / "metrics.json").exists()
