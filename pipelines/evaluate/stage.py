@@ -115,6 +115,7 @@ def evaluate(
                 "folds": folds,
                 "resamples": resamples,
                 **encoding.record(),
+                **sources.parameters(),
             },
             inputs,
             seed=seed,
