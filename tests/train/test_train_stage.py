@@ -188,7 +188,7 @@ def test_the_best_epoch_by_validation_is_kept(world) -> None:
 
 def test_a_run_that_never_finds_anything_still_ends(world, monkeypatch) -> None:
     nothing = {"recall_sum": 0.0, "text_to_media_recall@1": 0.0, "media_to_text_recall@1": 0.0}
-    monkeypatch.setattr("pipelines.train.loop.validate", lambda *_: dict(nothing))
+    monkeypatch.setattr("pipelines.train.loop.validate", lambda *_, **__: dict(nothing))
     assert train(world.config("run")).summary["best_epoch"] == 1
 
 
