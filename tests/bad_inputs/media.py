@@ -94,10 +94,10 @@ def cut(path: Path, keep: float) -> None:
 
 
 def broken_index(folder: Path) -> None:
-    """A zip whose index names another length of its names."""
+    """A zip whose index names another place of its file."""
     zipped(folder / "m.zip", "a.png")
     data = bytearray((folder / "m.zip").read_bytes())
-    data[data.rindex(b"PK\x01\x02") + 28] = 200
+    data[data.rindex(b"PK\x01\x02") + 42] = 200
     (folder / "m.zip").write_bytes(bytes(data))
 
 
