@@ -7,13 +7,21 @@ READY := $(VENV)/.ready
 # Idle threads sleep instead of spinning: on a machine shared with others, training is several times faster.
 export OMP_WAIT_POLICY ?= passive
 
-.PHONY: demo test lint bench clean
+# As many processes as cores (at most 8), each with one thread. Slow tests come in files, as their fixtures are slow too.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --maxprocesses 8
+
+.PHONY: demo test test-slow test-all lint docs docs-reference bench clean
 
 demo: $(READY)  ## the method on data it makes itself, within 3 minutes
 	$(BIN)/mmts demo
 
-test: $(READY)  ## all tests; data tests need MMTS_DATA_DIR and skip without
-	$(BIN)/python -m pytest
+test: $(READY)  ## the fast tests, within 3 minutes; MMTS_DATA_DIR=FOLDER adds those on real data
+	$(PYTEST) --dist worksteal -m "not slow"
+
+test-slow: $(READY)  ## the other tests
+	$(PYTEST) --dist loadfile -m slow
+
+test-all: test test-slow  ## every test
 
 lint: $(READY)  ## style and types
 	$(BIN)/ruff check .

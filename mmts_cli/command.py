@@ -4,6 +4,7 @@ import inspect
 import os
 import sys
 import traceback
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
@@ -41,6 +42,7 @@ def stage_command(app: typer.Typer, name: str) -> Callable[[Callable[..., None]]
 
     def register(function: Callable[..., None]) -> Callable[..., None]:
         own = list(inspect.signature(function).parameters.values())[1:]
+        notes: list[str] = []  # about the --config file, which is read before it is known who is told
 
         def run(**values: Any) -> None:
             from mmts_cli.console import Output
@@ -49,14 +51,20 @@ def stage_command(app: typer.Typer, name: str) -> Callable[[Callable[..., None]]
             output = Output(as_json=as_json, quiet=quiet) if _is_first_process() else Output(quiet=True)
             values.pop("debug"), values.pop("config")
             with output.warnings_as_lines():
+                for note in notes:
+                    warnings.warn(note, stacklevel=2)
                 function(output, **values)
 
         def read_config(context: typer.Context, path: Path | None) -> Path | None:
+            notes.clear()
             if path is not None:
                 from mmts_cli.config import read_flags
 
                 known = known_flags(context.command)
-                context.default_map = read_flags(path, context.command_path.split()[1:], known)
+                with warnings.catch_warnings(record=True) as caught:
+                    warnings.simplefilter("always")
+                    context.default_map = read_flags(path, context.command_path.split()[1:], known)
+                notes.extend(str(each.message) for each in caught)
             return path
 
         config_option = _COMMON["config"].__metadata__[0]

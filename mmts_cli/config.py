@@ -3,6 +3,7 @@
 import inspect
 import json
 import tomllib
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, get_args
@@ -29,6 +30,22 @@ def read_flags(path: Path, command: Sequence[str], known: dict[str, inspect.Para
     return check_flags(flags, command, known, str(path))
 
 
+def renamed_flags(command: Sequence[str]) -> dict[str, str]:
+    """Flags of ``command`` that once had another name: from the old name to the new."""
+    if list(command) != ["train"]:
+        return {}
+    from pipelines.train.config import RENAMED
+
+    return RENAMED
+
+
+def current_names(flags: dict[str, Any], command: Sequence[str]) -> dict[str, Any]:
+    """Flags of ``command`` by the names they have now; a new name wins over an old one."""
+    renamed = renamed_flags(command)
+    old = {renamed[flag]: value for flag, value in flags.items() if flag in renamed}
+    return old | {flag: value for flag, value in flags.items() if flag not in renamed}
+
+
 def check_flags(
     flags: dict[str, Any], command: Sequence[str], known: dict[str, inspect.Parameter], where: str
 ) -> dict[str, Any]:
@@ -40,6 +57,10 @@ def check_flags(
     Raises:
         InputError: A key is no flag of the command, or a value is of the wrong type; begins with ``where``.
     """
+    renamed = renamed_flags(command)
+    for old in sorted(flags.keys() & renamed.keys()):
+        warnings.warn(f"{where}: '{old}' is now called '{renamed[old]}'; read as that", stacklevel=2)
+    flags = current_names(flags, command)
     for flag in flags:
         if flag not in known:
             raise InputError(f"{where}: '{flag}' is no flag of mmts {' '.join(command)}{nearest(flag, list(known))}")

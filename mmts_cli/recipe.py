@@ -9,7 +9,7 @@ import pydantic
 from pydantic import StrictBool, StrictFloat, StrictInt, StrictStr
 
 import mmts_cli
-from mmts_cli.config import check_flags, read_toml
+from mmts_cli.config import check_flags, current_names, read_toml
 from pipelines.artifacts.files import nearest
 from pipelines.errors import InputError
 
@@ -85,7 +85,8 @@ class Recipe(pydantic.BaseModel):
 
     def train_flags(self, run: str, *, features: bool) -> Flags:
         """The flags of a run, on features or on raw media."""
-        return _given({**({} if features else self.towers), **self.train, **self.runs[run]})
+        tables = [{} if features else self.towers, self.train, self.runs[run]]
+        return _given({flag: value for table in tables for flag, value in current_names(table, ["train"]).items()})
 
     def eval_flags(self, name: str) -> Flags:
         """The flags of an evaluation, with ``data``."""

@@ -56,10 +56,10 @@ def refused(mmts: Callable[..., Ran]) -> Callable[..., str]:
 
 @pytest.fixture
 def data_dir() -> Path:
-    """Real data, see README."""
+    """The folder of real data sets; tests that need it are skipped without."""
     folder = os.environ.get("MMTS_DATA_DIR")
     if folder is None:
-        pytest.skip("MMTS_DATA_DIR is not set")
+        pytest.skip("needs real data: set MMTS_DATA_DIR to their folder")
     return Path(folder)
 
 

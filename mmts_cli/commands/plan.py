@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from mmts_cli.command import stage_command
+from pipelines.contrast import LOSSES, LossName
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -30,9 +31,7 @@ def plan(
     oscillations: Annotated[
         float | None, typer.Option("--oscillations", help="Full periods in the run. [default: 5]")
     ] = None,
-    loss: Annotated[
-        Literal["infonce", "max-margin"], typer.Option("--loss", help="Whether temperatures or margins are planned.")
-    ] = "infonce",
+    loss: Annotated[LossName, typer.Option("--loss", help="Whether temperatures or margins are planned.")] = "infonce",
     annotations: Annotated[
         Path | None, typer.Option("--annotations", help="Count only the samples of --split, as training does.")
     ] = None,
@@ -56,7 +55,7 @@ def plan(
         annotations=annotations,
         split=split,
     )
-    quantity = "temperature" if loss == "infonce" else "margin"
+    quantity = LOSSES[loss].quantity
     if picture is not None:
         from pipelines.report.pictures import picture_band
 

@@ -8,6 +8,7 @@ import typer
 
 from mmts_cli.command import stage_command
 from mmts_cli.options import DeviceOption, SeedOption, headline, stage_json
+from pipelines.contrast import LOSSES, LossName, StrategyName
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 _STRATEGY = "Temperature or margin"
 _OPTIMIZER = "Optimizer"
 _DATA = "Data"
-_TOWERS = "Towers and heads"
+_TOWERS = "Towers and projection"
 _WATCH = "Validation, checkpoints, logs"
 _DEVICES = "Devices"
 
@@ -60,9 +61,9 @@ def train(
             rich_help_panel=_TOWERS,
         ),
     ] = None,
-    loss: Annotated[Literal["infonce", "max-margin"], typer.Option("--loss", help="The loss.")] = "infonce",
+    loss: Annotated[LossName, typer.Option("--loss", help="The loss.")] = "infonce",
     temperature: Annotated[
-        Literal["fixed", "learned", "cosine", "mmts", "mmts-learned", "ts", "isogclr", "tempnet"],
+        StrategyName,
         typer.Option("--temperature", help="What sets each pair's temperature, or margin.", rich_help_panel=_STRATEGY),
     ] = "mmts",
     tau: Annotated[
@@ -100,10 +101,10 @@ def train(
             "--rho", help="isogclr, tempnet: weight of the temperature in the objective.", rich_help_panel=_STRATEGY
         ),
     ] = None,
-    head: Annotated[
+    projection: Annotated[
         Literal["linear", "mlp", "none"],
         typer.Option(
-            "--head", help="Projection on each side; none for the towers' own space.", rich_help_panel=_TOWERS
+            "--projection", help="Projection on each side; none for the towers' own space.", rich_help_panel=_TOWERS
         ),
     ] = "linear",
     dimension: Annotated[
@@ -257,9 +258,9 @@ def train(
         int, typer.Option("--devices", help="Processes on each node, with a device each.", rich_help_panel=_DEVICES)
     ] = 1,
     nodes: Annotated[int, typer.Option("--nodes", help="Nodes.", rich_help_panel=_DEVICES)] = 1,
-    strategy: Annotated[
+    parallel: Annotated[
         Literal["auto", "ddp", "fsdp"],
-        typer.Option("--strategy", help="How processes share the model.", rich_help_panel=_DEVICES),
+        typer.Option("--parallel", help="How processes share the model.", rich_help_panel=_DEVICES),
     ] = "auto",
     precision: Annotated[
         Literal["32", "bf16-mixed", "16-mixed"],
@@ -281,8 +282,8 @@ def train(
     Example: mmts train annotations.parquet -o run --media images.zip --media-model vit/ --text embeddings.parquet
     --temperature fixed --tau 0.1
 
-    Example: mmts train annotations.parquet -o run --media images.zip --media-model clip/ --text-model clip/ --head none
-    --shifts shifts.parquet --devices 4 --precision bf16-mixed --resume
+    Example: mmts train annotations.parquet -o run --media images.zip --media-model clip/ --text-model clip/
+    --projection none --shifts shifts.parquet --devices 4 --precision bf16-mixed --resume
     """
     settings = {name: value for name, value in locals().items() if name not in ("console", "resume", "force")}
     from pipelines.train import TrainConfig
@@ -297,7 +298,7 @@ def train(
 def _human(config: Any, result: "StageResult") -> "Iterator[RenderableType]":
     summary = result.summary
     yield headline(result)
-    quantity = "temperature" if config.loss == "infonce" else "margin"
+    quantity = LOSSES[config.loss].quantity
     yield (
         f"{summary['steps']:,} steps, {summary['epochs']} epochs; {quantity} {summary['temperature_min']:.4g} .. "
         f"{summary['temperature_max']:.4g}; final loss {summary['final_loss']:.4f}"

@@ -8,7 +8,8 @@ embeddings = read_vectors("embeddings.parquet")    # ids and an (n, d) float32 m
 
 from pipelines.artifacts.annotations import read_annotations, require_texts, rows_of_split
 from pipelines.artifacts.clips import Clips, read_clips
-from pipelines.artifacts.ids import align, require_unique
+from pipelines.artifacts.embedded_media import byte_column, embedded_media_ids, holds_bytes
+from pipelines.artifacts.ids import align, first_few, require_unique, shortened
 from pipelines.artifacts.opening import open_parquet
 from pipelines.artifacts.parquet import ArtifactWriter, read_table
 from pipelines.artifacts.plan import StagePlan, StageResult
@@ -26,6 +27,8 @@ from pipelines.artifacts.schemas import (
     Kind,
 )
 from pipelines.artifacts.shifts import Shifts, read_shifts
+from pipelines.artifacts.splits import canonical_split, plain_splits
+from pipelines.artifacts.text import text_column
 from pipelines.artifacts.vectors import Vectors, read_vector_ids, read_vectors, vector_type
 
 __all__ = [
@@ -47,8 +50,14 @@ __all__ = [
     "StageResult",
     "Vectors",
     "align",
+    "byte_column",
+    "canonical_split",
+    "embedded_media_ids",
     "fingerprint_of",
+    "first_few",
+    "holds_bytes",
     "open_parquet",
+    "plain_splits",
     "read_annotations",
     "read_clips",
     "read_provenance",
@@ -59,5 +68,7 @@ __all__ = [
     "require_texts",
     "require_unique",
     "rows_of_split",
+    "shortened",
+    "text_column",
     "vector_type",
 ]

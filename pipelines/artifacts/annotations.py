@@ -6,8 +6,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipelines.artifacts.ids import first_few, shortened
 from pipelines.artifacts.parquet import read_table
 from pipelines.artifacts.schemas import ANNOTATIONS
+from pipelines.artifacts.splits import canonical_split
 from pipelines.errors import InputError
 
 
@@ -28,15 +30,17 @@ def read_annotations(path: Path) -> pa.Table:
 def rows_of_split(table: pa.Table, split: str, path: Path) -> pa.Table:
     """The rows of a split; all rows where the annotations have no splits.
 
+    ``read_table`` has given the usual spellings of splits their plain names, and so it is for ``split``.
+
     Raises:
         InputError: No row is of that split.
     """
     if "split" not in table.column_names:
         return table
     column = table.column("split")
-    rows = table.filter(pc.equal(column, split))
+    rows = table.filter(pc.equal(column, canonical_split(split)))
     if not rows.num_rows:
-        present = ", ".join(sorted(str(name) for name in column.unique().to_pylist()))
+        present = first_few(sorted(str(name) for name in column.unique().to_pylist()))
         raise InputError(f"{path}: no rows of split '{split}'; splits there: {present}")
     return rows
 
@@ -52,5 +56,8 @@ def require_texts(table: pa.Table, path: Path) -> None:
     rows = np.flatnonzero(blank.to_numpy())
     if len(rows):
         first = table.column("sample_id").take(pa.array(rows[:3])).to_pylist()
-        shown = ", ".join(f"row {row + 1} ({sample_id})" for row, sample_id in zip(rows[:3], first, strict=True))
-        raise InputError(f"{path}: {len(rows)} texts are empty or null, first: {shown}")
+        named = (f"row {row + 1} ({shortened(sample_id)})" for row, sample_id in zip(rows[:3], first, strict=True))
+        raise InputError(
+            f"{path}: {len(rows)} texts are empty or null, first: {', '.join(named)}; "
+            "`mmts prepare` with --allow-partial leaves such rows out"
+        )

@@ -1,5 +1,6 @@
 """Rows join on ids, never by position."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,18 @@ from numpy.typing import NDArray
 from pipelines.errors import InputError
 
 _SHOWN = 3
+_SHOWN_CHARACTERS = 40
+
+
+def first_few(names: Iterable[object]) -> str:
+    """The first few of some names, each once and no longer than a message can bear."""
+    distinct = list(dict.fromkeys(str(name) for name in names))[:_SHOWN]
+    return ", ".join(shortened(name) for name in distinct)
+
+
+def shortened(name: str, characters: int = _SHOWN_CHARACTERS) -> str:
+    """A name, cut where it is longer than a message can bear."""
+    return name if len(name) <= characters else f"{name[: characters - 3]}..."
 
 
 def require_unique(ids: pa.ChunkedArray, name: str, path: Path) -> None:
@@ -23,7 +36,7 @@ def require_unique(ids: pa.ChunkedArray, name: str, path: Path) -> None:
     counts = pc.value_counts(ids)
     repeated = counts.filter(pc.greater(counts.field("counts"), 1)).field("values")
     if len(repeated):
-        shown = ", ".join(repeated[:_SHOWN].to_pylist())
+        shown = first_few(repeated[:_SHOWN].to_pylist())
         raise InputError(f"{path}: {len(repeated)} values of {name} occur more than once, first: {shown}")
 
 
@@ -45,7 +58,7 @@ def align(wanted: pa.ChunkedArray, present: pa.ChunkedArray, *, what: str, path:
     positions = pc.index_in(wanted, value_set=_flat(present))
     if positions.null_count:
         missing = wanted.filter(pc.is_null(positions))
-        shown = ", ".join(missing.slice(0, _SHOWN).to_pylist())
+        shown = first_few(missing.to_pylist())
         raise InputError(f"{path}: {len(missing)} of {len(wanted)} {what} are missing there, first: {shown}")
     return np.asarray(positions.to_numpy(), dtype=np.int64)
 

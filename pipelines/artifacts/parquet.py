@@ -15,6 +15,8 @@ from pipelines.artifacts.ids import require_unique
 from pipelines.artifacts.opening import open_parquet
 from pipelines.artifacts.provenance import FOOTER_KEY, Provenance
 from pipelines.artifacts.schemas import Kind
+from pipelines.artifacts.splits import plain_splits
+from pipelines.artifacts.text import text_column
 from pipelines.errors import InputError
 
 ROW_GROUP_ROWS = 25_000
@@ -50,8 +52,10 @@ def read_table(path: Path | str, kind: Kind, columns: list[str] | None = None) -
         raise InputError(f"{path}: has no rows")
     types = {**kind.columns, **kind.optional}
     for index, name in enumerate(wanted):
-        if name in types and table.column(name).type != types[name]:
+        if name in types:
             table = table.set_column(index, name, _cast(table.column(name), types[name], path, name))
+    if "split" in wanted:
+        table = table.set_column(wanted.index("split"), "split", plain_splits(table.column("split"), path))
     if kind.key in wanted:
         if kind.unique:
             require_unique(table.column(kind.key), kind.key, path)
@@ -61,6 +65,8 @@ def read_table(path: Path | str, kind: Kind, columns: list[str] | None = None) -
 
 
 def _cast(column: pa.ChunkedArray, target: pa.DataType, path: Path, name: str) -> pa.ChunkedArray:
+    if target == pa.string():
+        return text_column(column, name, path)
     try:
         if pa.types.is_dictionary(column.type):
             column = column.cast(column.type.value_type)

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from pipelines.artifacts.files import nearest
 from pipelines.artifacts.ids import require_unique
 from pipelines.artifacts.opening import open_parquet
+from pipelines.artifacts.splits import plain_splits
+from pipelines.artifacts.text import text_column
 from pipelines.errors import InputError
 
 ID_COLUMNS = ("sample_id", "media_id")
@@ -57,7 +59,9 @@ def read_vectors(path: Path | str, *, id_column: str | None = None, column: str 
     with open_parquet(path) as file:
         names = file.schema_arrow.names
         id_column, ids = _ids(file, id_column, column, path)
-        split = _strings(file.read(columns=["split"]).column(0), "split", path) if "split" in names else None
+        split = None
+        if "split" in names:
+            split = plain_splits(text_column(file.read(columns=["split"]).column(0), "split", path), path)
         matrix_nd: NDArray[np.float32] | None = None
         start = 0
         for group in range(file.num_row_groups):
@@ -95,16 +99,9 @@ def _ids(file: pq.ParquetFile, id_column: str | None, column: str, path: Path) -
             raise InputError(f"{path}: no column '{name}'{nearest(name, names)} (columns: {', '.join(names)})")
     if file.metadata.num_rows == 0:
         raise InputError(f"{path}: has no rows")
-    ids = _strings(file.read(columns=[id_column]).column(0), id_column, path)
+    ids = text_column(file.read(columns=[id_column]).column(0), id_column, path)
     require_unique(ids, id_column, path)
     return id_column, ids
-
-
-def _strings(column: pa.ChunkedArray, name: str, path: Path) -> pa.ChunkedArray:
-    try:
-        return column.cast(pa.string())
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-        raise InputError(f"{path}: column '{name}' is {column.type}, can't be read as string") from error
 
 
 def _matrix(column: pa.ChunkedArray, ids: pa.ChunkedArray, start: int, path: Path) -> NDArray[np.float32]:

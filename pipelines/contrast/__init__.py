@@ -21,70 +21,20 @@ With ``processes=Processes()`` a batch spread over processes gives the gradients
 `cached_backward` fits batches of any size into the memory of a micro-batch. `adapters` hold losses for other trainers.
 """
 
-from pipelines.contrast.bands import BandLine, ShiftedSchedule, band, check_alpha, frequency_thirds
-from pipelines.contrast.batch import LossOptions, PairOptions
-from pipelines.contrast.gradient_cache import cached_backward
-from pipelines.contrast.info_nce import InfoNCE, info_nce
-from pipelines.contrast.max_margin import MaxMargin, max_margin
-from pipelines.contrast.processes import Processes
-from pipelines.contrast.schedules import (
-    ConstantSchedule,
-    CosineSchedule,
-    LinearSchedule,
-    Schedule,
-    TSSchedule,
-    WarmUpSchedule,
-    period_steps,
-)
-from pipelines.contrast.shifts import ShiftRule, cluster_shifts
-from pipelines.contrast.strategies import (
-    MMTS,
-    STRATEGY_NAMES,
-    ISogCLR,
-    Learned,
-    LossName,
-    MMTSLearned,
-    Scheduled,
-    Strategy,
-    StrategyName,
-    StrategyOutput,
-    TempNet,
-    make_strategy,
-)
+from typing import TYPE_CHECKING, Any
 
-__all__ = [
-    "MMTS",
-    "STRATEGY_NAMES",
-    "BandLine",
-    "ConstantSchedule",
-    "CosineSchedule",
-    "ISogCLR",
-    "InfoNCE",
-    "Learned",
-    "LinearSchedule",
-    "LossName",
-    "LossOptions",
-    "MMTSLearned",
-    "MaxMargin",
-    "PairOptions",
-    "Processes",
-    "Schedule",
-    "Scheduled",
-    "ShiftRule",
-    "ShiftedSchedule",
-    "Strategy",
-    "StrategyName",
-    "StrategyOutput",
-    "TSSchedule",
-    "TempNet",
-    "WarmUpSchedule",
-    "band",
-    "cached_backward",
-    "check_alpha",
-    "cluster_shifts",
-    "frequency_thirds",
-    "info_nce",
-    "make_strategy",
-    "max_margin",
-    "period_steps",
-]
+from pipelines.contrast.registry import LOSSES, STRATEGIES, LossKind, LossName, StrategyKind, StrategyName
+
+if TYPE_CHECKING:
+    from pipelines.contrast.api import *  # noqa: F403  # its __all__ is the one list of what is offered
+
+__all__ = ["LOSSES", "STRATEGIES", "LossKind", "LossName", "StrategyKind", "StrategyName"]
+
+
+def __getattr__(name: str) -> Any:
+    """Load torch, and what needs it, at the first use of a name that does: the registry's names come without."""
+    import pipelines.contrast.api as api
+
+    if name in api.__all__:
+        return getattr(api, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from pipelines.contrast.batch import PairBatch, PairOptions, pair_batch
-from pipelines.contrast.info_nce import anchor_sums
+from pipelines.contrast.losses.info_nce import anchor_sums
 
 
 class RobustSide(NamedTuple):

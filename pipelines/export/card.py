@@ -99,9 +99,9 @@ def _model(run: Run) -> Iterator[tuple[str, str]]:
         longest = model.text_tower.tokenizer.max_length
         yield "texts", f"up to {longest} tokens: {_tower(model.text_tower, parameters.get('text_model'))}"
     yield (
-        "heads",
+        "projection",
         {"none": "none", "linear": "linear, on each side", "mlp": "two layers with GELU, on each side"}[
-            model.settings["head"]
+            model.settings["projection"]
         ],
     )
     yield "shared space", f"{model.dimension} dimensions"
@@ -121,8 +121,7 @@ def _recipe(run: Run) -> Iterator[tuple[str, str]]:
             yield words, ", ".join(map(str, value)) if isinstance(value, list) else f"{value}"
     yield from _shifts(run)
     made = run.provenance.summary
-    what = "temperatures" if run.parameters.get("loss", "infonce") == "infonce" else "margins"
-    yield f"{what} that occurred", f"{made['temperature_min']:.4g} to {made['temperature_max']:.4g}"
+    yield f"{run.quantity}s that occurred", f"{made['temperature_min']:.4g} to {made['temperature_max']:.4g}"
     yield "steps", f"{made['steps']:,}"
     yield "weights of epoch", f"{made['best_epoch']}"
     yield "data", ", ".join(sorted({each["name"] for each in run.provenance.inputs.values()}))

@@ -27,7 +27,7 @@ class MmtsConfig(PretrainedConfig):  # type: ignore[misc]  # transformers is not
 
     Args:
         dimension: Size of the shared space.
-        head: Of both sides: ``linear``, ``mlp``, or ``none``.
+        projection: Head of both sides: ``linear``, ``mlp``, or ``none``.
         media_inputs: Size of what the media head reads.
         text_inputs: Size of what the text head reads.
         media_tower: Class and configuration of the vision model, and whether its pooler is used; None where media are
@@ -45,7 +45,7 @@ class MmtsConfig(PretrainedConfig):  # type: ignore[misc]  # transformers is not
     def __init__(
         self,
         dimension: int = 512,
-        head: str = "linear",
+        projection: str = "linear",
         media_inputs: int = 512,
         text_inputs: int = 512,
         media_tower: dict[str, Any] | None = None,
@@ -57,7 +57,7 @@ class MmtsConfig(PretrainedConfig):  # type: ignore[misc]  # transformers is not
         **others: Any,
     ) -> None:
         self.dimension = dimension
-        self.head = head
+        self.projection = projection
         self.media_inputs = media_inputs
         self.text_inputs = text_inputs
         self.media_tower = media_tower
@@ -97,8 +97,8 @@ class MmtsModel(PreTrainedModel):  # type: ignore[misc]  # transformers is not t
         self.frame_pooling: nn.Module = FrameMean()
         if config.frame_pooling == "attention" and config.frames is not None:
             self.frame_pooling = FrameAttention(config.media_inputs, config.frames)
-        self.media_head = _head(config.head, config.media_inputs, config.dimension)
-        self.text_head = _head(config.head, config.text_inputs, config.dimension)
+        self.media_head = _head(config.projection, config.media_inputs, config.dimension)
+        self.text_head = _head(config.projection, config.text_inputs, config.dimension)
         self.post_init()
 
     def get_image_features(self, pixel_values: Tensor) -> Tensor:

@@ -23,7 +23,7 @@ def portable_model(model: DualEncoder) -> MmtsModel:
     modules = _text_modules(text) if isinstance(text, SentenceTower) else []
     config = MmtsConfig(
         dimension=model.dimension,
-        head=model.settings["head"],
+        projection=model.settings["projection"],
         media_inputs=model.settings["media_inputs"],
         text_inputs=model.settings["text_inputs"],
         media_tower=None if media is None else _described(media.transformer),
@@ -57,7 +57,7 @@ def clip_like_model(model: DualEncoder, temperature: float | None) -> Any:
         temperature: What its logits are divided by; None for 1.
     """
     media, text = model.media_tower, model.text_tower
-    if media is None or text is None or model.settings["head"] != "none" or model.settings["frames"] is not None:
+    if media is None or text is None or model.settings["projection"] != "none" or model.settings["frames"] is not None:
         return None
     whole_class = _whole_class(media.transformer, text.transformer)
     if whole_class is None:

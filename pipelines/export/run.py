@@ -7,6 +7,7 @@ from typing import Any
 
 from pipelines.artifacts import STEPS, Provenance, fingerprint_of, read_provenance, read_table
 from pipelines.artifacts.files import read_json
+from pipelines.contrast import LOSSES
 from pipelines.errors import InputError
 from pipelines.models import DualEncoder, load_model
 
@@ -42,9 +43,14 @@ class Run:
         """Whether media are clips."""
         return self.model.settings["frames"] is not None
 
+    @property
+    def quantity(self) -> str:
+        """What its loss calls each pair's number: ``temperature`` or ``margin``."""
+        return LOSSES[self.parameters["loss"]].quantity
+
     def last_temperature(self) -> float | None:
         """Mean temperature of the last step's pairs; None where margins were scheduled."""
-        if self.parameters.get("loss", "infonce") != "infonce":
+        if self.quantity != "temperature":
             return None
         return float(read_table(self.steps, STEPS).column("temperature_mean")[-1].as_py())
 

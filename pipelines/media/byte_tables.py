@@ -11,11 +11,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipelines.artifacts import align, open_parquet, require_unique
+from pipelines.artifacts.media_tables import BYTE_COLUMNS, byte_column
 from pipelines.errors import InputError
 from pipelines.media.blobs import PerProcess
 from pipelines.media.listing import MediaList
 
-BYTE_COLUMNS = ("bytes", "image", "jpg", "jpeg", "png", "webp", "video", "mp4")
 _ID_COLUMNS = ("media_id", "key", "__key__", "sample_id")
 _GROUPS_KEPT = 2
 _LARGE_GROUP = 256 * 2**20
@@ -97,18 +97,6 @@ class TableBlobs:
     def name(self, row: int) -> str:
         """Nothing: what the bytes are is for them to say."""
         return ""
-
-
-def byte_column(schema: pa.Schema) -> str | None:
-    """The column of bytes, or of structs with ``bytes``."""
-    for name in BYTE_COLUMNS:
-        if name in schema.names:
-            kind = schema.field(name).type
-            if pa.types.is_struct(kind) and kind.get_field_index("bytes") >= 0:
-                kind = kind.field("bytes").type
-            if pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
-                return name
-    return None
 
 
 def _ids(file: pq.ParquetFile, column: str, path: Path) -> pa.ChunkedArray:

@@ -8,10 +8,11 @@ from torch import Tensor
 
 from pipelines.artifacts import open_parquet
 from pipelines.artifacts.files import require_file
+from pipelines.artifacts.media_tables import byte_column
 from pipelines.artifacts.places import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 from pipelines.errors import InputError
 from pipelines.media.blobs import Blobs
-from pipelines.media.byte_tables import TableBlobs, byte_column
+from pipelines.media.byte_tables import TableBlobs
 from pipelines.media.clips import ClipMedia
 from pipelines.media.features import FeatureMedia
 from pipelines.media.files import open_folder, open_zip

@@ -6,18 +6,18 @@ from pipelines.models.device import choose_device
 from pipelines.models.dual_encoder import DualEncoder
 from pipelines.models.encode import EncodedBatch, encode_batches, encode_media, encode_texts, media_batch_size
 from pipelines.models.freezing import freeze
-from pipelines.models.heads import HEADS, make_head
 from pipelines.models.inputs import open_inputs, require_size
 from pipelines.models.lora import LoraSettings, add_lora
 from pipelines.models.pooling import POOLINGS
+from pipelines.models.projection import PROJECTIONS, make_projection
 from pipelines.models.storage import load_model, save_model
 from pipelines.models.text import ClipTextTower, SentenceTower, TextTower, load_text_tower
 from pipelines.models.tokens import TextTokenizer
 from pipelines.models.vision import VisionTower, load_vision_tower
 
 __all__ = [
-    "HEADS",
     "POOLINGS",
+    "PROJECTIONS",
     "ClipTextTower",
     "DualEncoder",
     "EncodedBatch",
@@ -38,7 +38,7 @@ __all__ = [
     "load_model",
     "load_text_tower",
     "load_vision_tower",
-    "make_head",
+    "make_projection",
     "media_batch_size",
     "open_inputs",
     "require_size",

@@ -6,10 +6,10 @@ from pipelines.errors import InputError
 from pipelines.models.acceleration import enable_gradient_checkpointing
 from pipelines.models.dual_encoder import DualEncoder
 from pipelines.models.freezing import freeze, freeze_unused
-from pipelines.models.heads import HeadName
 from pipelines.models.lora import LoraSettings, add_lora
 from pipelines.models.pooling import PoolingName
 from pipelines.models.pretrained import LOAD_ERRORS, is_dual, load_transformers
+from pipelines.models.projection import ProjectionName
 from pipelines.models.text import TextTower, clip_text_tower, load_text_tower
 from pipelines.models.vision import VisionTower, load_vision_tower, vision_tower
 
@@ -20,7 +20,7 @@ def build_model(
     *,
     media_size: int | None = None,
     text_size: int | None = None,
-    head: HeadName = "linear",
+    projection: ProjectionName = "linear",
     dimension: int | None = None,
     frames: int | None = None,
     pooling: PoolingName = "mean",
@@ -39,8 +39,8 @@ def build_model(
             sides is loaded once.
         media_size: Size of a media feature, without a media model.
         text_size: Size of a text embedding, without a text model.
-        head: Kind of both heads; ``none`` keeps the space that the towers share already.
-        dimension: Size of the shared space; that of the towers with ``head="none"``, where it may be left out.
+        projection: Kind of both projection heads; ``none`` keeps the space that the towers share already.
+        dimension: Size of the shared space; that of the towers with ``projection="none"``, where it may be left out.
         frames: Frames of a video clip; None where media are no clips.
         pooling: From the vectors of a clip's frames to one.
         freeze_patterns: Names of parameters and modules to freeze, as in ``fnmatch``.
@@ -57,11 +57,11 @@ def build_model(
         raise ValueError("a side without a model needs the size of its vectors")
     if pooling == "attention" and media_tower is None:
         raise InputError("--pooling attention is over the frames of video clips; give --media-model, or leave it out")
-    if dimension is None and head != "none":
-        raise ValueError(f"head {head!r} needs the size of the shared space")
-    _check_head(head, media_inputs, text_inputs, dimension)
+    if dimension is None and projection != "none":
+        raise ValueError(f"projection {projection!r} needs the size of the shared space")
+    _check_projection(projection, media_inputs, text_inputs, dimension)
     model = DualEncoder(
-        media_inputs, text_inputs, dimension or media_inputs, head, media_tower, text_tower, frames, pooling
+        media_inputs, text_inputs, dimension or media_inputs, projection, media_tower, text_tower, frames, pooling
     )
     for tower in (media_tower, text_tower):
         if tower is not None:
@@ -89,13 +89,13 @@ def _load_towers(media_model: str | None, text_model: str | None) -> tuple[Visio
     return media_tower, None if text_model is None else load_text_tower(text_model)
 
 
-def _check_head(head: HeadName, media_inputs: int, text_inputs: int, dimension: int | None) -> None:
-    if head != "none":
+def _check_projection(projection: ProjectionName, media_inputs: int, text_inputs: int, dimension: int | None) -> None:
+    if projection != "none":
         return
     if media_inputs != text_inputs:
         raise InputError(
-            f"--head none needs sides that share a space already, but media have {media_inputs} dimensions and texts "
-            f"{text_inputs}; choose --head linear"
+            f"--projection none needs sides that share a space already, but media have {media_inputs} dimensions and "
+            f"texts {text_inputs}; choose --projection linear"
         )
     if dimension not in (None, media_inputs):
-        raise InputError(f"--dimension {dimension}: with --head none it is {media_inputs}; leave it out")
+        raise InputError(f"--dimension {dimension}: with --projection none it is {media_inputs}; leave it out")

@@ -6,20 +6,20 @@ import torch
 from torch import Tensor, nn
 
 from pipelines.models.freezing import is_frozen
-from pipelines.models.heads import HeadName, make_head
 from pipelines.models.pooling import PoolingName, make_pooling
+from pipelines.models.projection import ProjectionName, make_projection
 from pipelines.models.text import TextTower, Tokens
 from pipelines.models.vision import VisionTower
 
 
 class DualEncoder(nn.Module):
-    """A head on each side, over a vision tower where media are pixels and a text tower where texts are tokens.
+    """A projection head on each side, over a vision tower where media are pixels, a text tower where texts are tokens.
 
     Args:
         media_inputs: Size of a media feature, or of the tower's output.
         text_inputs: Size of a text embedding, or of the tower's output.
         dimension: Size of the shared space.
-        head: Kind of both heads.
+        projection: Kind of both projection heads.
         media_tower: Vision tower, for images and the frames of clips; None where media are features.
         text_tower: Text tower; None where texts are embeddings.
         frames: Frames of a video clip; None where media are no clips.
@@ -30,7 +30,7 @@ class DualEncoder(nn.Module):
         settings: The arguments that are numbers and names, for saving.
 
     Raises:
-        InputError: Head or pooling don't fit the sizes.
+        InputError: Projection or pooling don't fit the sizes.
     """
 
     def __init__(
@@ -38,7 +38,7 @@ class DualEncoder(nn.Module):
         media_inputs: int,
         text_inputs: int,
         dimension: int,
-        head: HeadName = "linear",
+        projection: ProjectionName = "linear",
         media_tower: VisionTower | None = None,
         text_tower: TextTower | None = None,
         frames: int | None = None,
@@ -49,7 +49,7 @@ class DualEncoder(nn.Module):
             "media_inputs": media_inputs,
             "text_inputs": text_inputs,
             "dimension": dimension,
-            "head": head,
+            "projection": projection,
             "frames": frames,
             "pooling": pooling,
         }
@@ -57,8 +57,8 @@ class DualEncoder(nn.Module):
         self.media_tower = media_tower
         self.text_tower = text_tower
         self.frame_pooling = make_pooling(pooling, media_inputs, frames)
-        self.media_head = make_head(head, media_inputs, dimension)
-        self.text_head = make_head(head, text_inputs, dimension)
+        self.media_head = make_projection(projection, media_inputs, dimension)
+        self.text_head = make_projection(projection, text_inputs, dimension)
 
     def train(self, mode: bool = True) -> Self:
         """Switch to training, but for frozen modules: no dropout there, and batch norms keep their statistics."""

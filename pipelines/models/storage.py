@@ -70,6 +70,8 @@ def _model(settings: dict[str, Any], folder: Path) -> DualEncoder:
     known = dict(settings)
     if "pixels" in known:  # as version 0.1.0 wrote it
         known["media_tower"] = "transformers" if known.pop("pixels") else None
+    if "head" in known:  # as it was called once
+        known["projection"] = known.pop("head")
     image_size, kinds = known.pop("image_size", None), [known.pop(name, None) for name in _TOWERS]
     for name, kind in zip(_TOWERS, kinds, strict=True):
         if kind is not None and not (folder / name).is_dir():

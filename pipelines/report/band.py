@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 
 from pipelines.artifacts import read_annotations, read_shifts, rows_of_split
-from pipelines.contrast import MMTS, BandLine, band, make_strategy
+from pipelines.contrast import MMTS, BandLine, LossName, band, make_strategy
 from pipelines.errors import InputError
 
 
@@ -31,7 +31,7 @@ def plan_band(
     steps: int,
     alpha: float | None = None,
     oscillations: float | None = None,
-    loss: str = "infonce",
+    loss: LossName = "infonce",
     annotations: Path | str | None = None,
     split: str = "train",
 ) -> Band:
@@ -42,7 +42,7 @@ def plan_band(
         steps: Optimizer steps of the run.
         alpha: Distance from the lowest to the highest value of the cosine; what ``train`` takes if None.
         oscillations: Full periods in the run; what ``train`` takes if None.
-        loss: ``infonce`` (temperatures) or ``max-margin`` (margins).
+        loss: One of `LOSSES`, which says whether these are temperatures or margins.
         annotations: Annotations file; with it only the samples of ``split`` count, as in training.
         split: Split to train on.
 
@@ -59,7 +59,7 @@ def plan_band(
     given = {"alpha": alpha, "oscillations": oscillations}
     strategy = make_strategy(
         "mmts",
-        loss=loss,  # type: ignore[arg-type]  # it checks the name
+        loss=loss,
         total_steps=steps,
         shift_range=read.range,
         **{name: value for name, value in given.items() if value is not None},  # type: ignore[arg-type]  # floats

@@ -6,30 +6,19 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pipelines.artifacts.places import media_path
+from pipelines.contrast import STRATEGIES, LossName, StrategyName
 from pipelines.encoding import Precision
 from pipelines.errors import InputError
 from pipelines.scores.queries import DIRECTIONS, RECALL_AT
-
-LossName = Literal["infonce", "max-margin"]
-TemperatureName = Literal["fixed", "learned", "cosine", "mmts", "mmts-learned", "ts", "isogclr", "tempnet"]
-
-# Which options each temperature strategy has a use for; an option that would do nothing is refused.
-_USES: dict[str, set[str]] = {
-    "fixed": {"tau"},
-    "learned": {"tau"},
-    "cosine": {"tau", "alpha", "oscillations"},
-    "mmts": {"shifts", "alpha", "oscillations"},
-    "mmts-learned": {"shifts", "alpha", "oscillations"},
-    "ts": {"tau_min", "tau_max", "oscillations"},
-    "isogclr": {"tau", "tau_min", "tau_max", "rho"},
-    "tempnet": {"tau_min", "tau_max", "rho"},
-}
 
 # Scores of a validation; of the thirds by frequency too, where there are shifts.
 SCORES = (
     "recall_sum",
     *(f"{direction}_recall@{k}" for direction in DIRECTIONS for k in RECALL_AT),
 )
+
+# Settings that had another name once, by that name: configurations of old runs, and users' own, are still read.
+RENAMED = {"head": "projection", "strategy": "parallel"}
 
 # Options that have an effect only where media are pixels, or where there is a tower.
 _OF_PIXELS = {"frames", "pooling", "augment", "workers", "max_bad"}
@@ -38,7 +27,7 @@ _OF_TOWERS = {"freeze", "lora_rank", "layer_decay", "gradient_checkpointing", "c
 # Settings that say where things are, or how a run is carried out, and not what comes out of it.
 _ELSEWHERE = {
     *("annotations", "output", "media", "text", "shifts"),
-    *("device", "devices", "nodes", "strategy", "workers", "compile", "gradient_checkpointing"),
+    *("device", "devices", "nodes", "parallel", "workers", "compile", "gradient_checkpointing"),
     *("max_bad", "checkpoint_steps", "checkpoint_minutes", "logger"),
 }
 
@@ -63,8 +52,8 @@ class TrainConfig(BaseModel):
         tau_min: Lowest temperature of ``ts``, ``isogclr``, ``tempnet``.
         tau_max: Highest temperature of ``ts``, ``isogclr``, ``tempnet``.
         rho: Weight of the temperature in the robust objective of ``isogclr`` and ``tempnet``.
-        head: ``linear`` or ``mlp``, on each side, or ``none`` where the towers share a space already.
-        dimension: Size of the shared space; 512 if None, with ``head="none"`` that of the towers.
+        projection: ``linear`` or ``mlp``, on each side, or ``none`` where the towers share a space already.
+        dimension: Size of the shared space; 512 if None, with ``projection="none"`` that of the towers.
         epochs: Times each medium is seen, each time with one of its captions.
         batch_size: Pairs in a step.
         micro_batch: Pairs embedded at a time; gradients are cached, so that memory is that of a micro-batch.
@@ -100,7 +89,7 @@ class TrainConfig(BaseModel):
         device: Torch device; a GPU where there is one if None.
         devices: Processes on each node, with a device each, that share every batch.
         nodes: Nodes.
-        strategy: ``ddp``, ``fsdp``, or ``auto``: one device, or ddp.
+        parallel: ``ddp``, ``fsdp``, or ``auto``: one device, or ddp.
         precision: ``32``, ``bf16-mixed`` or ``16-mixed``.
 
     Raises:
@@ -117,14 +106,14 @@ class TrainConfig(BaseModel):
     media_model: str | None = None
     text_model: str | None = None
     loss: LossName = "infonce"
-    temperature: TemperatureName = "mmts"
+    temperature: StrategyName = "mmts"
     tau: float | None = Field(None, gt=0)
     alpha: float | None = Field(None, ge=0)
     oscillations: float | None = Field(None, gt=0)
     tau_min: float | None = Field(None, gt=0)
     tau_max: float | None = Field(None, gt=0)
     rho: float | None = Field(None, ge=0)
-    head: Literal["linear", "mlp", "none"] = "linear"
+    projection: Literal["linear", "mlp", "none"] = "linear"
     dimension: int | None = Field(None, ge=1)
     frames: int | None = Field(None, ge=1)
     pooling: Literal["mean", "attention"] | None = None
@@ -160,7 +149,7 @@ class TrainConfig(BaseModel):
     device: str | None = None
     devices: int = Field(1, ge=1)
     nodes: int = Field(1, ge=1)
-    strategy: Literal["auto", "ddp", "fsdp"] = "auto"
+    parallel: Literal["auto", "ddp", "fsdp"] = "auto"
     precision: Precision = "32"
 
     def __init__(self, **values: Any) -> None:
@@ -184,8 +173,8 @@ class TrainConfig(BaseModel):
             )
 
     def _check_strategy(self) -> None:
-        uses = _USES[self.temperature]
-        for name in sorted(set().union(*_USES.values()) - uses):
+        uses = STRATEGIES[self.temperature].options
+        for name in sorted(frozenset().union(*(kind.options for kind in STRATEGIES.values())) - uses):
             if getattr(self, name) is not None:
                 flags = ", ".join(_flag(used) for used in sorted(uses))
                 raise InputError(
@@ -240,7 +229,8 @@ class TrainConfig(BaseModel):
 
     def differences(self, other: dict[str, Any]) -> str:
         """How these settings differ from those in another run's ``config.json``, in words; empty if they don't."""
-        ours, theirs = _shaping(self.model_dump(mode="json", exclude_none=True)), _shaping(other)
+        theirs = _shaping({RENAMED.get(name, name): value for name, value in other.items()})
+        ours = _shaping(self.model_dump(mode="json", exclude_none=True))
         names = sorted(name for name in ours | theirs if ours.get(name) != theirs.get(name))
         return "; ".join(
             f"{_flag(name)} {theirs.get(name, 'not given')}, now {ours.get(name, 'not given')}" for name in names

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from lightning_fabric.strategies.strategy import Strategy
     from torch.distributed.device_mesh import DeviceMesh
 
-StrategyName = Literal["auto", "ddp", "fsdp"]
+ParallelName = Literal["auto", "ddp", "fsdp"]
 
 
 def processes_started(devices: int, nodes: int) -> tuple[int, int]:
@@ -49,7 +49,7 @@ def _from_launcher(environment: "os._Environ[str] | dict[str, str]") -> tuple[st
 
 
 def make_fabric(
-    *, device: str | None, devices: int, nodes: int, strategy: StrategyName, precision: Precision
+    *, device: str | None, devices: int, nodes: int, parallel: ParallelName, precision: Precision
 ) -> "Fabric":
     """Lightning Fabric for some processes; ``launch`` it before use.
 
@@ -57,7 +57,7 @@ def make_fabric(
         device: ``cpu``, ``cuda`` or ``cuda:N``; a GPU where there is one if None.
         devices: Processes on this node, each with a device of its own.
         nodes: Nodes.
-        strategy: ``ddp`` (whole model on each device), ``fsdp`` (parameters sharded), or ``auto``: one device, or ddp.
+        parallel: ``ddp`` (whole model on each device), ``fsdp`` (parameters sharded), or ``auto``: one device, or ddp.
         precision: ``32``, or autocast to bfloat16 or float16 with float32 weights.
 
     Raises:
@@ -84,15 +84,15 @@ def make_fabric(
             accelerator=chosen.type,
             devices=devices if chosen.index is None else [chosen.index],
             num_nodes=nodes,
-            strategy=_strategy(strategy, devices * nodes),
+            strategy=_strategy(parallel, devices * nodes),
             plugins=plugins or None,
         )
     except (RuntimeError, ValueError) as error:
         reason = " ".join(str(error).split())[:160]
-        raise InputError(f"--devices {devices} --nodes {nodes} --strategy {strategy}: {reason}") from error
+        raise InputError(f"--devices {devices} --nodes {nodes} --parallel {parallel}: {reason}") from error
 
 
-def _strategy(name: StrategyName, world_size: int) -> "Strategy | str":
+def _strategy(name: ParallelName, world_size: int) -> "Strategy | str":
     from lightning_fabric.strategies.ddp import DDPStrategy
     from lightning_fabric.strategies.model_parallel import ModelParallelStrategy
 

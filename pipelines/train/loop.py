@@ -2,6 +2,7 @@
 
 import math
 
+from pipelines.contrast import LOSSES
 from pipelines.errors import InputError
 from pipelines.progress import Progress
 from pipelines.train.interrupt import stop_requests
@@ -95,6 +96,6 @@ def _require_finite(session: Session, state: RunState, batch: Batch, taken: Step
 def _note(epoch: int, taken: StepRecord, session: Session, state: RunState) -> str:
     config = session.config
     band = f"{taken.temperature_min:.3g}..{taken.temperature_max:.3g}"
-    quantity = "temperature" if config.loss == "infonce" else "margin"
+    quantity = LOSSES[config.loss].quantity
     score = f" {config.metric} {state.validations[-1][config.metric]:.1f}" if state.validations else ""
     return f"epoch {epoch}/{config.epochs} loss {taken.loss:.4f} {quantity} {band}{score}"

@@ -62,7 +62,7 @@ def _train(config: TrainConfig, *, resume: bool, force: bool, progress: Progress
         device=config.device,
         devices=config.devices,
         nodes=config.nodes,
-        strategy=config.strategy,
+        parallel=config.parallel,
         precision=config.precision,
     )
     require_loggers(config)

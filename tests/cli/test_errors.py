@@ -202,7 +202,8 @@ def test_empty_texts(refusal, made, write_artifact) -> None:
     columns["text"][1], columns["text"][4] = " ", None
     write_artifact(made / "bad.parquet", columns)
     message = refusal("embed", "bad.parquet")
-    assert message == "bad.parquet: 2 texts are empty or null, first: row 2 (0.jpg#1), row 5 (2.jpg#0)"
+    first = [f"row {row + 1} ({columns['sample_id'][row]})" for row in (1, 4)]
+    assert message.startswith(f"bad.parquet: 2 texts are empty or null, first: {', '.join(first)}; `mmts prepare`")
 
 
 def test_missing_classes(refusal, made, write_artifact) -> None:

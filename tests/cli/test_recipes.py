@@ -148,6 +148,17 @@ def test_features_take_the_place_of_the_towers(recipe, mmts) -> None:
     ]
 
 
+def test_names_of_old_are_read(recipe, mmts) -> None:
+    changed = recipe(lr__='head = "none"\nlr ', epochs='strategy = "ddp"\nepochs')
+    ran = mmts("run", changed, "--root", "d", "--only", "train", "--dry-run")
+    assert ran.err.splitlines() == [
+        "warning: small.toml: [towers]: 'head' is now called 'projection'; read as that",
+        "warning: small.toml: [train]: 'strategy' is now called 'parallel'; read as that",
+    ]
+    assert "--projection none " in ran.out
+    assert "--parallel ddp " in ran.out
+
+
 def test_values_can_be_set_and_stages_and_runs_chosen(mmts) -> None:
     line = ("run", "ek100-ablations", "--root", "d", "--media", "f.parquet", "--dry-run")
     stages = [words[0] for words in lines(mmts(*line))]

@@ -67,6 +67,7 @@ def written(ran) -> list[str]:
     return [line.rpartition(": ")[2] for line in ran.out.splitlines() if line.endswith((": written", ": up to date"))]
 
 
+@pytest.mark.slow
 def test_ek100_on_the_official_annotations(data_dir, tmp_path, mmts, write_artifact) -> None:
     """All of the test split, and the training segments of the first participants; features of verb and noun class."""
     root = tmp_path / "data"

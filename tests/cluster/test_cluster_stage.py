@@ -119,6 +119,7 @@ def test_hdbscan_counts_noise(embeddings, tmp_path) -> None:
     assert found["cluster_size"][0] == found["cluster"].count(found["cluster"][0])
 
 
+@pytest.mark.slow
 def test_hdbscan_after_umap(tmp_path, write_artifact) -> None:
     """The one test that compiles UMAP."""
     rng = np.random.default_rng(0)

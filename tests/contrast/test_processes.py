@@ -123,6 +123,7 @@ def alone() -> dict[str, dict[str, Tensor]]:
     return every_case(1, 0, None)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("world_size", [2, 3])
 def test_gradients_losses_and_state_are_those_of_one_process(world_size: int) -> None:
     assert len(alone()) == 2 * 4 * 3 + 2 * len(CASES) + 2

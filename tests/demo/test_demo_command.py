@@ -19,6 +19,7 @@ def printed_commands(err: str) -> list[list[str]]:
     return [shlex.split(line.removeprefix("$ mmts ")) for line in err.splitlines() if line.startswith("$ mmts ")]
 
 
+@pytest.mark.slow
 def test_all_stages_run_twice_but_work_once(demo, tmp_path) -> None:
     first = demo()
     assert first.code == 0, first.err

@@ -91,7 +91,7 @@ def test_truncated_texts_are_counted_once_each(annotations, tmp_path, fake_encod
 
 def test_empty_and_null_texts_are_named_before_the_model_is_loaded(annotations, tmp_path, fake_encoder) -> None:
     with pytest.raises(
-        InputError, match=r"3 texts are empty or null, first: row 2 \(s1\), row 3 \(s2\), row 5 \(s4\)$"
+        InputError, match=r"3 texts are empty or null, first: row 2 \(s1\), row 3 \(s2\), row 5 \(s4\);"
     ):
         embed(annotations(["a", "", None, "b", " \t"]), tmp_path / "e.parquet")
     assert fake_encoder.texts == []

@@ -20,6 +20,8 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # it would like ujson and tqdm
     eccv_caption = pytest.importorskip("eccv_caption")
 
+pytestmark = pytest.mark.slow
+
 DIMENSION = 24
 DEEPEST = 50  # no query has more positives
 

@@ -29,15 +29,15 @@ def train_kind(world: TinyWorld, kind: str) -> Path:
     if kind == "features":
         options = {}
     elif kind == "pixels":
-        options = {**vit, "head": "mlp"}
+        options = {**vit, "projection": "mlp"}
     elif kind == "sentences":
         model = write_sentence_model(models, pooling=SENTENCE_POOLING, dense=True)
-        options = {**resnet, "text": None, "text_model": str(model), "head": "mlp"}
+        options = {**resnet, "text": None, "text_model": str(model), "projection": "mlp"}
     elif kind in ("clip", "siglip", "clip with heads"):
         model = str(write_clip(models / kind.split()[0], kind.split()[0]))
         options = {"media": images, "media_model": model, "text": None, "text_model": model}
         if "heads" not in kind:
-            options |= {"head": "none", "dimension": None}
+            options |= {"projection": "none", "dimension": None}
     else:
         assert kind == "clips"
         options = {**vit, "media": Path("annotations"), "annotations": write_clips(world)}

@@ -12,6 +12,8 @@ from tiny_world import make_tiny_world
 from export.kinds import TestSplit, encode_test_split, train_kind
 from pipelines.export import export
 
+pytestmark = pytest.mark.slow
+
 KINDS = {
     "features": ("transformers", "onnx"),
     "pixels": ("transformers",),

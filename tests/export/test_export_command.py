@@ -170,7 +170,7 @@ def test_embeddings_of_a_known_model_get_it_in_front(world, mmts, refused) -> No
     model = write_sentence_model(world.folder / "models", normalize=False)
     embedded = world.folder / "embedded.parquet"
     assert mmts("embed", world.annotations, "-o", embedded, "--model", model).code == 0
-    assert mmts(*world.command("run", text=embedded, head="mlp")).code == 0
+    assert mmts(*world.command("run", text=embedded, projection="mlp")).code == 0
     run, output = world.folder / "run", world.folder / "out"
     ran = mmts("export", run, "--to", "sentence-transformers", "-o", output)
     assert "note: The side of texts only: sentence-transformers has no place for media features." in ran.out

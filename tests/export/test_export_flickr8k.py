@@ -7,11 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow.compute as pc
+import pytest
 import torch
 
 from pipelines.artifacts import read_annotations
 from pipelines.media import media_list, open_media
 from pipelines.models import encode_media, encode_texts, load_model
+
+pytestmark = pytest.mark.slow
 
 CPU = torch.device("cpu")
 

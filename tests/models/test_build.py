@@ -22,7 +22,7 @@ def test_both_sides_of_a_clip_are_its_own_space_from_one_load(tiny, monkeypatch)
     monkeypatch.setattr("pipelines.models.vision.load_transformers", counted)
     monkeypatch.setattr("pipelines.models.text.load_transformers", counted)
     source = str(tiny("clip"))
-    model = build_model(source, source, head="none").eval()
+    model = build_model(source, source, projection="none").eval()
     assert loads == [source]
     assert model.settings["dimension"] == 6
     assert not {id(p) for p in model.media_tower.parameters()} & {id(p) for p in model.text_tower.parameters()}
@@ -45,10 +45,12 @@ def test_the_same_random_state_gives_the_same_model(tiny) -> None:
 
 def test_arguments_that_do_not_fit_are_refused(tiny) -> None:
     sizes = {"media_size": 3, "text_size": 3}
-    with pytest.raises(InputError, match="--head none needs sides that share a space already, but media have 3 dim"):
-        build_model(None, None, media_size=3, text_size=4, head="none")
-    with pytest.raises(InputError, match="--dimension 4: with --head none it is 3; leave it out"):
-        build_model(None, None, **sizes, head="none", dimension=4)
+    with pytest.raises(
+        InputError, match="--projection none needs sides that share a space already, but media have 3 dim"
+    ):
+        build_model(None, None, media_size=3, text_size=4, projection="none")
+    with pytest.raises(InputError, match="--dimension 4: with --projection none it is 3; leave it out"):
+        build_model(None, None, **sizes, projection="none", dimension=4)
     with pytest.raises(InputError, match="--pooling attention is over the frames of video clips"):
         build_model(None, None, **sizes, dimension=4, frames=2, pooling="attention")
     with pytest.raises(InputError, match=r"--freeze nosuch: no parameter has such a name"):

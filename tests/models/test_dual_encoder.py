@@ -9,7 +9,15 @@ from tiny_world import write_tower_config
 from torch.nn import functional
 
 from pipelines.errors import InputError
-from pipelines.models import DualEncoder, build_model, encode_media, encode_texts, load_model, make_head, save_model
+from pipelines.models import (
+    DualEncoder,
+    build_model,
+    encode_media,
+    encode_texts,
+    load_model,
+    make_projection,
+    save_model,
+)
 from pipelines.models.vision import load_vision_tower
 
 CPU = torch.device("cpu")
@@ -29,7 +37,7 @@ class Rows:
 
 def test_heads_by_hand() -> None:
     inputs = torch.randn(4, 3)
-    linear, mlp = make_head("linear", 3, 5), make_head("mlp", 3, 5)
+    linear, mlp = make_projection("linear", 3, 5), make_projection("mlp", 3, 5)
     state = linear.state_dict()
     assert torch.allclose(linear(inputs), inputs @ state["weight"].T + state["bias"], atol=1e-6)
     state = mlp.state_dict()
@@ -39,8 +47,8 @@ def test_heads_by_hand() -> None:
 
 
 def test_an_unknown_head_is_refused() -> None:
-    with pytest.raises(InputError, match="head 'cubic' is unknown; choose one of linear, mlp"):
-        make_head("cubic", 3, 5)  # type: ignore[arg-type]  # the point of the test
+    with pytest.raises(InputError, match="projection 'cubic' is unknown; choose one of linear, mlp"):
+        make_projection("cubic", 3, 5)  # type: ignore[arg-type]  # the point of the test
 
 
 @pytest.mark.parametrize("rows", [1, 512, 1025])
@@ -53,9 +61,9 @@ def test_encoding_keeps_the_order_whatever_the_batches(rows) -> None:
     assert torch.allclose(encode_texts(model, text_nd, CPU), model.text_head(text_nd).detach(), atol=1e-6)
 
 
-@pytest.mark.parametrize(("head", "text_size", "dimension"), [("linear", 3, 4), ("mlp", 3, 4), ("none", 2, 2)])
-def test_a_model_of_features_comes_back(tmp_path, head, text_size, dimension) -> None:
-    model = DualEncoder(2, text_size, dimension, head)
+@pytest.mark.parametrize(("projection", "text_size", "dimension"), [("linear", 3, 4), ("mlp", 3, 4), ("none", 2, 2)])
+def test_a_model_of_features_comes_back(tmp_path, projection, text_size, dimension) -> None:
+    model = DualEncoder(2, text_size, dimension, projection)
     save_model(model, tmp_path / "model")
     assert sorted(path.name for path in (tmp_path / "model").iterdir()) == ["dual_encoder.json", "heads.safetensors"]
     loaded = load_model(tmp_path / "model")
@@ -119,7 +127,7 @@ def test_a_towers_own_vectors_go_straight_to_the_head(tiny) -> None:
 
 
 @pytest.mark.parametrize(
-    ("media", "text", "head", "kind"),
+    ("media", "text", "projection", "kind"),
     [
         ("vit", "bert", "linear", "sentence-transformers"),
         ("resnet", "bert", "mlp", "sentence-transformers"),
@@ -127,8 +135,8 @@ def test_a_towers_own_vectors_go_straight_to_the_head(tiny) -> None:
         ("siglip", "siglip", "none", "transformers"),
     ],
 )
-def test_a_model_of_towers_comes_back_bit_for_bit(tiny, tmp_path, media, text, head, kind) -> None:
-    options = {"head": head, "dimension": None if head == "none" else 4}
+def test_a_model_of_towers_comes_back_bit_for_bit(tiny, tmp_path, media, text, projection, kind) -> None:
+    options = {"projection": projection, "dimension": None if projection == "none" else 4}
     model = build_model(str(tiny(media)), str(tiny(text)), **options).eval()
     with torch.no_grad():
         for parameter in model.parameters():

@@ -7,6 +7,8 @@ import pytest
 
 from pipelines.scores import EmbeddingScores, score_retrieval
 
+pytestmark = pytest.mark.slow
+
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # it would like ujson and tqdm
     eccv_caption = pytest.importorskip("eccv_caption")

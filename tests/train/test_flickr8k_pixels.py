@@ -3,11 +3,14 @@
 import json
 
 import pandas as pd
+import pytest
 
 from pipelines.annotations import prepare_flickr8k
 from pipelines.embed import embed
 from pipelines.evaluate import evaluate
 from pipelines.train import TrainConfig, train
+
+pytestmark = pytest.mark.slow
 
 CHANCE = {"recall@1": 0.1, "recall@10": 1.0}  # of 1,000 images; an image's five captions among 5,000 have the same
 TOWER = {

@@ -77,6 +77,7 @@ def small_run(world):
     return make
 
 
+@pytest.mark.slow
 def test_twenty_kills(world, small_run) -> None:
     finish(small_run("whole"))
     expected = results(world.folder / "whole")

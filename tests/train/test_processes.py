@@ -42,10 +42,11 @@ def run(command: list[str]) -> subprocess.CompletedProcess:
     return ran
 
 
-@pytest.mark.parametrize("strategy", ["ddp", "fsdp"])
-def test_two_processes_take_the_steps_of_one(world, options, strategy) -> None:
+@pytest.mark.slow
+@pytest.mark.parametrize("parallel", ["ddp", "fsdp"])
+def test_two_processes_take_the_steps_of_one(world, options, parallel) -> None:
     train(world.config("one", **options))
-    ran = run([*MMTS, *world.command("two", **options, devices=2, strategy=strategy), "--json"])
+    ran = run([*MMTS, *world.command("two", **options, devices=2, parallel=parallel), "--json"])
     assert ran.stdout.count("\n") == 1, ran.stdout  # the second process doesn't speak
     one, two = steps(world, "one"), steps(world, "two")
     assert len(one["step"]) == 51
@@ -59,10 +60,11 @@ def test_two_processes_take_the_steps_of_one(world, options, strategy) -> None:
     assert validations[0] == validations[1]
 
 
-@pytest.mark.parametrize("strategy", ["ddp", "fsdp"])
-def test_two_processes_stopped_and_resumed_are_as_never_stopped(world, options, strategy) -> None:
+@pytest.mark.slow
+@pytest.mark.parametrize("parallel", ["ddp", "fsdp"])
+def test_two_processes_stopped_and_resumed_are_as_never_stopped(world, options, parallel) -> None:
     """Parts of 7 and 8 pairs, in micro-batches; killed once, asked to stop once."""
-    options |= {"devices": 2, "strategy": strategy, "micro_batch": 7, "checkpoint_steps": 1, "epochs": 4}
+    options |= {"devices": 2, "parallel": parallel, "micro_batch": 7, "checkpoint_steps": 1, "epochs": 4}
     run([*MMTS, *world.command("whole", **options)])
     command, folder = [*MMTS, *world.command("parts", **options), "--resume"], world.folder / "parts"
     for stop, name in ((signal.SIGKILL, "step-000000002"), (signal.SIGTERM, "step-000000005")):
@@ -83,6 +85,7 @@ def test_two_processes_stopped_and_resumed_are_as_never_stopped(world, options, 
         assert ours == theirs
 
 
+@pytest.mark.slow
 def test_fewer_pairs_than_processes_are_refused(world) -> None:
     ran = subprocess.run(
         [*MMTS, *world.command("run", devices=3, batch_size=2)], capture_output=True, text=True, timeout=120
@@ -91,6 +94,7 @@ def test_fewer_pairs_than_processes_are_refused(world) -> None:
     assert ran.returncode == 2
 
 
+@pytest.mark.slow
 def test_torchrun_starts_the_processes_as_well(world, options) -> None:
     options |= {"epochs": 2, "micro_batch": 3}
     train(world.config("one", **options))

@@ -6,10 +6,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from pipelines.contrast import STRATEGY_NAMES
+from pipelines.contrast import STRATEGIES
 
 # For each strategy its options, and the range its temperatures keep to with the shifts of the tiny world.
-STRATEGIES = {
+SETTINGS = {
     "fixed": ({"tau": 0.1}, (0.1, 0.1)),
     "learned": ({"tau": 0.1}, (0.01, 1.0)),
     "cosine": ({"tau": 0.1, "alpha": 0.04}, (0.08, 0.12)),
@@ -26,12 +26,12 @@ def contents(folder) -> dict[str, bytes]:
 
 
 def test_the_table_is_whole() -> None:
-    assert set(STRATEGIES) == set(STRATEGY_NAMES)
+    assert set(SETTINGS) == set(STRATEGIES)
 
 
-@pytest.mark.parametrize("name", STRATEGY_NAMES)
+@pytest.mark.parametrize("name", STRATEGIES)
 def test_every_strategy_trains(world, mmts, name) -> None:
-    options, (low, high) = STRATEGIES[name]
+    options, (low, high) = SETTINGS[name]
     shifts = {"shifts": world.shifts} if name.startswith("mmts") else {}
     ran = mmts(*world.command("run", temperature=name, epochs=10, batch_size=48, **options, **shifts), "--json")
     assert (ran.code, ran.err) == (0, "")
@@ -44,7 +44,7 @@ def test_every_strategy_trains(world, mmts, name) -> None:
 
 @pytest.mark.parametrize("name", ["fixed", "cosine", "mmts", "ts"])
 def test_margins_train_with_every_schedule(world, mmts, name) -> None:
-    options, _ = STRATEGIES[name]
+    options, _ = SETTINGS[name]
     shifts = {"shifts": world.shifts} if name == "mmts" else {}
     ran = mmts(*world.command("run", temperature=name, epochs=20, loss="max-margin", **options, **shifts), "--json")
     assert ran.code == 0, ran.err
@@ -53,7 +53,7 @@ def test_margins_train_with_every_schedule(world, mmts, name) -> None:
 
 @pytest.mark.parametrize("name", ["learned", "mmts-learned", "isogclr", "tempnet"])
 def test_strategies_without_margins_say_so(world, refused, name) -> None:
-    options, _ = STRATEGIES[name]
+    options, _ = SETTINGS[name]
     shifts = {"shifts": world.shifts} if name == "mmts-learned" else {}
     message = refused(*world.command("run", temperature=name, loss="max-margin", **options, **shifts))
     assert message.startswith(f"temperature strategy '{name}' doesn't work with loss 'max-margin'")
@@ -71,7 +71,14 @@ def test_the_words_for_people(world, mmts) -> None:
 
 
 def test_a_runs_configuration_fed_back_gives_the_same_weights(world, mmts) -> None:
-    options = {"temperature": "mmts", "tau": None, "alpha": 0.03, "shifts": world.shifts, "seed": 3, "head": "mlp"}
+    options = {
+        "temperature": "mmts",
+        "tau": None,
+        "alpha": 0.03,
+        "shifts": world.shifts,
+        "seed": 3,
+        "projection": "mlp",
+    }
     assert mmts(*world.command("first", **options, weight_decay=0.2, lr=0.004)).code == 0
     first, second = world.folder / "first", world.folder / "second"
     ran = mmts("train", "--config", first / "config.json", "-o", second)
@@ -81,6 +88,23 @@ def test_a_runs_configuration_fed_back_gives_the_same_weights(world, mmts) -> No
     assert mmts("train", "--config", first / "config.json").out.startswith(f"{first}: up to date\n")
     assert mmts("train", "--config", first / "config.json", "-o", second, "--seed", 4).code == 0
     assert (first / "model/heads.safetensors").read_bytes() != (second / "model/heads.safetensors").read_bytes()
+
+
+def test_a_configuration_with_names_of_old_is_read(world, mmts) -> None:
+    """``--head`` and ``--strategy`` were once the names of ``--projection`` and ``--parallel``."""
+    assert mmts(*world.command("first", projection="mlp", parallel="ddp")).code == 0
+    first = world.folder / "first"
+    old = json.loads((first / "config.json").read_text())
+    for name, current in {"head": "projection", "strategy": "parallel"}.items():
+        old["parameters"][name] = old["parameters"].pop(current)
+    (world.folder / "old.json").write_text(json.dumps(old))
+    ran = mmts("train", "--config", world.folder / "old.json", "-o", first)
+    assert ran.out.startswith(f"{first}: up to date\n")
+    assert ran.err.splitlines() == [
+        f"warning: {world.folder / 'old.json'}: 'head' is now called 'projection'; read as that",
+        f"warning: {world.folder / 'old.json'}: 'strategy' is now called 'parallel'; read as that",
+    ]
+    assert mmts("train", "--config", world.folder / "old.json", "-o", first, "--quiet").err == ""
 
 
 @pytest.fixture
@@ -178,7 +202,7 @@ def test_vectors_of_two_dimensions(world, refusal) -> None:
 
 def test_a_split_nobody_has(refusal) -> None:
     assert refusal(split="trian").endswith("no rows of split 'trian'; splits there: test, train, val")
-    assert refusal(val_split="dev").endswith("no rows of split 'dev'; splits there: test, train, val")
+    assert refusal(val_split="later").endswith("no rows of split 'later'; splits there: test, train, val")
 
 
 def test_too_large_an_alpha(world, refusal) -> None:

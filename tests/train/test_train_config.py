@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from pipelines.contrast import STRATEGY_NAMES
+from pipelines.contrast import STRATEGIES
 from pipelines.errors import InputError
 from pipelines.train import TrainConfig
 
@@ -28,10 +28,10 @@ def checked(**values) -> TrainConfig:
 
 
 def test_every_strategy_is_named_here_and_there() -> None:
-    assert set(TAKES) == set(STRATEGY_NAMES)
+    assert set(TAKES) == set(STRATEGIES)
 
 
-@pytest.mark.parametrize("name", STRATEGY_NAMES)
+@pytest.mark.parametrize("name", STRATEGIES)
 def test_an_option_without_effect_is_refused(name) -> None:
     needed = {"shifts": "s.parquet"} if "shifts" in TAKES[name] else {}
     for option, value in {**VALUES, "shifts": "s.parquet"}.items():
@@ -79,7 +79,7 @@ def test_values_out_of_range_are_refused_in_a_line(wrong, message) -> None:
 
 # Another value for each setting that shapes the result.
 OTHER: dict[str, Any] = {
-    **{"loss": "max-margin", "temperature": "learned", "tau": 0.3, "head": "mlp", "dimension": 7, "epochs": 3},
+    **{"loss": "max-margin", "temperature": "learned", "tau": 0.3, "projection": "mlp", "dimension": 7, "epochs": 3},
     **{"batch_size": 4, "micro_batch": 2, "lr": 0.5, "min_lr": 0.1, "warmup_epochs": 2.0, "weight_decay": 0.3},
     **{"max_grad_norm": 1.0, "split": "all", "val_split": "none", "val_every": 2, "metric": "text_to_media_recall@1"},
     **{"positives": "relevancy", "patience": 3, "media_model": "vit", "precision": "bf16-mixed"},
@@ -97,7 +97,7 @@ WITH_MORE: dict[str, tuple[dict[str, Any], Any]] = {
 OF_STRATEGIES = {"shifts", "alpha", "oscillations", "tau_min", "tau_max", "rho"}  # tested above
 HOW_IT_IS_RUN: dict[str, Any] = {
     **{"output": "other", "annotations": "b.parquet", "media": "n.parquet", "text": "u.parquet", "seed": 4},
-    **{"device": "cpu", "devices": 2, "nodes": 2, "strategy": "ddp", "checkpoint_steps": 5, "checkpoint_minutes": 1.0},
+    **{"device": "cpu", "devices": 2, "nodes": 2, "parallel": "ddp", "checkpoint_steps": 5, "checkpoint_minutes": 1.0},
     **{"logger": ["wandb"], "workers": 3, "max_bad": 4, "gradient_checkpointing": True, "compile": True},
 }
 

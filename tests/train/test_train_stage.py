@@ -195,7 +195,7 @@ def test_a_run_is_up_to_date_until_something_changes(world) -> None:
     assert (first.up_to_date, again.up_to_date) == (False, True)
     assert again.summary == first.summary
     assert contents(world.folder / "run") == written
-    for change in ({"alpha": 0.03}, {"seed": 5}, {"lr": 0.02}, {"oscillations": 2.0}, {"head": "mlp"}):
+    for change in ({"alpha": 0.03}, {"seed": 5}, {"lr": 0.02}, {"oscillations": 2.0}, {"projection": "mlp"}):
         assert not train(world.config("run", **{**options, **change})).up_to_date
         assert train(world.config("run", **{**options, **change})).up_to_date
 
@@ -273,7 +273,7 @@ def test_a_folder_of_something_else_is_not_written_to(world) -> None:
 
 
 def test_micro_batches_take_the_same_steps(world) -> None:
-    options = {"epochs": 4, "lr": 0.01, "head": "mlp"}
+    options = {"epochs": 4, "lr": 0.01, "projection": "mlp"}
     train(world.config("whole", **options))
     train(world.config("parts", micro_batch=5, **options))
     whole, parts = steps(world, "whole"), steps(world, "parts")

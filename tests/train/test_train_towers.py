@@ -39,12 +39,12 @@ def model_bytes(world, output: str) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize(
-    ("media_model", "text_model", "head"),
+    ("media_model", "text_model", "projection"),
     [("clip", "clip", "none"), ("siglip", "siglip", "none"), ("vit", "bert", "linear"), (None, "bert", "mlp")],
 )
-def test_towers_of_both_sides_are_trained(spoken, tiny, media_model, text_model, head) -> None:
-    options = {"text": None, "text_model": str(tiny(text_model)), "head": head, "epochs": 6, "lr": 3e-3}
-    if head == "none":
+def test_towers_of_both_sides_are_trained(spoken, tiny, media_model, text_model, projection) -> None:
+    options = {"text": None, "text_model": str(tiny(text_model)), "projection": projection, "epochs": 6, "lr": 3e-3}
+    if projection == "none":
         options["dimension"] = None
     if media_model is not None:
         options |= {"media": spoken.images(), "media_model": str(tiny(media_model))}

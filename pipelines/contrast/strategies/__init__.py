@@ -1,7 +1,7 @@
 """Temperature strategies behind one interface."""
 
-from pipelines.contrast.strategies.base import LossName, Strategy, StrategyOutput
-from pipelines.contrast.strategies.factory import STRATEGY_NAMES, StrategyName, make_strategy
+from pipelines.contrast.strategies.base import Strategy, StrategyOutput
+from pipelines.contrast.strategies.factory import make_strategy
 from pipelines.contrast.strategies.isogclr import ISogCLR
 from pipelines.contrast.strategies.learned import Learned, MMTSLearned
 from pipelines.contrast.strategies.scheduled import MMTS, Scheduled
@@ -9,14 +9,11 @@ from pipelines.contrast.strategies.tempnet import TempNet
 
 __all__ = [
     "MMTS",
-    "STRATEGY_NAMES",
     "ISogCLR",
     "Learned",
-    "LossName",
     "MMTSLearned",
     "Scheduled",
     "Strategy",
-    "StrategyName",
     "StrategyOutput",
     "TempNet",
     "make_strategy",

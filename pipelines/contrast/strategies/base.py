@@ -1,16 +1,15 @@
 """What every temperature strategy is: a module from embeddings and a step to a loss."""
 
 from abc import ABC, abstractmethod
-from typing import Any, Literal, NamedTuple, Unpack
+from typing import Any, NamedTuple, Unpack
 
 from torch import Tensor, nn
 
 from pipelines.contrast.batch import LossOptions
-from pipelines.contrast.info_nce import info_nce
-from pipelines.contrast.max_margin import max_margin
+from pipelines.contrast.losses.info_nce import info_nce
+from pipelines.contrast.losses.max_margin import max_margin
+from pipelines.contrast.registry import LOSSES, STRATEGIES, LossName, StrategyName
 from pipelines.errors import InputError
-
-LossName = Literal["infonce", "max-margin"]
 
 
 class StrategyOutput(NamedTuple):
@@ -53,15 +52,15 @@ class Strategy(nn.Module, ABC):
 
     def __init__(self, loss: LossName, **options: Unpack[LossOptions]) -> None:
         super().__init__()
-        if loss not in ("infonce", "max-margin"):
-            raise InputError(f"loss {loss!r} is unknown; choose 'infonce' or 'max-margin'")
+        if loss not in LOSSES:
+            raise InputError(f"loss {loss!r} is unknown; choose one of {', '.join(LOSSES)}")
         self.loss: LossName = loss
         self.options = options
 
     @property
     def quantity(self) -> str:
         """What it sets, for messages: ``"temperature"`` or ``"margin"``."""
-        return "temperature" if self.loss == "infonce" else "margin"
+        return LOSSES[self.loss].quantity
 
     @abstractmethod
     def forward(
@@ -145,11 +144,13 @@ class Strategy(nn.Module, ABC):
         used_n = temperature_n.detach()
         return StrategyOutput(value, used_n, used_n)
 
-    def _needs_infonce(self, name: str, why: str) -> None:
-        if self.loss != "infonce":
+    def _refuse_other_losses(self, name: StrategyName) -> None:
+        kind = STRATEGIES[name]
+        if self.loss not in kind.losses:
+            others = ", ".join(other.name for other in STRATEGIES.values() if self.loss in other.losses)
             raise InputError(
-                f"temperature strategy {name!r} doesn't work with loss 'max-margin': {why}; use loss 'infonce', or one "
-                "of fixed, cosine, mmts, ts"
+                f"temperature strategy {name!r} doesn't work with loss {self.loss!r}: {kind.limits}; use loss "
+                f"{' or '.join(kind.losses)}, or one of {others}"
             )
 
     def _needed(self, value_n: Tensor | None, name: str, media_nd: Tensor) -> Tensor:

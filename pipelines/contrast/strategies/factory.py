@@ -1,9 +1,10 @@
 """Strategies by name, from the numbers a command line or a configuration file has."""
 
 from collections.abc import Sequence
-from typing import Literal, Unpack, get_args
+from typing import Unpack
 
 from pipelines.contrast.batch import LossOptions
+from pipelines.contrast.registry import LOSSES, STRATEGIES, LossName, StrategyName
 from pipelines.contrast.schedules import (
     ConstantSchedule,
     CosineSchedule,
@@ -12,17 +13,13 @@ from pipelines.contrast.schedules import (
     WarmUpSchedule,
     period_steps,
 )
-from pipelines.contrast.strategies.base import LossName, Strategy
+from pipelines.contrast.strategies.base import Strategy
 from pipelines.contrast.strategies.isogclr import ISogCLR
 from pipelines.contrast.strategies.learned import Learned, MMTSLearned
 from pipelines.contrast.strategies.scheduled import MMTS, Scheduled
 from pipelines.contrast.strategies.tempnet import TempNet
 from pipelines.errors import InputError
 
-StrategyName = Literal["fixed", "learned", "cosine", "mmts", "mmts-learned", "ts", "isogclr", "tempnet"]
-STRATEGY_NAMES: tuple[StrategyName, ...] = get_args(StrategyName)
-
-_DEFAULT_TAU = {"infonce": 0.07, "max-margin": 0.2}
 _DEFAULT_RANGE = {"ts": (0.1, 1.0), "isogclr": (0.005, 0.05), "tempnet": (0.005, 0.05)}
 
 
@@ -48,8 +45,8 @@ def make_strategy(
     """Return the strategy of a name; arguments it has no use for are ignored.
 
     Args:
-        name: One of `STRATEGY_NAMES`.
-        loss: ``"infonce"`` or ``"max-margin"``; learned, mmts-learned, isogclr and tempnet need InfoNCE.
+        name: One of `STRATEGIES`.
+        loss: One of `LOSSES` that the strategy works with.
         tau: Temperature, or margin: constant for fixed, the mean for cosine, the first value for learned and
             isogclr. By default 0.07, or a margin of 0.2.
         alpha: Distance from the lowest to the highest value of the cosine (cosine, mmts, mmts-learned).
@@ -69,9 +66,9 @@ def make_strategy(
     Raises:
         InputError: The name is unknown, something it needs is missing, or it doesn't fit the loss.
     """
-    if loss not in _DEFAULT_TAU:
-        raise InputError(f"loss {loss!r} is unknown; choose 'infonce' or 'max-margin'")
-    level = _DEFAULT_TAU[loss] if tau is None else tau
+    if loss not in LOSSES:
+        raise InputError(f"loss {loss!r} is unknown; choose one of {', '.join(LOSSES)}")
+    level = LOSSES[loss].default_level if tau is None else tau
 
     def steps_of_period() -> float:
         if period is not None:
@@ -116,7 +113,7 @@ def make_strategy(
                 raise InputError("temperature strategy 'tempnet' needs the number of columns of the embeddings")
             strategy = TempNet(embedding_size, tau_min=low, tau_max=high, rho=rho, loss=loss, **options)
         case _:
-            raise InputError(f"temperature strategy {name!r} is unknown; choose one of {', '.join(STRATEGY_NAMES)}")
+            raise InputError(f"temperature strategy {name!r} is unknown; choose one of {', '.join(STRATEGIES)}")
     if total_steps is not None:
         strategy.check(total_steps)
     return strategy

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from pipelines.contrast.batch import LossOptions
+from pipelines.contrast.registry import LossName
 from pipelines.contrast.robust import RobustSide, gather_pairs, mean_over_anchors, robust_terms
-from pipelines.contrast.strategies.base import LossName, Strategy, StrategyOutput
+from pipelines.contrast.strategies.base import Strategy, StrategyOutput
 from pipelines.errors import InputError
 
 _STATE = ("temperature", "momentum", "log_average")
@@ -67,7 +68,7 @@ class ISogCLR(Strategy):
         **options: Unpack[LossOptions],
     ) -> None:
         super().__init__(loss, **options)
-        self._needs_infonce("isogclr", "its objective has temperatures, not margins")
+        self._refuse_other_losses("isogclr")
         if not 0 < tau_min <= tau <= tau_max:
             raise InputError(
                 f"isogclr starts at temperature {tau:g} in {tau_min:g} .. {tau_max:g}; "

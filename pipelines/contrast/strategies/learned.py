@@ -8,13 +8,13 @@ from torch import Tensor, nn
 
 from pipelines.contrast.bands import ShiftedSchedule
 from pipelines.contrast.batch import LossOptions
+from pipelines.contrast.registry import LossName
 from pipelines.contrast.schedules import Schedule
-from pipelines.contrast.strategies.base import LossName, Strategy, StrategyOutput
+from pipelines.contrast.strategies.base import Strategy, StrategyOutput
 from pipelines.contrast.tiles import accumulation_dtype
 from pipelines.errors import InputError
 
 LARGEST_LOGIT_SCALE = math.log(100)
-_MARGIN_COLLAPSES = "its gradient only ever lowers a margin, down to 0"
 
 
 class Learned(Strategy):
@@ -34,7 +34,7 @@ class Learned(Strategy):
 
     def __init__(self, tau: float = 0.07, loss: LossName = "infonce", **options: Unpack[LossOptions]) -> None:
         super().__init__(loss, **options)
-        self._needs_infonce("learned", _MARGIN_COLLAPSES)
+        self._refuse_other_losses("learned")
         self.logit_scale = nn.Parameter(_first_logit_scale(tau))
 
     def forward(
@@ -85,7 +85,7 @@ class MMTSLearned(Strategy):
         **options: Unpack[LossOptions],
     ) -> None:
         super().__init__(loss, **options)
-        self._needs_infonce("mmts-learned", _MARGIN_COLLAPSES)
+        self._refuse_other_losses("mmts-learned")
         self.shifted = ShiftedSchedule(schedule, *shift_range)
         self.shifted.check_positive(1, self.quantity)
         self.depth = -schedule.lower_bound()

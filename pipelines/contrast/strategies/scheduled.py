@@ -7,8 +7,9 @@ from torch import Tensor
 
 from pipelines.contrast.bands import ShiftedSchedule
 from pipelines.contrast.batch import LossOptions
+from pipelines.contrast.registry import LossName
 from pipelines.contrast.schedules import Schedule
-from pipelines.contrast.strategies.base import LossName, Strategy, StrategyOutput
+from pipelines.contrast.strategies.base import Strategy, StrategyOutput
 from pipelines.contrast.tiles import accumulation_dtype
 
 

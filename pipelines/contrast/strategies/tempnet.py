@@ -8,8 +8,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pipelines.contrast.batch import LossOptions
+from pipelines.contrast.registry import LossName
 from pipelines.contrast.robust import mean_over_anchors, robust_terms
-from pipelines.contrast.strategies.base import LossName, Strategy, StrategyOutput
+from pipelines.contrast.strategies.base import Strategy, StrategyOutput
 from pipelines.errors import InputError
 
 
@@ -78,7 +79,7 @@ class TempNet(Strategy):
         **options: Unpack[LossOptions],
     ) -> None:
         super().__init__(loss, **options)
-        self._needs_infonce("tempnet", "its objective has temperatures, not margins")
+        self._refuse_other_losses("tempnet")
         if not 0 < tau_min < tau_max < math.inf:
             raise InputError(f"tempnet's temperatures lie in {tau_min:g} .. {tau_max:g}; give 0 < tau_min < tau_max")
         self.tau_min, self.tau_max = tau_min, tau_max

@@ -1,13 +1,13 @@
 import pytest
 
-from pipelines.contrast import STRATEGY_NAMES, make_strategy
+from pipelines.contrast import STRATEGIES, make_strategy
 from pipelines.errors import InputError
 
 from .cases import CASES
 
 
 def test_the_cases_the_tests_share_cover_every_name() -> None:
-    assert {name for name, _ in CASES} == set(STRATEGY_NAMES)
+    assert {name for name, _ in CASES} == set(STRATEGIES)
 
 
 @pytest.mark.parametrize(

@@ -6,11 +6,11 @@ from torch import nn
 
 from pipelines.errors import InputError
 
-HeadName = Literal["linear", "mlp", "none"]
-HEADS: tuple[HeadName, ...] = get_args(HeadName)
+ProjectionName = Literal["linear", "mlp", "none"]
+PROJECTIONS: tuple[ProjectionName, ...] = get_args(ProjectionName)
 
 
-def make_head(name: HeadName, inputs: int, outputs: int) -> nn.Module:
+def make_projection(name: ProjectionName, inputs: int, outputs: int) -> nn.Module:
     """Return a projection head from ``[n, inputs]`` to ``[n, outputs]``.
 
     Args:
@@ -29,8 +29,8 @@ def make_head(name: HeadName, inputs: int, outputs: int) -> nn.Module:
     if name == "none":
         if inputs != outputs:
             raise InputError(
-                f"--head none keeps the size of a side, {inputs}, which is not that of the shared space, {outputs}; "
-                "choose --head linear, or towers of one size"
+                f"--projection none keeps the size of a side, {inputs}, which is not that of the shared space, "
+                f"{outputs}; choose --projection linear, or towers of one size"
             )
         return nn.Identity()
-    raise InputError(f"head {name!r} is unknown; choose one of {', '.join(HEADS)}")
+    raise InputError(f"projection {name!r} is unknown; choose one of {', '.join(PROJECTIONS)}")

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from pipelines.contrast import InfoNCE, info_nce
 from pipelines.errors import InputError
 
-from .oracles import batch, dense_info_nce, gradients, info_nce_loop, related, scores
+from ..oracles import batch, dense_info_nce, gradients, info_nce_loop, related, scores
 
 
 @pytest.mark.parametrize("n", [1, 2, 3, 257])

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from pipelines.contrast import MaxMargin, max_margin
 from pipelines.errors import InputError
 
-from .oracles import batch, dense_max_margin, gradients, max_margin_loop, related, scores
+from ..oracles import batch, dense_max_margin, gradients, max_margin_loop, related, scores
 
 
 @pytest.mark.parametrize("n", [1, 2, 3, 257])

@@ -1,0 +1,20 @@
+from pipelines.contrast import LOSSES, STRATEGIES
+
+OPTIONS = {"tau", "alpha", "oscillations", "tau_min", "tau_max", "rho", "shifts"}
+
+
+def test_each_strategy_names_options_and_losses_there_are() -> None:
+    for name, kind in STRATEGIES.items():
+        assert kind.name == name
+        assert kind.options
+        assert kind.options <= OPTIONS
+        assert kind.losses
+        assert set(kind.losses) <= set(LOSSES)
+        assert bool(kind.limits) == (set(kind.losses) != set(LOSSES)), name
+
+
+def test_levels_are_the_published_ones() -> None:
+    assert {name: (kind.quantity, kind.default_level) for name, kind in LOSSES.items()} == {
+        "infonce": ("temperature", 0.07),
+        "max-margin": ("margin", 0.2),
+    }
