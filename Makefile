@@ -28,6 +28,12 @@ lint: $(READY)  ## style and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+docs: $(READY)  ## the documentation as a site in build/docs; a dead link is an error
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet
+
+docs-reference: $(READY)  ## the page of every command and flag, from the command line itself
+	$(BIN)/python -m mmts_cli.reference > docs/reference.md
+
 bench: $(READY)  ## every speed and memory claim, as ratios
 	for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
 
@@ -38,4 +44,4 @@ $(READY): pyproject.toml constraints.txt
 	touch $@
 
 clean:
-	rm -rf $(VENV) mmts-demo
+	rm -rf $(VENV) build mmts-demo

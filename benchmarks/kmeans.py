@@ -11,7 +11,8 @@ from collections.abc import Callable
 import numpy as np
 from sklearn.cluster import KMeans
 
-from pipelines.cluster.kmeans import kmeans, normalised
+from pipelines.cluster.geometry import normalised
+from pipelines.cluster.methods.kmeans import kmeans
 
 ROWS, DIMENSIONS, CENTRES, K, ITERATIONS, REPEATS = 40_000, 384, 400, 200, 20, 5
 

@@ -1,13 +1,16 @@
 """``mmts cluster``: which samples belong together."""
 
+import inspect
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from mmts_cli.command import stage_command
-from mmts_cli.options import ForceOption, OutputOption, SeedOption, headline, stage_json
+from mmts_cli.options import ForceOption, OutputOption, headline, stage_json
+from pipelines.cluster.method import Option
+from pipelines.cluster.methods import DEFAULT, METHODS
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -18,7 +21,7 @@ if TYPE_CHECKING:
 
 def register(app: typer.Typer) -> None:
     """Add the command to the app."""
-    stage_command(app, "cluster")(cluster)
+    stage_command(app, "cluster")(_with_options_of_methods(cluster))
 
 
 def cluster(
@@ -26,38 +29,15 @@ def cluster(
     source: Annotated[Path, typer.Argument(help="embeddings.parquet, or annotations.parquet for --method class.")],
     path: OutputOption,
     method: Annotated[
-        Literal["kmeans", "hdbscan", "class"], typer.Option("--method", help="How to cluster.")
-    ] = "kmeans",
-    k: Annotated[int | None, typer.Option("--k", help="kmeans: number of clusters.")] = None,
-    seed: SeedOption = 0,
-    niter: Annotated[int, typer.Option("--niter", help="kmeans: iterations.")] = 20,
-    spherical: Annotated[
-        bool, typer.Option("--spherical/--euclidean", help="kmeans: cosine similarity or Euclidean distance.")
-    ] = True,
-    max_points_per_centroid: Annotated[
-        int | None,
-        typer.Option("--max-points-per-centroid", min=1, help="kmeans: fit on a sample; all rows if not given."),
-    ] = None,
-    umap_dims: Annotated[int, typer.Option("--umap-dims", help="hdbscan: dimensions after UMAP; 0 for none.")] = 15,
-    umap_neighbors: Annotated[int, typer.Option("--umap-neighbors", min=2, help="hdbscan: UMAP's neighbours.")] = 15,
-    min_cluster_size: Annotated[
-        int, typer.Option("--min-cluster-size", help="hdbscan: the smallest group that is a cluster.")
-    ] = 15,
-    noise: Annotated[
-        Literal["separate", "nearest", "own"],
-        typer.Option(
-            "--noise", help="hdbscan: noise is one cluster -1, joins the nearest cluster, or each row is its own."
-        ),
-    ] = "separate",
-    column: Annotated[
-        list[str] | None,
-        typer.Option("--column", help="class: the column that is the clustering; repeatable."),
-    ] = None,
+        str,
+        typer.Option("--method", help=f"{'; '.join(f'{each.name}: {each.description}' for each in METHODS.values())}."),
+    ] = DEFAULT,
     fit_split: Annotated[
         str | None,
-        typer.Option("--fit-split", help="Split to fit on and count; 'train' where there is one, else all."),
+        typer.Option("--fit-split", help="Split to fit on and count (default: train if there is one, else all rows)."),
     ] = None,
     force: ForceOption = False,
+    **options: Any,
 ) -> None:
     """Cluster samples, and count the training samples of each cluster.
 
@@ -67,36 +47,54 @@ def cluster(
     """
     from pipelines.cluster import cluster as run
 
-    result = run(
-        source,
-        path,
-        method=method,
-        k=k,
-        seed=seed,
-        niter=niter,
-        spherical=spherical,
-        max_points_per_centroid=max_points_per_centroid,
-        umap_dims=umap_dims,
-        umap_neighbors=umap_neighbors,
-        min_cluster_size=min_cluster_size,
-        noise=noise,
-        columns=column or [],
-        fit_split=fit_split,
-        force=force,
-    )
+    result = run(source, path, method=method, fit_split=fit_split, force=force, **options)
     output.result(stage_json("cluster", result), lambda: _human(result))
+
+
+def _with_options_of_methods(function: Any) -> Any:
+    """The command with the options that the methods declare in place of its ``**options``."""
+    signature = inspect.signature(function)
+    own = [each for each in signature.parameters.values() if each.kind is not inspect.Parameter.VAR_KEYWORD]
+    owners: dict[Option, list[str]] = {}
+    for method in METHODS.values():
+        for option in method.options:
+            owners.setdefault(option, []).append(method.name)
+    others = [
+        inspect.Parameter(
+            option.name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=None,  # what wasn't given: the method knows its defaults, and refuses what is another's
+            annotation=Annotated[
+                option.kind | None,
+                typer.Option(option.flags, help=_help(option), rich_help_panel=f"--method {' or '.join(names)}"),
+            ],
+        )
+        for option, names in owners.items()
+    ]
+    choices = Annotated[Literal[tuple(METHODS)], *signature.parameters["method"].annotation.__metadata__]
+    own = [each.replace(annotation=choices) if each.name == "method" else each for each in own]
+    function.__signature__ = signature.replace(parameters=[*own, *others])
+    return function
+
+
+def _help(option: Option) -> str:
+    """``Iterations. (default: 20)``."""
+    text = f"{option.help[0].upper()}{option.help[1:].removesuffix('.')}."
+    if option.default is None:
+        return text
+    default = option.flags.split("/")[not option.default] if isinstance(option.default, bool) else option.default
+    return f"{text} (default: {default})"
 
 
 def _human(result: "StageResult") -> "Iterator[RenderableType]":
     summary = result.summary
+    noise = f" and {summary['fitted_noise_rows']:,} rows of noise, each of size 1," if "noise_rows" in summary else ""
     yield headline(result)
     yield (
-        f"{summary['clusters']:,} clusters of {summary['fitted_rows']:,} fitted rows ({summary['rows']:,} in all): "
-        f"largest {summary['largest']:,}, smallest {summary['smallest']:,}, Gini {summary['gini']:.3f}"
+        f"{summary['clusters']:,} clusters{noise} of {summary['fitted_rows']:,} fitted rows ({summary['rows']:,} in "
+        f"all): largest {summary['largest']:,}, smallest {summary['smallest']:,}, Gini {summary['gini']:.3f}"
     )
     yield (
         f"the largest tenth ({summary['top_tenth_clusters']:,} clusters) holds "
         f"{summary['top_tenth_share']:.1f}% of the fitted rows"
     )
-    if "noise_rows" in summary:
-        yield f"{summary['noise_rows']:,} rows are noise (cluster -1)"

@@ -26,7 +26,11 @@ def plan(
     shifts: Annotated[Path, typer.Argument(help="shifts.parquet.")],
     steps: Annotated[int, typer.Option("--steps", help="Optimizer steps of the run.")],
     alpha: Annotated[
-        float | None, typer.Option("--alpha", help="Distance from lowest to highest value. [default: 0.08]")
+        float | None,
+        typer.Option(
+            "--alpha",
+            help="Distance from lowest to highest value. [default: 0.08, or the smallest shift where that is too much]",
+        ),
     ] = None,
     oscillations: Annotated[
         float | None, typer.Option("--oscillations", help="Full periods in the run. [default: 5]")
@@ -70,6 +74,7 @@ def _json(band: "Band", quantity: str, steps: int, picture: Path | None) -> dict
         "steps": steps,
         "lowest": band.lowest,
         "highest": band.highest,
+        "settings": dict(band.settings),
         "groups": {
             line.name: {
                 "samples": line.samples,
@@ -87,7 +92,8 @@ def _json(band: "Band", quantity: str, steps: int, picture: Path | None) -> dict
 def _human(band: "Band", quantity: str, steps: int, picture: Path | None) -> "Iterator[RenderableType]":
     from rich.table import Table
 
-    yield f"{quantity} over {steps:,} steps: {band.lowest:.4g} .. {band.highest:.4g}"
+    settings = ", ".join(f"{name} {number:.4g}" for name, number in band.settings.items())
+    yield f"{quantity} over {steps:,} steps: {band.lowest:.4g} .. {band.highest:.4g} ({settings})"
     table = Table(box=None, pad_edge=False)
     table.add_column("samples")
     for name in ("count", "cluster sizes", "min", "mean", "max"):

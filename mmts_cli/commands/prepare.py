@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mmts_cli.command import stage_command
+from mmts_cli.commands import prepare_features
 from mmts_cli.options import ForceOption, OutputOption, headline, stage_json
 from pipelines.catalogue import DATA_SETS, DataSet
 
@@ -21,6 +22,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands to the app."""
     prepare = typer.Typer(no_args_is_help=True, help="Turn a data set into annotations.parquet.")
     stage_command(prepare, "table")(table)
+    prepare_features.register(prepare)
     stage_command(prepare, "flickr8k")(flickr8k)
     for data_set in DATA_SETS.values():
         stage_command(prepare, data_set.name)(_published(data_set))

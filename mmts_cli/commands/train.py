@@ -79,7 +79,8 @@ def train(
         float | None,
         typer.Option(
             "--alpha",
-            help="cosine, mmts: distance from lowest to highest value (default: 0.08).",
+            help="cosine, mmts: distance from lowest to highest value (default: 0.08, or the smallest shift, or "
+            "--tau, where that is too much).",
             rich_help_panel=_STRATEGY,
         ),
     ] = None,
@@ -299,9 +300,12 @@ def _human(config: Any, result: "StageResult") -> "Iterator[RenderableType]":
     summary = result.summary
     yield headline(result)
     quantity = LOSSES[config.loss].quantity
+    # A run of an earlier version, still up to date, doesn't say it.
+    settings = summary.get("temperature_settings", {})
+    told = f" ({', '.join(f'{name} {number:.4g}' for name, number in settings.items())})" if settings else ""
     yield (
         f"{summary['steps']:,} steps, {summary['epochs']} epochs; {quantity} {summary['temperature_min']:.4g} .. "
-        f"{summary['temperature_max']:.4g}; final loss {summary['final_loss']:.4f}"
+        f"{summary['temperature_max']:.4g}{told}; final loss {summary['final_loss']:.4f}"
     )
     if summary["validation"] is not None:
         scores = summary["validation"]

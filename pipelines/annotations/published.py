@@ -52,7 +52,7 @@ def prepare_published(
 ) -> StageResult:
     """Turn a published data set into an annotations file, checked against the published counts.
 
-    Example:
+    Examples:
         >>> prepare_published("ek100", "epic", "annotations.parquet", split="test").summary["rows"]
         9668
 

@@ -8,11 +8,12 @@ embeddings = read_vectors("embeddings.parquet")    # ids and an (n, d) float32 m
 
 from pipelines.artifacts.annotations import read_annotations, require_texts, rows_of_split
 from pipelines.artifacts.clips import Clips, read_clips
+from pipelines.artifacts.clusters import NOISE, has_noise, noise_apart, read_cluster_sizes, read_clusters
 from pipelines.artifacts.embedded_media import byte_column, embedded_media_ids, holds_bytes
 from pipelines.artifacts.ids import align, first_few, require_unique, shortened
 from pipelines.artifacts.opening import open_parquet
 from pipelines.artifacts.parquet import ArtifactWriter, read_table
-from pipelines.artifacts.plan import StagePlan, StageResult
+from pipelines.artifacts.plan import StagePlan, StageResult, refuse_replacing_inputs
 from pipelines.artifacts.provenance import Provenance, fingerprint_of, read_provenance
 from pipelines.artifacts.schemas import (
     ANNOTATIONS,
@@ -29,7 +30,15 @@ from pipelines.artifacts.schemas import (
 from pipelines.artifacts.shifts import Shifts, read_shifts
 from pipelines.artifacts.splits import canonical_split, plain_splits
 from pipelines.artifacts.text import text_column
-from pipelines.artifacts.vectors import Vectors, read_vector_ids, read_vectors, vector_type
+from pipelines.artifacts.vectors import (
+    Vectors,
+    check_vectors,
+    read_vector_ids,
+    read_vectors,
+    vector_schema,
+    vector_type,
+    with_vectors,
+)
 
 __all__ = [
     "ANNOTATIONS",
@@ -37,6 +46,7 @@ __all__ = [
     "EMBEDDINGS",
     "FEATURES",
     "KINDS",
+    "NOISE",
     "RANKS",
     "RELEVANCY",
     "SHIFTS",
@@ -52,23 +62,31 @@ __all__ = [
     "align",
     "byte_column",
     "canonical_split",
+    "check_vectors",
     "embedded_media_ids",
     "fingerprint_of",
     "first_few",
+    "has_noise",
     "holds_bytes",
+    "noise_apart",
     "open_parquet",
     "plain_splits",
     "read_annotations",
     "read_clips",
+    "read_cluster_sizes",
+    "read_clusters",
     "read_provenance",
     "read_shifts",
     "read_table",
     "read_vector_ids",
     "read_vectors",
+    "refuse_replacing_inputs",
     "require_texts",
     "require_unique",
     "rows_of_split",
     "shortened",
     "text_column",
+    "vector_schema",
     "vector_type",
+    "with_vectors",
 ]

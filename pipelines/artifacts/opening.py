@@ -10,6 +10,8 @@ import pyarrow.parquet as pq
 from pipelines.artifacts.files import require_file
 from pipelines.errors import InputError
 
+# Vectors of other tools, which `mmts prepare features` reads, or says how to convert.
+_VECTORS = (".npy", ".npz", ".safetensors", ".pt", ".pth", ".pkl", ".pickle", ".h5", ".hdf5", ".mat")
 _MAGIC = b"PAR1"  # what a Parquet file begins with
 
 
@@ -23,12 +25,16 @@ def open_parquet(path: Path) -> Iterator[pq.ParquetFile]:
     require_file(path)
     with path.open("rb") as handle:
         if not _MAGIC.startswith(handle.read(len(_MAGIC))):
-            raise InputError(
-                f"{path}: is not a Parquet file; `mmts prepare table` makes annotations of CSV, TSV and JSON lines"
-            )
+            raise InputError(f"{path}: is not a Parquet file; {_what_reads(path)}")
     try:
         with pq.ParquetFile(path) as file:
             yield file
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
         reason = str(error).splitlines()[0][:120]
         raise InputError(f"{path}: not a whole Parquet file, truncated or damaged ({reason}); make it again") from error
+
+
+def _what_reads(path: Path) -> str:
+    if path.suffix.lower() in _VECTORS:
+        return "`mmts prepare features` makes media_id and embedding of .npy, .npz and .safetensors"
+    return "`mmts prepare table` makes annotations of CSV, TSV and JSON lines"

@@ -1,6 +1,8 @@
 """One run of a stage: is its output up to date, and where does it write."""
 
+import os
 import warnings
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -47,6 +49,8 @@ class StagePlan:
         seed: The seed, where there is one; also a parameter.
         libraries: Distributions whose versions belong in the footer.
         foreign: Roles of inputs that other tools write as a rule, so that a missing footer is no news.
+        results: Number of the stage's results. Whoever changes what a stage writes for the same inputs and parameters
+            raises it, so that an output of an earlier mmts is made again and not taken for up to date.
     """
 
     stage: str
@@ -56,13 +60,14 @@ class StagePlan:
     seed: int | None = None
     libraries: tuple[str, ...] = ("pyarrow",)
     foreign: tuple[str, ...] = ()
+    results: int = 1
     _fingerprints: dict[str, str] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
         """Check the paths and fingerprint the inputs.
 
         Raises:
-            InputError: An input can't be read, or the output is one of the inputs or can't be written.
+            InputError: An input can't be read, or the output would replace one or can't be written.
         """
         for role, path in self.inputs.items():
             self._fingerprints[role] = fingerprint_of(path)
@@ -70,14 +75,15 @@ class StagePlan:
                 warnings.warn(
                     f"{path}: no mmts footer (edited or written by another tool); used as it is", stacklevel=3
                 )
-            if path.resolve() == self.output.resolve():
-                raise InputError(f"{path}: is both input and output; choose another output path")
+        refuse_replacing_inputs(self.output, self.inputs.values())
         require_writable(self.output)
 
     @property
     def fingerprint(self) -> str:
-        """Hash of stage, parameters, seed and inputs."""
-        return stage_fingerprint(self.stage, {**self.parameters, "seed": self.seed}, self._fingerprints)
+        """Hash of stage, parameters, seed, inputs, and of the number of the stage's results."""
+        # The first number is left out: files that were written before there were numbers stay up to date.
+        results = {} if self.results == 1 else {"results": self.results}
+        return stage_fingerprint(self.stage, {**self.parameters, **results, "seed": self.seed}, self._fingerprints)
 
     def finished(self, *, force: bool) -> StageResult | None:
         """The result of an earlier run with the same fingerprint, or None if there is work to do.
@@ -116,3 +122,30 @@ class StagePlan:
     def writer(self, schema: pa.Schema) -> ArtifactWriter:
         """A writer of the output."""
         return ArtifactWriter(self.output, schema, self.provenance())
+
+
+def refuse_replacing_inputs(output: Path, inputs: Iterable[Path]) -> None:
+    """Refuse an output that is one of the inputs, by whatever name, or a file of others in a folder of inputs.
+
+    Raises:
+        InputError: Writing ``output`` would replace an input.
+    """
+    for path in inputs:
+        if _is_same_file(path, output):
+            raise InputError(f"{output}: is both input and output; choose another output path")
+        if path.is_dir() and path.resolve() in output.resolve().parents and output.is_file() and not _is_ours(output):
+            raise InputError(f"{output}: is part of the input {path}; choose another output path")
+
+
+def _is_same_file(one: Path, other: Path) -> bool:
+    """Whether two paths lead to one file: through links, or by another case where that makes no difference."""
+    if one.resolve() == other.resolve():
+        return True
+    return one.exists() and other.exists() and os.path.samefile(one, other)
+
+
+def _is_ours(path: Path) -> bool:
+    try:
+        return read_provenance(path) is not None
+    except InputError:
+        return False

@@ -23,7 +23,7 @@ _SYNONYMS = {
 def canonical_split(name: str) -> str:
     """``train``, ``val`` or ``test`` for their usual spellings (``Train``, ``validation``, ``dev``), else the name.
 
-    Example:
+    Examples:
         >>> [canonical_split(name) for name in ("TRAIN", "valid", "extra")]
         ['train', 'val', 'extra']
     """

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -10,13 +11,15 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from pipelines.artifacts.files import nearest
-from pipelines.artifacts.ids import require_unique
+from pipelines.artifacts.ids import align, first_few, require_unique
 from pipelines.artifacts.opening import open_parquet
 from pipelines.artifacts.splits import plain_splits
 from pipelines.artifacts.text import text_column
 from pipelines.errors import InputError
 
 ID_COLUMNS = ("sample_id", "media_id")
+# What others call the ids of media; `mmts prepare features` makes ``media_id`` of them.
+FOREIGN_ID_COLUMNS = ("image_id", "video_id", "clip_id", "id", "image", "video", "filename", "file_name", "key")
 
 
 @dataclass(frozen=True)
@@ -27,7 +30,7 @@ class Vectors:
         path: The file they came from.
         id_column: ``sample_id`` (text) or ``media_id`` (media).
         ids: (n,) ids, each once.
-        matrix_nd: (n, d) float32, all finite.
+        matrix_nd: (n, d) float32, all finite, no row of zeros.
         split: (n,) split of each row, where the file has the column.
     """
 
@@ -37,10 +40,88 @@ class Vectors:
     matrix_nd: NDArray[np.float32]
     split: pa.ChunkedArray | None
 
+    def rows_of(self, wanted: pa.ChunkedArray, what: str) -> NDArray[np.int64]:
+        """Where the rows ``(n,)`` of some media or samples are.
+
+        Args:
+            wanted: Their ids.
+            what: ``media`` or ``samples``, for the message.
+
+        Raises:
+            InputError: Some are missing; says how many and which first, and whether the file looks like the other kind.
+        """
+        try:
+            return align(wanted, self.ids, what=what, path=self.path)
+        except InputError as error:
+            if what == "media" and self.id_column == "sample_id" and not pc.any(pc.is_in(wanted, self.ids)).as_py():
+                raise InputError(
+                    f"{error}; it has sample_id, as embeddings of texts have: are --media and --text swapped?"
+                ) from error
+            raise
+
 
 def vector_type(dimension: int, dtype: str = "float32") -> pa.DataType:
     """The Arrow type of an embedding column: a fixed-size list of float32 or float16."""
     return pa.list_(pa.float16() if dtype == "float16" else pa.float32(), dimension)
+
+
+def vector_schema(key: str, dimension: int, dtype: str, *, split: bool) -> pa.Schema:
+    """Columns ``key``, ``embedding`` and, where there are splits, ``split``."""
+    columns = [(key, pa.string()), ("embedding", vector_type(dimension, dtype))]
+    return pa.schema([*columns, *([("split", pa.string())] if split else [])])
+
+
+def with_vectors(table: pa.Table, vectors_nd: NDArray[Any], source: str) -> pa.Table:
+    """The table with its rows' vectors ``[n, d]``, as they are stored, as column ``embedding``.
+
+    Args:
+        table: Ids in the first column.
+        vectors_nd: The vectors.
+        source: What they come from, for the message.
+
+    Raises:
+        InputError: Vectors hold NaN or infinite values, or only zeros.
+    """
+    check_vectors(vectors_nd, table.column(0), table.column_names[0], source)
+    flat = pa.array(vectors_nd.reshape(-1))
+    return table.append_column("embedding", pa.FixedSizeListArray.from_arrays(flat, vectors_nd.shape[1]))
+
+
+def check_vectors(
+    vectors_nd: NDArray[Any], ids: pa.ChunkedArray, id_column: str, source: str | Path, *, half: bool = False
+) -> None:
+    """Refuse vectors that can't be compared, by the names of their rows.
+
+    Args:
+        vectors_nd: Vectors ``[n, d]`` of any float type.
+        ids: Their ids ``(n,)``.
+        id_column: What the ids are called.
+        source: What they come from.
+        half: Whether they are stored as float16, whatever they were read as.
+
+    Raises:
+        InputError: Some hold NaN or infinite values, as float16 has beyond 65,504, or only zeros.
+    """
+    # A row's sum of squares is finite and not 0 unless an element isn't finite, all are 0, or the sum leaves the range
+    # of its type: look closely only at those rows.
+    with np.errstate(over="ignore", invalid="ignore", under="ignore"):
+        square_n = np.einsum("nd,nd->n", vectors_nd, vectors_nd)
+    suspects = np.flatnonzero(~np.isfinite(square_n) | (square_n == 0))
+    broken = suspects[~np.isfinite(vectors_nd[suspects]).all(axis=1)]
+    if len(broken):
+        too_large = (half or vectors_nd.dtype == np.float16) and np.isinf(vectors_nd[broken]).any()
+        remedy = "; --dtype float32 holds larger numbers" if too_large else "; encode these again, or leave them out"
+        _refuse(broken, "hold NaN or infinite values", ids, id_column, source, remedy)
+    zero = suspects[~vectors_nd[suspects].any(axis=1)]
+    if len(zero):
+        _refuse(zero, "are all zeros", ids, id_column, source, "; encode these again, or leave them out")
+
+
+def _refuse(
+    rows: NDArray[np.int64], what: str, ids: pa.ChunkedArray, id_column: str, source: str | Path, remedy: str
+) -> None:
+    first = first_few(ids.take(pa.array(rows[:3])).to_pylist())
+    raise InputError(f"{source}: {len(rows)} vectors {what}, first {id_column}: {first}{remedy}")
 
 
 def read_vectors(path: Path | str, *, id_column: str | None = None, column: str = "embedding") -> Vectors:
@@ -52,8 +133,8 @@ def read_vectors(path: Path | str, *, id_column: str | None = None, column: str 
         column: The column of vectors.
 
     Raises:
-        InputError: The file or a column is missing or damaged, ids repeat, vectors are null, of several lengths, NaN
-            or infinite.
+        InputError: The file or a column is missing or damaged, ids repeat, vectors are null, of several lengths, all
+            zeros, NaN or infinite.
     """
     path = Path(path)
     with open_parquet(path) as file:
@@ -63,19 +144,22 @@ def read_vectors(path: Path | str, *, id_column: str | None = None, column: str 
         if "split" in names:
             split = plain_splits(text_column(file.read(columns=["split"]).column(0), "split", path), path)
         matrix_nd: NDArray[np.float32] | None = None
+        half = _is_half(file.schema_arrow.field(column).type)
         start = 0
         for group in range(file.num_row_groups):
             block = _matrix(file.read_row_group(group, columns=[column]).column(column), ids, start, path)
             if matrix_nd is None:
                 matrix_nd = np.empty((len(ids), block.shape[1]), dtype=np.float32)
             if block.shape[1] != matrix_nd.shape[1]:
+                first = first_few(ids.slice(start, 1).to_pylist())
                 raise InputError(
-                    f"{path}: vectors of {matrix_nd.shape[1]} and of {block.shape[1]} dimensions in one file"
+                    f"{path}: vectors of {matrix_nd.shape[1]} and of {block.shape[1]} dimensions in one file, first of "
+                    f"other size: {first}"
                 )
             matrix_nd[start : start + len(block)] = block
             start += len(block)
     assert matrix_nd is not None  # there are rows, so there are row groups
-    _require_finite(matrix_nd, ids, id_column, path)
+    check_vectors(matrix_nd, ids, id_column, path, half=half)
     return Vectors(path, id_column, ids, matrix_nd, split)
 
 
@@ -96,12 +180,27 @@ def _ids(file: pq.ParquetFile, id_column: str | None, column: str, path: Path) -
     id_column = id_column or next((name for name in ID_COLUMNS if name in names), "sample_id")
     for name in (id_column, column):
         if name not in names:
-            raise InputError(f"{path}: no column '{name}'{nearest(name, names)} (columns: {', '.join(names)})")
+            hint = _hint(name, names, path) or f"{nearest(name, names)} (columns: {first_few(names)})"
+            raise InputError(f"{path}: no column '{name}'{hint}")
     if file.metadata.num_rows == 0:
         raise InputError(f"{path}: has no rows")
     ids = text_column(file.read(columns=[id_column]).column(0), id_column, path)
     require_unique(ids, id_column, path)
     return id_column, ids
+
+
+def _is_half(kind: pa.DataType) -> bool:
+    return bool(getattr(kind, "value_type", None) == pa.float16())  # of a list; other kinds are refused with the values
+
+
+def _hint(name: str, names: list[str], path: Path) -> str:
+    """What to do where a column is missing under its name, but is there under one that others use."""
+    if name == "sample_id" and "media_id" in names:
+        return "; it has media_id, as features of media have: are --media and --text swapped?"
+    foreign = next((each for each in FOREIGN_ID_COLUMNS if each in names), None)
+    if name in ID_COLUMNS and foreign:
+        return f" or 'media_id', but '{foreign}'; `mmts prepare features` makes media_id of it"
+    return ""
 
 
 def _matrix(column: pa.ChunkedArray, ids: pa.ChunkedArray, start: int, path: Path) -> NDArray[np.float32]:
@@ -111,24 +210,21 @@ def _matrix(column: pa.ChunkedArray, ids: pa.ChunkedArray, start: int, path: Pat
     ):
         raise InputError(f"{path}: column 'embedding' is {array.type}; lists of floats were expected")
     if array.null_count:
-        first = ids.slice(start, len(array)).filter(pc.is_null(array)).slice(0, 1).to_pylist()[0]
+        first = first_few(ids.slice(start, len(array)).filter(pc.is_null(array)).slice(0, 3).to_pylist())
         raise InputError(f"{path}: {array.null_count} vectors are null, first: {first}")
     lengths = pc.unique(pc.list_value_length(array)).to_pylist()
     if len(lengths) != 1 or lengths[0] == 0:
-        raise InputError(f"{path}: vectors of {' and '.join(map(str, sorted(lengths)[:3]))} dimensions in one file")
+        odd = pc.not_equal(pc.list_value_length(array), lengths[0])
+        first = first_few(ids.slice(start, len(array)).filter(odd).slice(0, 3).to_pylist())
+        where = f", first of other size: {first}" if first else ""
+        raise InputError(
+            f"{path}: vectors of {' and '.join(map(str, sorted(lengths)[:3]))} dimensions in one file{where}"
+        )
     values = array.flatten()
     if values.null_count:
-        raise InputError(f"{path}: {values.null_count} elements of the vectors are null")
+        rows = np.unique(np.flatnonzero(values.is_null()) // lengths[0])
+        first = first_few(ids.take(pa.array(start + rows[:3])).to_pylist())
+        raise InputError(f"{path}: {values.null_count} elements of the vectors are null, first in: {first}")
     if not pa.types.is_floating(values.type) and not pa.types.is_integer(values.type):
         raise InputError(f"{path}: column 'embedding' holds {values.type}; numbers were expected")
     return np.asarray(values.to_numpy(zero_copy_only=False), dtype=np.float32).reshape(len(array), lengths[0])
-
-
-def _require_finite(matrix_nd: NDArray[np.float32], ids: pa.ChunkedArray, id_column: str, path: Path) -> None:
-    # A row's sum is finite unless an element isn't, or the sum overflows: look closely only at those rows.
-    with np.errstate(over="ignore", invalid="ignore"):
-        suspects = np.flatnonzero(~np.isfinite(matrix_nd.sum(axis=1)))
-    bad = suspects[~np.isfinite(matrix_nd[suspects]).all(axis=1)]
-    if len(bad):
-        shown = ", ".join(ids.take(pa.array(bad[:3])).to_pylist())
-        raise InputError(f"{path}: {len(bad)} vectors hold NaN or infinite values, first {id_column}: {shown}")

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-NOISE = -1
+from pipelines.artifacts import NOISE, noise_apart
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,8 @@ class Clustering:
 
     Attributes:
         cluster_n: (n,) int64 cluster of each sample; -1 is noise.
-        similarity_n: (n,) cosine similarity to the cluster's centroid, or None where clusters have none.
+        similarity_n: (n,) cosine similarity to the cluster's centroid, NaN for noise; None where clusters have no
+            centroids.
     """
 
     cluster_n: NDArray[np.int64]
@@ -24,25 +25,27 @@ class Clustering:
 
 
 def fitted_sizes(cluster_n: NDArray[np.int64], fitted_n: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """(n,) number of fitted samples in each sample's cluster; 0 where no fitted sample is in it."""
+    """(n,) number of fitted samples in each sample's cluster: 0 where no fitted sample is in it, 1 for noise."""
     clusters, inverse = np.unique(cluster_n, return_inverse=True)
     counts = np.bincount(inverse[fitted_n], minlength=len(clusters))
+    counts[clusters == NOISE] = 1  # in no cluster, each is as rare as can be, however many they are
     return counts[inverse].astype(np.int64)
 
 
 def describe_sizes(cluster_n: NDArray[np.int64], fitted_n: NDArray[np.bool_]) -> dict[str, Any]:
-    """Describe the distribution of fitted samples over clusters.
+    """Describe the distribution of fitted samples over clusters, each sample of noise being a cluster of one.
 
     Returns:
-        ``clusters`` (k, those with fitted samples), ``largest``, ``smallest``, ``gini`` (0: all of one size), and
-        ``top_tenth_share``: the share of fitted samples, 0-100, that the largest tenth of clusters holds (rounded up).
+        ``clusters`` (those with fitted samples; noise is not counted), ``largest``, ``smallest``, ``gini`` (0: all of
+        one size), and ``top_tenth_share``: the share of fitted samples, 0-100, that the largest tenth of clusters
+        (``top_tenth_clusters`` of them, rounded up) holds.
     """
-    sizes = np.sort(np.unique(cluster_n[fitted_n], return_counts=True)[1])
+    sizes = np.sort(np.unique(noise_apart(cluster_n)[fitted_n], return_counts=True)[1])
     k, total = len(sizes), int(sizes.sum())
     rank = np.arange(1, k + 1)
     tenth = math.ceil(k / 10)
     return {
-        "clusters": k,
+        "clusters": k - int((cluster_n[fitted_n] == NOISE).sum()),
         "largest": int(sizes[-1]),
         "smallest": int(sizes[0]),
         "gini": float((2 * rank - k - 1) @ sizes / (k * total)),

@@ -1,18 +1,14 @@
 """What `pipelines.contrast` offers by name; it loads torch, so the package imports it on first use."""
 
-from pipelines.contrast.bands import BandLine, ShiftedSchedule, band, check_alpha, frequency_thirds
-from pipelines.contrast.batch import LossOptions, PairOptions
+from pipelines.contrast.bands import BandLine, ShiftedSchedule, band, check_alpha, default_alpha, frequency_thirds
+from pipelines.contrast.batch import LossOptions, PairInfo, PairOptions
 from pipelines.contrast.gradient_cache import cached_backward
-from pipelines.contrast.losses.info_nce import InfoNCE, info_nce
-from pipelines.contrast.losses.max_margin import MaxMargin, max_margin
+from pipelines.contrast.losses import InfoNCE, Loss, MaxMargin, info_nce, max_margin
 from pipelines.contrast.processes import Processes
 from pipelines.contrast.schedules import (
     ConstantSchedule,
     CosineSchedule,
-    LinearSchedule,
     Schedule,
-    TSSchedule,
-    WarmUpSchedule,
     period_steps,
 )
 from pipelines.contrast.shifts import ShiftRule, cluster_shifts
@@ -20,9 +16,11 @@ from pipelines.contrast.strategies import (
     MMTS,
     ISogCLR,
     Learned,
+    LossStrategy,
     MMTSLearned,
     Scheduled,
     Strategy,
+    StrategyInput,
     StrategyOutput,
     TempNet,
     make_strategy,
@@ -36,10 +34,12 @@ __all__ = [
     "ISogCLR",
     "InfoNCE",
     "Learned",
-    "LinearSchedule",
+    "Loss",
     "LossOptions",
+    "LossStrategy",
     "MMTSLearned",
     "MaxMargin",
+    "PairInfo",
     "PairOptions",
     "Processes",
     "Schedule",
@@ -47,14 +47,14 @@ __all__ = [
     "ShiftRule",
     "ShiftedSchedule",
     "Strategy",
+    "StrategyInput",
     "StrategyOutput",
-    "TSSchedule",
     "TempNet",
-    "WarmUpSchedule",
     "band",
     "cached_backward",
     "check_alpha",
     "cluster_shifts",
+    "default_alpha",
     "frequency_thirds",
     "info_nce",
     "make_strategy",

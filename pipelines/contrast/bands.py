@@ -5,10 +5,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from pipelines.contrast.schedules import CosineSchedule, Schedule, WarmUpSchedule
+from pipelines.contrast.schedules import CosineSchedule, Schedule
 from pipelines.errors import InputError
 
 THIRDS = ("tail", "middle", "head")
+
+PUBLISHED_ALPHA = 0.08
+SMALLEST_LEVEL = 0.01  # CLIP's bound on its temperature, arXiv 2103.00020
 
 # Shifts usually come from float32 columns: alpha = 0.1 and a smallest shift of 0.05000000075 are still a violation.
 _ROUNDING = 1e-6
@@ -63,9 +66,8 @@ class ShiftedSchedule:
         Raises:
             InputError: It would reach 0 or less; the message says what would be allowed.
         """
-        cosine = self.base.schedule if isinstance(self.base, WarmUpSchedule) else self.base
-        if isinstance(cosine, CosineSchedule):
-            check_alpha(cosine.alpha, self.smallest_shift, self.largest_shift, quantity, cosine.offset)
+        if isinstance(self.base, CosineSchedule):
+            check_alpha(self.base.alpha, self.smallest_shift, self.largest_shift, quantity, self.base.mean)
         low, _ = self.range(total_steps)
         if low <= 0:
             raise InputError(
@@ -109,6 +111,20 @@ def check_alpha(
             f"{quantity} down to {(limit - alpha) / 2:.6g}, which must stay above 0; give an alpha below {limit:.6g} "
             "or raise the smallest shift"
         )
+
+
+def default_alpha(level: float) -> float:
+    """Return the alpha of a cosine around a level, where none is given.
+
+    It is the authors' 0.08 (arXiv 2603.08202) where that leaves the lowest temperature (or margin) at 0.01 or more, as
+    with their smallest shift of 0.05 and as CLIP bounds its own; otherwise the level itself, which takes the lowest
+    down to half of it.
+
+    Args:
+        level: Smallest shift in the training data, or the mean of a cosine without shifts.
+    """
+    lowest = level - PUBLISHED_ALPHA / 2
+    return PUBLISHED_ALPHA if lowest >= SMALLEST_LEVEL * (1 - _ROUNDING) else level
 
 
 @dataclass(frozen=True)

@@ -24,12 +24,16 @@ class LossOptions(TypedDict, total=False):
     processes: Processes | None
 
 
-class PairOptions(LossOptions, total=False):
-    """What a loss takes beside embeddings and temperatures; see `info_nce` for the meaning."""
+class PairInfo(TypedDict, total=False):
+    """What a loss may be told of each pair of a batch beside its temperature; see `info_nce` for the meaning."""
 
     media_group_n: Tensor | None
     text_group_n: Tensor | None
     weight_n: Tensor | None
+
+
+class PairOptions(LossOptions, PairInfo, total=False):
+    """What a loss takes beside embeddings and temperatures; see `info_nce` for the meaning."""
 
 
 @dataclass(frozen=True)

@@ -43,7 +43,8 @@ def cached_backward(
     Args:
         embed: From a micro-batch to its embeddings, a tuple of tensors with one row a pair.
         micro_batches: The parts of the batch, in order.
-        loss: From the embeddings of all micro-batches, concatenated, to a scalar. Called once.
+        loss: From the embeddings of all micro-batches, concatenated and in float32 or float64, to a scalar. Called
+            once.
         backward: What to call instead of ``loss.backward()``; it may scale, as gradient scalers do.
         no_sync: Gives a context in which gradients aren't averaged over processes; entered for each micro-batch but
             the last, so that they are averaged once.
@@ -61,7 +62,9 @@ def cached_backward(
         for micro_batch in micro_batches:
             states.append(_RandomState())
             parts.append(embed(micro_batch))
-    sides = [torch.cat(side).requires_grad_() for side in zip(*parts, strict=True)]
+    # In half precision a gradient scaler's first scale, 65536, is infinite, and scaled gradients may be.
+    joined = [torch.cat(side) for side in zip(*parts, strict=True)]
+    sides = [side.to(torch.promote_types(side.dtype, torch.float32)).requires_grad_() for side in joined]
     lengths = [len(part[0]) for part in parts]
     # A number added to the loss has gradient 1, or whatever `backward` scales it by: that must not happen twice.
     probe = torch.zeros((), dtype=torch.float32, device=sides[0].device, requires_grad=True)
@@ -69,8 +72,7 @@ def cached_backward(
     backward(value + probe)
     assert probe.grad is not None  # for the type checker: it has just been given one
     gradients = [
-        torch.split(torch.zeros_like(side) if side.grad is None else side.grad / probe.grad.to(side.dtype), lengths)
-        for side in sides
+        torch.split(torch.zeros_like(side) if side.grad is None else side.grad / probe.grad, lengths) for side in sides
     ]
     after = _RandomState()
     for number, (micro_batch, state) in enumerate(zip(micro_batches, states, strict=True)):

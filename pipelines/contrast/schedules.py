@@ -65,15 +65,15 @@ class ConstantSchedule(Schedule):
 
 @dataclass(frozen=True)
 class CosineSchedule(Schedule):
-    """A cosine of zero mean that starts at its maximum: ``alpha / 2 * cos(2 pi (step / period + phase))``.
+    """A cosine that starts at its maximum: ``mean + alpha / 2 * cos(2 pi step / period)``.
 
-    MM-TS, arXiv 2603.08202: the base all pairs share, to which each adds its cluster's shift.
+    With mean 0 the base of MM-TS (arXiv 2603.08202) that all pairs share, to which each adds its cluster's shift. TS
+    (arXiv 2303.13664) from tau_max down to tau_min is that of ``alpha = tau_max - tau_min`` around their middle.
 
     Args:
         alpha: Distance from the lowest to the highest value; 0 switches the schedule off.
         period: Steps in one oscillation.
-        phase: Where in the oscillation step 0 lies, as a fraction of a period.
-        offset: Added to every value: the mean, for use without shifts.
+        mean: Added to every value, for use without shifts.
 
     Raises:
         InputError: ``alpha`` is negative or ``period`` isn't positive.
@@ -81,18 +81,18 @@ class CosineSchedule(Schedule):
 
     alpha: float
     period: float
-    phase: float = 0.0
-    offset: float = 0.0
+    mean: float = 0.0
 
     def __post_init__(self) -> None:
         """Check the arguments."""
         if not (self.alpha >= 0 and math.isfinite(self.alpha)):
             raise InputError(f"alpha is {self.alpha}; give 0 or a positive number")
-        _check_period(self.period)
+        if not (self.period > 0 and math.isfinite(self.period)):
+            raise InputError(f"period is {self.period}; give a positive number of steps")
 
     @classmethod
     def from_oscillations(
-        cls, alpha: float, total_steps: int, oscillations: float, *, phase: float = 0.0, offset: float = 0.0
+        cls, alpha: float, total_steps: int, oscillations: float, *, mean: float = 0.0
     ) -> "CosineSchedule":
         """Return the schedule with a number of full oscillations in a run: ``period = int(total / oscillations)``.
 
@@ -100,140 +100,25 @@ class CosineSchedule(Schedule):
             alpha: Distance from the lowest to the highest value.
             total_steps: Number of optimizer steps in the run.
             oscillations: Full oscillations in the run.
-            phase: Where in the oscillation step 0 lies, as a fraction of a period.
-            offset: Added to every value.
+            mean: Added to every value.
 
         Raises:
             InputError: An oscillation would be shorter than a step.
         """
-        return cls(alpha, period_steps(total_steps, oscillations), phase, offset)
+        return cls(alpha, period_steps(total_steps, oscillations), mean)
 
     def __call__(self, step: int) -> float:
         """Return the value at a step."""
-        return self.offset + self.alpha / 2 * math.cos(_angle(step, self.period, self.phase))
+        # Reduced to one period first: the cosine of a large angle loses digits, and repeats only nearly.
+        return self.mean + self.alpha / 2 * math.cos(2 * math.pi * (step % self.period / self.period))
 
     def lower_bound(self) -> float:
         """Return the trough of the cosine."""
-        return self.offset - self.alpha / 2
+        return self.mean - self.alpha / 2
 
     def distinct_steps(self, total_steps: int) -> int:
         """Return the period where it is a whole number of steps."""
         return int(self.period) if float(self.period).is_integer() else total_steps
-
-
-@dataclass(frozen=True)
-class TSSchedule(Schedule):
-    """Temperature schedules: a cosine from ``maximum`` down to ``minimum`` and back each period.
-
-    ``minimum + (maximum - minimum) * (1 + cos(2 pi (step / period + phase))) / 2`` (Kukleva et al., ICLR 2023, arXiv
-    2303.13664).
-
-    Args:
-        minimum: Lowest value.
-        maximum: Highest value, the first.
-        period: Steps in one oscillation.
-        phase: Where in the oscillation step 0 lies, as a fraction of a period.
-
-    Raises:
-        InputError: ``maximum`` is below ``minimum``, or ``period`` isn't positive.
-    """
-
-    minimum: float
-    maximum: float
-    period: float
-    phase: float = 0.0
-
-    def __post_init__(self) -> None:
-        """Check the arguments."""
-        if not self.minimum <= self.maximum:
-            raise InputError(f"minimum {self.minimum} is above maximum {self.maximum}; swap them")
-        _check_period(self.period)
-
-    def __call__(self, step: int) -> float:
-        """Return the value at a step."""
-        wave = (1 + math.cos(_angle(step, self.period, self.phase))) / 2
-        return self.minimum + (self.maximum - self.minimum) * wave
-
-    def lower_bound(self) -> float:
-        """Return the minimum."""
-        return self.minimum
-
-    def distinct_steps(self, total_steps: int) -> int:
-        """Return the period where it is a whole number of steps."""
-        return int(self.period) if float(self.period).is_integer() else total_steps
-
-
-@dataclass(frozen=True)
-class LinearSchedule(Schedule):
-    """A straight line from ``first`` to ``last``, which then stays.
-
-    Args:
-        first: Value at step 0.
-        last: Value from step ``steps`` on.
-        steps: Steps the line takes.
-
-    Raises:
-        InputError: ``steps`` is less than 1.
-    """
-
-    first: float
-    last: float
-    steps: int
-
-    def __post_init__(self) -> None:
-        """Check the arguments."""
-        if self.steps < 1:
-            raise InputError(f"steps is {self.steps}; a line takes at least one step")
-
-    def __call__(self, step: int) -> float:
-        """Return the value at a step."""
-        done = min(step / self.steps, 1.0)
-        return self.first * (1 - done) + self.last * done
-
-    def lower_bound(self) -> float:
-        """Return the lower end of the line."""
-        return min(self.first, self.last)
-
-    def distinct_steps(self, total_steps: int) -> int:
-        """Return the steps up to the end of the line."""
-        return self.steps + 1
-
-
-@dataclass(frozen=True)
-class WarmUpSchedule(Schedule):
-    """A straight line to the first value of another schedule, which then runs from its step 0.
-
-    Args:
-        schedule: What follows the warm-up.
-        steps: Steps the warm-up takes.
-        start: Value at step 0: 0 for a base that shifts are added to.
-
-    Raises:
-        InputError: ``steps`` is negative.
-    """
-
-    schedule: Schedule
-    steps: int
-    start: float = 0.0
-
-    def __post_init__(self) -> None:
-        """Check the arguments."""
-        if self.steps < 0:
-            raise InputError(f"steps is {self.steps}; give 0 or more steps of warm-up")
-
-    def __call__(self, step: int) -> float:
-        """Return the value at a step."""
-        if step >= self.steps:
-            return self.schedule(step - self.steps)
-        return self.start + (self.schedule(0) - self.start) * step / self.steps
-
-    def lower_bound(self) -> float:
-        """Return the lower of the start and what follows."""
-        return min(self.start, self.schedule.lower_bound())
-
-    def distinct_steps(self, total_steps: int) -> int:
-        """Return the warm-up and what follows needs."""
-        return self.steps + self.schedule.distinct_steps(max(1, total_steps - self.steps))
 
 
 def period_steps(total_steps: int, oscillations: float) -> int:
@@ -254,13 +139,3 @@ def period_steps(total_steps: int, oscillations: float) -> int:
             f"{oscillations:g} oscillations don't fit {total_steps} steps; give at most {total_steps} oscillations"
         )
     return period
-
-
-def _angle(step: int, period: float, phase: float) -> float:
-    # Reduced to one period first: the cosine of a large angle loses digits, and repeats only nearly.
-    return 2 * math.pi * (step % period / period + phase)
-
-
-def _check_period(period: float) -> None:
-    if not (period > 0 and math.isfinite(period)):
-        raise InputError(f"period is {period}; give a positive number of steps")

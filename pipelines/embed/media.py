@@ -9,9 +9,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from pipelines.artifacts import StagePlan, StageResult, read_annotations
+from pipelines.artifacts import StagePlan, StageResult, read_annotations, vector_schema, with_vectors
 from pipelines.artifacts.places import media_path
-from pipelines.embed.rows import vector_schema, with_vectors
 from pipelines.embed.towers import identity, load_media_encoder
 from pipelines.encoding import AS_IT_COMES, Encoding
 from pipelines.errors import InputError
@@ -90,7 +89,7 @@ def embed_media(
     bad_media: dict[str, str] = {}
     with progress.task("encoding media", len(listed), "media") as task, plan.writer(schema) as writer:
         for rows, vectors_nd in _encoded(encoder, source, encoding, bad_media, task):
-            writer.write(with_vectors(named.take(pa.array(rows)), vectors_nd.astype(dtype)))
+            writer.write(with_vectors(named.take(pa.array(rows)), vectors_nd.astype(dtype), model))
         writer.summary = {"rows": len(listed) - len(bad_media), "dimension": encoder.dimension}
         if bad_media:
             writer.summary["bad_media"] = bad_media

@@ -9,9 +9,17 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from pipelines.artifacts import ANNOTATIONS, StagePlan, StageResult, open_parquet, read_table, require_texts
+from pipelines.artifacts import (
+    ANNOTATIONS,
+    StagePlan,
+    StageResult,
+    open_parquet,
+    read_table,
+    require_texts,
+    vector_schema,
+    with_vectors,
+)
 from pipelines.embed.encoder import DEFAULT_MODEL, SentenceEncoder
-from pipelines.embed.rows import vector_schema, with_vectors
 from pipelines.embed.towers import MappedTexts, TowerTexts, identity, load_mapped_texts, load_text_encoder
 from pipelines.encoding import Encoding, Precision
 from pipelines.errors import InputError
@@ -92,7 +100,7 @@ def embed(
         store = _VectorStore(encoder, np.dtype(dtype), scratch.fileno())
         for window in _windows(table):
             vectors_nd = store.vectors(window.column("text").to_pylist(), task, batch_size)
-            writer.write(with_vectors(window.drop_columns("text"), vectors_nd))
+            writer.write(with_vectors(window.drop_columns("text"), vectors_nd, model))
         writer.summary = {
             "rows": table.num_rows,
             "distinct_texts": store.distinct,
@@ -108,7 +116,7 @@ def _embed_mapped(plan: StagePlan, table: pa.Table, texts: MappedTexts, dtype: s
     schema = vector_schema("sample_id", texts.dimension, dtype, split="split" in table.column_names)
     with progress.task("mapping", table.num_rows, "embeddings") as task, plan.writer(schema) as writer:
         for window in _windows(table):
-            writer.write(with_vectors(window.drop_columns("text"), texts.vectors(window, dtype)))
+            writer.write(with_vectors(window.drop_columns("text"), texts.vectors(window, dtype), str(plan.output)))
             task.advance(window.num_rows)
         writer.summary = {"rows": table.num_rows, "dimension": texts.dimension}
     return StageResult(plan.output, False, writer.summary)

@@ -180,6 +180,6 @@ def load_cluster_sizes(path: Path | None, sample_ids: pa.ChunkedArray) -> NDArra
 def vectors_of(path: Path, id_column: str | None, ids: pa.ChunkedArray, what: str) -> NDArray[np.float32]:
     """The vectors of some ids; those of a file in that very order are not copied, since galleries can be large."""
     vectors = read_vectors(path, id_column=id_column)
-    rows = align(ids, vectors.ids, what=what, path=path)
+    rows = vectors.rows_of(ids, what)
     in_order = len(rows) == len(vectors.ids) and bool((rows == np.arange(len(rows))).all())
     return vectors.matrix_nd if in_order else vectors.matrix_nd[rows]

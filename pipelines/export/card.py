@@ -115,12 +115,14 @@ def _tower(tower: Any, source: str | None) -> str:
 
 
 def _recipe(run: Run) -> Iterator[tuple[str, str]]:
+    made = run.provenance.summary
+    # Defaults included; a run of an earlier version has only what it was given.
+    settings = {name: f"{number:.6g}" for name, number in made.get("temperature_settings", {}).items()}
     for name, words in _RECIPE.items():
-        value = run.parameters.get(name)
+        value = {**run.parameters, **settings}.get(name)
         if value not in _UNREMARKABLE:
             yield words, ", ".join(map(str, value)) if isinstance(value, list) else f"{value}"
     yield from _shifts(run)
-    made = run.provenance.summary
     yield f"{run.quantity}s that occurred", f"{made['temperature_min']:.4g} to {made['temperature_max']:.4g}"
     yield "steps", f"{made['steps']:,}"
     yield "weights of epoch", f"{made['best_epoch']}"

@@ -7,7 +7,7 @@ import pyarrow as pa
 import torch
 from torch import Tensor
 
-from pipelines.artifacts import align, read_vectors
+from pipelines.artifacts import read_vectors
 
 
 class FeatureMedia:
@@ -25,7 +25,7 @@ class FeatureMedia:
 
     def __init__(self, path: Path, ids: list[str]) -> None:
         vectors = read_vectors(path)
-        rows = align(pa.chunked_array([ids], pa.string()), vectors.ids, what="media", path=path)
+        rows = vectors.rows_of(pa.chunked_array([ids], pa.string()), "media")
         self.ids = ids
         self.vectors_nd = torch.from_numpy(vectors.matrix_nd[rows])
 

@@ -1,5 +1,6 @@
 """The band of temperatures, or margins, that shifts and a schedule make: known before a run starts."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,11 +18,13 @@ class Band:
     Attributes:
         lowest: Lowest value of any sample at any step, exactly as reached.
         highest: Highest value of any sample at any step.
+        settings: The numbers of the schedule, defaults included: ``alpha``, ``oscillations``.
         lines: How all samples, and the tail, middle and head third, run over the steps.
     """
 
     lowest: float
     highest: float
+    settings: Mapping[str, float]
     lines: list[BandLine]
 
 
@@ -40,8 +43,8 @@ def plan_band(
     Args:
         shifts: Shifts file.
         steps: Optimizer steps of the run.
-        alpha: Distance from the lowest to the highest value of the cosine; what ``train`` takes if None.
-        oscillations: Full periods in the run; what ``train`` takes if None.
+        alpha: Distance from the lowest to the highest value of the cosine; by default that of ``train``.
+        oscillations: Full periods in the run; by default that of ``train``.
         loss: One of `LOSSES`, which says whether these are temperatures or margins.
         annotations: Annotations file; with it only the samples of ``split`` count, as in training.
         split: Split to train on.
@@ -56,15 +59,10 @@ def plan_band(
         path = Path(annotations)
         sample_ids = rows_of_split(read_annotations(path), split, path).column("sample_id")
     read = read_shifts(Path(shifts), sample_ids)
-    given = {"alpha": alpha, "oscillations": oscillations}
     strategy = make_strategy(
-        "mmts",
-        loss=loss,
-        total_steps=steps,
-        shift_range=read.range,
-        **{name: value for name, value in given.items() if value is not None},  # type: ignore[arg-type]  # floats
+        "mmts", loss=loss, alpha=alpha, oscillations=oscillations, total_steps=steps, shift_range=read.range
     )
     assert isinstance(strategy, MMTS)
     low, high = strategy.range(steps)
     sizes = torch.from_numpy(read.cluster_size_n)
-    return Band(low, high, band(strategy.shifted.base, torch.from_numpy(read.shift_n), sizes, steps))
+    return Band(low, high, strategy.settings, band(strategy.shifted.base, torch.from_numpy(read.shift_n), sizes, steps))

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from pipelines.artifacts import CLUSTERS, read_shifts, read_table
+from pipelines.artifacts import noise_apart, read_clusters, read_shifts
 from pipelines.artifacts.files import replacing, require_writable
 from pipelines.errors import InputError
 from pipelines.report.band import Band
@@ -27,9 +27,10 @@ def picture_clusters(clusters: Path | str, shifts: Path | str, output: Path | st
     """
     clusters, output = Path(clusters), Path(output)
     _require_picture(output)
-    table = read_table(clusters, CLUSTERS)
+    table = read_clusters(clusters)
     shift_n = read_shifts(Path(shifts), table.column("sample_id")).shift_n
-    names, first, inverse = np.unique(table.column("cluster").to_numpy(), return_index=True, return_inverse=True)
+    cluster_n = noise_apart(table.column("cluster").to_numpy())
+    names, first, inverse = np.unique(cluster_n, return_index=True, return_inverse=True)
     size_k = table.column("cluster_size").to_numpy()[first]
     shift_k = np.bincount(inverse, shift_n) / np.bincount(inverse)
     order = np.argsort(-size_k, kind="stable")

@@ -35,7 +35,7 @@ def score_ek100(
     its ``narration_id`` names: it has that clip's cluster size and class, and the bootstrap draws them together. The
     clips are the samples that the edges divide into thirds.
 
-    Example:
+    Examples:
         >>> relevancy = class_relevancy(verb_class, all_noun_classes, clip_of_sentence)
         >>> scores = EmbeddingScores(clip_embeddings, sentence_embeddings)
         >>> score_ek100(scores, relevancy, clip_of_sentence).metrics()["scores"]["overall"]["mean"]["nDCG"]

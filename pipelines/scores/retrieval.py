@@ -39,7 +39,7 @@ def score_retrieval(
     among its own texts counts. A medium's cluster size is the mean over its texts, and its third follows from the
     same edges, which divide the texts (the samples) into thirds.
 
-    Example:
+    Examples:
         >>> evaluation = score_retrieval(image_embeddings, caption_embeddings, image_of_caption)
         >>> evaluation.metrics()["scores"]["overall"]["text_to_media"]["recall@1"]
         {'value': 22.2, 'low': 21.1, 'high': 23.4}

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from pipelines.artifacts import CLUSTERS, SHIFTS, StagePlan, StageResult, align, read_table
+from pipelines.artifacts import SHIFTS, StagePlan, StageResult, align, has_noise, read_clusters
 from pipelines.errors import InputError
 
 _HISTOGRAM_BINS = 10
@@ -25,8 +25,8 @@ def shifts(
 ) -> StageResult:
     """Turn cluster sizes into a shift for each sample.
 
-    Several clusterings (such as k-means with several seeds) give each a shift, and a sample gets their mean: a single
-    clustering is unstable, see the README.
+    Several clusterings (such as k-means with several seeds) each give a shift, and a sample gets their mean: a single
+    clustering is unstable, see the README. A sample in no cluster (noise) has size 1, however many there are.
 
     Args:
         clusters: One or more clusters files of the same samples.
@@ -34,7 +34,7 @@ def shifts(
         minimum: Shift of the smallest cluster, in units of temperature (or margin).
         maximum: Shift of the largest cluster.
         rule: ``linear`` (the paper's), ``log`` or ``rank``, see `pipelines.contrast.cluster_shifts`.
-        force: Write the output even if it is up to date or was not written by mmts.
+        force: Write the output even if it is up to date, or was not written by mmts.
 
     Raises:
         InputError: A file or option can't be used, or the files are of different samples.
@@ -51,6 +51,8 @@ def shifts(
         {"minimum": minimum, "maximum": maximum, "rule": rule},
         {"clusters" if len(paths) == 1 else f"clusters {n}": path for n, path in enumerate(paths, start=1)},
         libraries=("torch", "pyarrow"),
+        # 2: noise counts as rare. Other shifts are what they were, so runs trained with them stay up to date.
+        results=2 if any(has_noise(path) for path in paths) else 1,
     )
     if done := plan.finished(force=force):
         return done
@@ -58,7 +60,7 @@ def shifts(
     shift_sum: NDArray[np.float64] | float = 0.0
     size_sum: NDArray[np.float64] | float = 0.0
     for path in paths:
-        table = read_table(path, CLUSTERS, columns=["sample_id", "cluster_size"])
+        table = read_clusters(path)
         if ids is None:
             ids = table.column("sample_id")
         rows = align(ids, table.column("sample_id"), what=f"samples of {paths[0]}", path=path)

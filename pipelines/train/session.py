@@ -137,7 +137,9 @@ class Session:
         groups = parameter_groups(
             self.encoder, lr=config.lr, weight_decay=config.weight_decay, layer_decay=config.layer_decay or 1.0
         )
-        groups += self.strategy.parameter_groups()
+        for group in self.strategy.parameter_groups():
+            # A learning rate of its own, as TempNet's networks have, follows the run's schedule in proportion.
+            groups.append({"lr_scale": group.get("lr", config.lr) / config.lr, **group})
         self.parameters = [parameter for group in groups for parameter in group["params"]]
         self.optimizer: Any = fabric.setup_optimizers(torch.optim.AdamW(groups, lr=config.lr))
         torch.manual_seed(config.seed + fabric.global_rank)  # each process drops out units of its own

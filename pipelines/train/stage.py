@@ -1,5 +1,6 @@
 """Entry point of ``train``: check everything, run the loop, keep the best epoch."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -39,8 +40,8 @@ def train(
         progress: Where to report.
 
     Returns:
-        The summary has ``steps``, ``best_epoch``, ``validation`` (scores of that epoch), and the range of temperatures
-        (or margins) that was used.
+        The summary has ``steps``, ``best_epoch``, ``validation`` (scores of that epoch), ``temperature_settings`` (the
+        numbers of the temperature strategy, defaults included), and the range of temperatures (or margins) there was.
 
     Raises:
         InputError: A file or setting can't be used, all of it before the first step; or the loss or its gradient
@@ -77,7 +78,7 @@ def _train(config: TrainConfig, *, resume: bool, force: bool, progress: Progress
     finally:
         for logger in loggers:
             logger.close()
-    summary = _summarise(state)
+    summary = _summarise(state, session.strategy.settings)
     if fabric.is_global_zero:
         save_model(session.best_model(read_checkpoint(folder.best_of(state.best_epoch))), folder.model)
         sync_files(folder.model)
@@ -127,13 +128,14 @@ def _start(
     return RunState(), StepLog()
 
 
-def _summarise(state: RunState) -> dict[str, Any]:
+def _summarise(state: RunState, temperature_settings: Mapping[str, float]) -> dict[str, Any]:
     best = [each for each in state.validations if each["epoch"] == state.best_epoch]
     return {
         "steps": state.step,
         "epochs": state.epochs_done,
         "best_epoch": state.best_epoch,
         "validation": best[0] if best else None,
+        "temperature_settings": dict(temperature_settings),
         "temperature_min": state.temperature_min,
         "temperature_max": state.temperature_max,
         "final_loss": state.final_loss,

@@ -13,7 +13,8 @@ MATRIX = np.arange(12, dtype=np.float32).reshape(4, 3)
 
 
 def fixed(matrix_nd: np.ndarray, dtype: str = "float32") -> pa.Array:
-    flat = pa.array(matrix_nd.astype(dtype).reshape(-1))
+    with np.errstate(over="ignore"):
+        flat = pa.array(matrix_nd.astype(dtype).reshape(-1))
     return pa.FixedSizeListArray.from_arrays(flat, matrix_nd.shape[1]).cast(vector_type(matrix_nd.shape[1], dtype))
 
 
@@ -64,15 +65,32 @@ def changed(row: int, value: float) -> pa.Array:
 @pytest.mark.parametrize(
     ("embedding", "message"),
     [
-        (changed(3, np.nan), "1 vectors hold NaN or infinite values, first sample_id: d$"),
-        (changed(1, np.inf), "1 vectors hold NaN or infinite values, first sample_id: b$"),
-        (changed(1, -np.inf), "1 vectors hold NaN or infinite values, first sample_id: b$"),
-        (pa.array([[1.0], [1.0, 2.0], [1.0], [1.0]]), "vectors of 1 and 2 dimensions in one file"),
-        (pa.array([[1.0], [1.0], [1.0], [1.0, 2.0]]), "vectors of 1 and of 2 dimensions in one file"),
+        (
+            changed(3, np.nan),
+            "1 vectors hold NaN or infinite values, first sample_id: d; encode",
+        ),
+        (changed(1, np.inf), "1 vectors hold NaN or infinite values, first sample_id: b; encode"),
+        (changed(1, -np.inf), "1 vectors hold NaN or infinite values, first sample_id: b; encode"),
+        (
+            fixed(np.diag([1.0, 0, 1, 0])),
+            "2 vectors are all zeros, first sample_id: b, d; encode these again",
+        ),
+        (
+            fixed(np.diag([1e6, 1, 1, 1]), "float16"),
+            "1 vectors hold .* first sample_id: a; --dtype float32 holds",
+        ),
+        (
+            pa.array([[1.0], [1.0, 2.0], [1.0], [1.0]]),
+            "of 1 and 2 dimensions in one file, first of other size: b",
+        ),
+        (pa.array([[1.0], [1.0], [1.0], [1.0, 2.0]]), "of 1 and of 2 dimensions in one file, first of other size: d"),
         (pa.array([[], [], [], []], pa.list_(pa.float32())), "vectors of 0 dimensions"),
         (pa.array([[1.0], None, [1.0], [1.0]]), "1 vectors are null, first: b"),
         (pa.array([[1.0], [1.0], [1.0], None]), "1 vectors are null, first: d"),
-        (pa.array([[1.0, None], [1.0, 2.0], [1.0, 2.0], [1.0, 2.0]]), "1 elements of the vectors are null"),
+        (
+            pa.array([[1.0, None], [1.0, 2.0], [1.0, 2.0], [1.0, 2.0]]),
+            "1 elements of .* are null, first in: a",
+        ),
         (pa.array([1.0, 2.0, 3.0, 4.0]), "column 'embedding' is double; lists of floats were expected"),
         (pa.array([["x"], ["x"], ["x"], ["x"]]), "column 'embedding' holds string; numbers were expected"),
     ],
@@ -93,6 +111,7 @@ def test_large_finite_values_are_no_error(tmp_path) -> None:
         ({"ids": ["a", "b", "b", "c"]}, "1 values of sample_id occur more than once, first: b"),
         ({"ids": ["a", "b", "c", None]}, "1 rows have no sample_id"),
         ({"name": "sample"}, "no column 'sample_id'; did you mean 'sample'"),
+        ({"name": "image_id"}, "or 'media_id', but 'image_id'; `mmts prepare features` makes media_id of it"),
         ({"ids": [["a"], ["b"], ["c"], ["d"]]}, "column 'sample_id' is list<element: string>, can't be read"),
         ({"split": [["a"], ["b"], ["c"], ["d"]]}, "column 'split' is list<element: string>, can't be read"),
     ],

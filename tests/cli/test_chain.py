@@ -197,8 +197,11 @@ def test_flickr8k_and_classes(work, mmts) -> None:
 def test_noise_is_counted(made, mmts) -> None:
     options = ("--method", "hdbscan", "--umap-dims", 0, "--min-cluster-size", 2)
     ran = mmts("cluster", "embeddings.parquet", "-o", "d.parquet", *options)
-    noise = pq.read_table("d.parquet").column("cluster").to_pylist().count(-1)
-    assert ran.out.splitlines()[-1] == f"{noise} rows are noise (cluster -1)"
+    labels = pq.read_table("d.parquet").column("cluster").to_pylist()
+    split = pq.read_table("embeddings.parquet").column("split").to_pylist()
+    noise, fitted = labels.count(-1), list(zip(labels, split, strict=True)).count((-1, "train"))
+    assert f" clusters and {fitted} rows of noise, each of size 1, of " in ran.out.splitlines()[1]
+    assert f"{noise} of 24 rows are noise, in no cluster: each counts as a cluster of size 1" in ran.err
 
 
 def test_embed_with_the_default_model(work, mmts, minilm, monkeypatch) -> None:

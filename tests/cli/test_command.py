@@ -116,7 +116,7 @@ def test_a_fault_of_ours_is_one_line_and_exit_1(made, mmts, monkeypatch) -> None
     def broken(*_, **__):
         raise RuntimeError("several\nlines")
 
-    monkeypatch.setattr("pipelines.cluster.stage.kmeans", broken)
+    monkeypatch.setattr("pipelines.cluster.stage.fitted_rows", broken)
     line = ("cluster", "embeddings.parquet", "-o", "x.parquet", "--k", 2)
     ran = mmts(*line)
     assert (ran.code, ran.out) == (1, "")

@@ -98,7 +98,7 @@ def test_the_ek100_recipe_has_the_papers_numbers(mmts) -> None:
     ran = mmts("run", "ek100-max-margin", "--root", "data", "--media-root", "videos", "--dry-run")
     prepare, cluster, shifts, train, evaluation = (parsed(words) for words in lines(ran))
     assert (prepare["root"].name, prepare["media_root"].name) == ("data", "videos")
-    assert (cluster["method"], list(cluster["column"])) == ("class", ["noun_class"])
+    assert (cluster["method"], list(cluster["columns"])) == ("class", ["noun_class"])
     assert (shifts["minimum"], shifts["maximum"], shifts["rule"]) == (0.17, 0.30, "linear")
     assert (train["loss"], train["temperature"], train["alpha"], train["oscillations"]) == (
         "max-margin",

@@ -1,5 +1,7 @@
 """``cluster``: files in, files out."""
 
+import dataclasses
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -8,7 +10,9 @@ import pytest
 from pipelines.annotations import prepare_table
 from pipelines.artifacts import CLUSTERS, read_table
 from pipelines.cluster import cluster
+from pipelines.cluster.methods import METHODS
 from pipelines.errors import InputError
+from pipelines.shifts import shifts
 
 
 @pytest.fixture
@@ -39,18 +43,32 @@ def test_it_fits_on_train_and_counts_train(embeddings, tmp_path) -> None:
     assert (summary["largest"], summary["smallest"]) == (6, 2)
 
 
-@pytest.mark.parametrize(("fit_split", "sizes"), [("test", [4, 6, 8]), (None, [10, 10, 10])])
-def test_it_fits_on_another_split_or_on_all(embeddings, tmp_path, fit_split, sizes) -> None:
-    source = embeddings() if fit_split else embeddings(split=["one", "two"] * 15)
-    cluster(source, tmp_path / "c.parquet", k=3, seed=0, fit_split=fit_split)
-    assert columns(tmp_path / "c.parquet")["cluster_size"][::10] == sizes
+@pytest.mark.parametrize("fit_split", ["test", "Test"])
+def test_it_fits_on_another_split(embeddings, tmp_path, fit_split) -> None:
+    cluster(embeddings(), tmp_path / "c.parquet", k=3, seed=0, fit_split=fit_split)
+    assert columns(tmp_path / "c.parquet")["cluster_size"][::10] == [4, 6, 8]
+
+
+def test_it_fits_on_train_however_it_is_spelled(embeddings, tmp_path) -> None:
+    spelled = ["Training" if row % 10 < 3 else "dev" for row in range(30)]
+    with pytest.warns(UserWarning, match="'Training' as train"):
+        cluster(embeddings(split=spelled), tmp_path / "c.parquet", k=3, seed=0)
+    assert columns(tmp_path / "c.parquet")["cluster_size"] == [3] * 30
+
+
+@pytest.mark.parametrize("method", [{"k": 3, "seed": 0}, {"method": "class", "columns": ["noun"]}])
+def test_without_train_rows_it_says_that_it_fits_on_all(embeddings, tmp_path, method) -> None:
+    nouns = [row // 10 for row in range(30)]
+    with pytest.warns(UserWarning, match="no rows of split 'train' .*one, two.*, so all rows .* with --fit-split"):
+        cluster(embeddings(split=["one", "two"] * 15, noun=nouns), tmp_path / "c.parquet", **method)
+    assert columns(tmp_path / "c.parquet")["cluster_size"] == [10] * 30
 
 
 @pytest.mark.parametrize(
     ("split", "message"),
     [
         (["a", "b", "c"] * 10, "no rows of split 'train'; splits there: a, b, c"),
-        (None, "has no column 'split', so --fit-split train can't be taken"),
+        (None, "has no column 'split', so --fit-split train can't be used"),
     ],
 )
 def test_a_split_that_is_not_there_is_refused(embeddings, tmp_path, split, message) -> None:
@@ -73,12 +91,6 @@ def test_any_changed_option_is_work(embeddings, tmp_path, change) -> None:
     cluster(source, tmp_path / "c.parquet", k=3)
     assert cluster(source, tmp_path / "c.parquet", k=3).up_to_date
     assert not cluster(source, tmp_path / "c.parquet", **{"k": 3, **change}).up_to_date
-
-
-def test_an_option_of_another_method_is_no_work(embeddings, tmp_path) -> None:
-    source = embeddings()
-    cluster(source, tmp_path / "c.parquet", k=3)
-    assert cluster(source, tmp_path / "c.parquet", k=3, umap_dims=2, noise="own").up_to_date
 
 
 @pytest.fixture
@@ -117,6 +129,44 @@ def test_hdbscan_counts_noise(embeddings, tmp_path) -> None:
     assert summary["noise_rows"] == found["cluster"].count(-1)
     assert summary["clusters"] == len(set(found["cluster"]) - {-1}) == 3
     assert found["cluster_size"][0] == found["cluster"].count(found["cluster"][0])
+    assert found["similarity"][29] is None
+
+
+def test_noise_is_rare_however_much_there_is(tmp_path, write_artifact) -> None:
+    """Two groups and more noise than either: sizes, figures and shifts are those of clusters of one."""
+    rng = np.random.default_rng(1)
+    centres_kd = 3 * rng.standard_normal((2, 16))
+    groups_nd = np.repeat(centres_kd, (20, 15), axis=0) + 0.05 * rng.standard_normal((35, 16))
+    matrix_nd = np.concatenate([groups_nd, rng.standard_normal((60, 16))])
+    table = {"sample_id": [str(row) for row in range(95)], "embedding": list(matrix_nd)}
+    source = write_artifact(tmp_path / "e.parquet", table)
+    options = {"method": "hdbscan", "umap_dims": 0, "min_cluster_size": 8}
+    summary = cluster(source, tmp_path / "c.parquet", **options).summary
+    own = cluster(source, tmp_path / "own.parquet", **options, noise="own").summary
+    shifts(tmp_path / "c.parquet", tmp_path / "s.parquet", minimum=0.1, maximum=0.8)
+    found, shift = columns(tmp_path / "c.parquet"), columns(tmp_path / "s.parquet")["shift"]
+    noise = found["cluster"].count(-1)
+    largest = max(found["cluster"].count(each) for each in set(found["cluster"]) - {-1})
+    assert noise > largest
+    assert found["cluster_size"] == columns(tmp_path / "own.parquet")["cluster_size"]
+    for label, size, moved in zip(found["cluster"], found["cluster_size"], shift, strict=True):
+        assert size == (1 if label == -1 else found["cluster"].count(label))
+        assert moved == pytest.approx(0.1 + 0.7 * (size - 1) / (largest - 1))
+    assert summary["largest"] == largest
+    noise_of = {"clusters": own["clusters"] - noise, "noise_rows": noise, "fitted_noise_rows": noise}
+    assert summary == {**own, **noise_of}
+
+
+def test_hdbscan_of_an_mmts_that_took_noise_for_a_cluster_runs_again(embeddings, tmp_path, monkeypatch) -> None:
+    source, output = embeddings(), tmp_path / "c.parquet"
+    options = {"method": "hdbscan", "umap_dims": 0, "min_cluster_size": 3}
+    now = METHODS["hdbscan"]
+    monkeypatch.setitem(METHODS, "hdbscan", dataclasses.replace(now, results=1))
+    cluster(source, output, **options)
+    assert cluster(source, output, **options).up_to_date
+    monkeypatch.setitem(METHODS, "hdbscan", now)
+    assert not cluster(source, output, **options).up_to_date
+    assert cluster(source, output, **options).up_to_date
 
 
 @pytest.mark.slow
@@ -136,13 +186,25 @@ def test_hdbscan_after_umap(tmp_path, write_artifact) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"method": "kmean"}, "--method kmean: expected one of kmeans, hdbscan, class; did you mean 'kmeans'"),
+        ({"method": "kmean"}, "--method kmean: expected one of class, hdbscan, kmeans; did you mean 'kmeans'"),
         ({}, "--method kmeans needs --k"),
+        ({"k": 0}, "--k 0: expected at least 1"),
         ({"k": 3, "niter": 0}, "--niter 0: expected at least 1"),
         ({"k": 3, "seed": -1}, "--seed -1: expected 0 to 2147483647"),
         ({"k": 3, "seed": 2**31}, "--seed 2147483648: expected 0 to 2147483647"),
         ({"k": 3, "max_points_per_centroid": 0}, "--max-points-per-centroid 0: expected at least 1"),
         ({"method": "class"}, "--method class needs --column"),
+        ({"method": "hdbscan", "noise": "drop"}, "--noise drop: expected one of separate, nearest, own"),
+        ({"method": "hdbscan", "min_cluster_size": 1}, "--min-cluster-size 1: expected at least 2"),
+        ({"method": "hdbscan", "umap_dims": -1}, "--umap-dims -1: expected at least 0"),
+        ({"method": "hdbscan", "umap_neighbors": 1}, "--umap-neighbors 1: expected at least 2"),
+        ({"method": "hdbscan", "k": 3}, "--k: is for --method kmeans; leave it out with hdbscan"),
+        ({"method": "class", "columns": ["x"], "seed": 0}, "--seed: is for --method hdbscan and kmeans; leave it out"),
+        ({"k": 3, "umap_dims": 2}, "--umap-dims: is for --method hdbscan; leave it out with kmeans"),
+        ({"k": 3, "columns": ["split"]}, "--column: is for --method class; leave it out with kmeans"),
+        ({"method": "hdbscan", "umap_dims": 0, "seed": 1}, "--seed: has no effect with --umap-dims 0"),
+        ({"method": "hdbscan", "umap_dims": 0, "umap_neighbors": 5}, "--umap-neighbors: has no effect with"),
+        ({"k": 3, "clusters": 3}, "'clusters' is no option of a clustering method"),
         ({"method": "class", "columns": ["spilt"]}, "no column 'spilt' as annotations have; did you mean 'split'"),
     ],
 )

@@ -1,10 +1,15 @@
-"""The losses once more: as explicit loops over Python numbers, and dense in PyTorch for gradients of larger batches."""
+"""The losses once more: as explicit loops over Python numbers, and as their docstrings define them."""
 
 import math
+import re
+import textwrap
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
-from torch.nn.functional import normalize
+from torch.nn import functional
+
+from pipelines.contrast import Loss
 
 
 def batch(n: int, d: int, seed: int = 0, dtype: torch.dtype = torch.float64) -> tuple[Tensor, Tensor, Tensor]:
@@ -85,18 +90,14 @@ def max_margin_loop(
     return total / (2 * sum(weight))
 
 
-def dense_info_nce(media_nd: Tensor, text_nd: Tensor, temperature_n: Tensor) -> Tensor:
-    s_nn = normalize(media_nd, dim=1) @ normalize(text_nd, dim=1).T
-    both = [torch.log_softmax(side / temperature_n[:, None], 1).diagonal() for side in (s_nn, s_nn.T)]
-    return -(both[0] + both[1]).mean() / 2
-
-
-def dense_max_margin(media_nd: Tensor, text_nd: Tensor, margin_n: Tensor) -> Tensor:
-    s_nn = normalize(media_nd, dim=1) @ normalize(text_nd, dim=1).T
-    n = len(s_nn)
-    bound_n1 = (margin_n - s_nn.diagonal())[:, None]
-    hinges = (bound_n1 + s_nn).clamp_min(0) + (bound_n1 + s_nn.T).clamp_min(0)
-    return (hinges * (1 - torch.eye(n, dtype=s_nn.dtype))).sum() / max(1, 2 * n * (n - 1))
+def dense(loss: type[Loss]) -> Callable[[Tensor, Tensor, Tensor], Tensor]:
+    """The definition of a loss that its docstring holds."""
+    assert loss.__doc__ is not None
+    (code,) = re.findall(r"::\n\n( +def dense.*?)\n\n", loss.__doc__, re.DOTALL)
+    names = {"torch": torch, "Tensor": Tensor, **vars(functional)}
+    exec(textwrap.dedent(code), names)
+    found: Callable[[Tensor, Tensor, Tensor], Tensor] = names["dense"]
+    return found
 
 
 def gradients(loss: Tensor, *inputs: Tensor) -> list[Tensor]:

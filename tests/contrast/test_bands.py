@@ -7,11 +7,10 @@ from hypothesis import strategies as st
 from pipelines.contrast import (
     ConstantSchedule,
     CosineSchedule,
-    LinearSchedule,
     ShiftedSchedule,
-    WarmUpSchedule,
     band,
     check_alpha,
+    default_alpha,
     frequency_thirds,
 )
 from pipelines.errors import InputError
@@ -44,9 +43,8 @@ def test_the_limit_itself_is_refused_also_after_rounding_to_float32() -> None:
             check_alpha(0.1, smallest, 0.2)
 
 
-@pytest.mark.parametrize("wrap", [lambda cosine: cosine, lambda cosine: WarmUpSchedule(cosine, 3)])
-def test_a_cosine_is_refused_even_if_the_run_ends_before_its_trough(wrap: object) -> None:
-    shifted = ShiftedSchedule(wrap(CosineSchedule(0.2, 1000)), 0.05, 0.2)
+def test_a_cosine_is_refused_even_if_the_run_ends_before_its_trough() -> None:
+    shifted = ShiftedSchedule(CosineSchedule(0.2, 1000), 0.05, 0.2)
     assert shifted.range(5)[0] > 0
     with pytest.raises(InputError, match=r"alpha 0\.2 "):
         shifted.check_positive(5)
@@ -54,12 +52,21 @@ def test_a_cosine_is_refused_even_if_the_run_ends_before_its_trough(wrap: object
 
 def test_margins_and_other_schedules_are_held_to_the_same() -> None:
     with pytest.raises(InputError, match=r"margin would fall to -0\.05"):
-        ShiftedSchedule(LinearSchedule(0.1, -0.1, 10), 0.05, 0.2).check_positive(11, "margin")
-    ShiftedSchedule(LinearSchedule(0.1, -0.1, 10), 0.05, 0.2).check_positive(5, "margin")
+        ShiftedSchedule(ConstantSchedule(-0.1), 0.05, 0.2).check_positive(11, "margin")
+    ShiftedSchedule(ConstantSchedule(-0.04), 0.05, 0.2).check_positive(5, "margin")
     with pytest.raises(InputError, match="no positive temperature"):
         check_alpha(0.0, 0.0, 0.2)
     with pytest.raises(InputError, match="swap"):
         ShiftedSchedule(ConstantSchedule(0.0), 0.3, 0.2)
+
+
+@pytest.mark.parametrize(
+    ("level", "alpha"),
+    [(0.17, 0.08), (0.05, 0.08), (torch.tensor(0.05).item(), 0.08), (0.0499, 0.0499), (0.02, 0.02), (0.004, 0.004)],
+)
+def test_the_default_alpha_is_the_published_one_where_it_fits(level: float, alpha: float) -> None:
+    assert default_alpha(level) == alpha
+    check_alpha(default_alpha(level), level, level)
 
 
 def test_band_of_all_and_of_each_third() -> None:

@@ -108,6 +108,26 @@ def test_a_backward_that_scales_does_so_once() -> None:
         torch.testing.assert_close(scaled, plain * 1024.0, rtol=1e-12, atol=0)
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_embeddings_stand_a_gradient_scaler_s_first_scale(dtype: torch.dtype) -> None:
+    media_nd, text_nd, _ = data()
+    results = []
+    for precision, scale in ((torch.float32, 1.0), (dtype, 65536.0)):
+        model, learned = towers().float(), make_strategy("learned", tau=0.5)
+        cached_backward(
+            lambda part, model=model, precision=precision: tuple(
+                (16 * model[side](rows.float())).to(precision)
+                for side, rows in zip(("media", "text"), part, strict=True)
+            ),
+            list(zip(media_nd.split(8), text_nd.split(8), strict=True)),
+            lambda media, text, learned=learned: learned(media, text, step=0).loss,
+            backward=lambda loss, scale=scale: (loss * scale).backward(),
+        )
+        results.append(torch.cat([grad.flatten() / scale for grad in gradients(model, learned)]))
+    assert results[1].isfinite().all()
+    assert (results[0] - results[1]).norm() < 0.02 * results[0].norm()
+
+
 def test_gradients_are_averaged_over_processes_only_in_the_last_micro_batch() -> None:
     media_nd, text_nd, _ = data()
     model = towers()

@@ -1,7 +1,6 @@
 import re
 from random import Random
 
-
 from pipelines.demo.grammar import (
     BACKGROUNDS,
     COLOURS,

@@ -44,6 +44,14 @@ def test_the_defaults_are_those_of_training(shifts) -> None:
     assert (band.lowest, band.highest) == pytest.approx((low, 0.54))
 
 
+def test_a_default_alpha_that_the_shifts_refuse_is_lowered_and_told(tmp_path, write_artifact, mmts) -> None:
+    table = {"sample_id": list("abc"), "shift": [0.02, 0.04, 0.06], "cluster_size": [1, 4, 9]}
+    shifts = write_artifact(tmp_path / "low.parquet", table)
+    assert mmts("plan", shifts, "--steps", 50).out.splitlines()[0] == (
+        "temperature over 50 steps: 0.01 .. 0.07 (alpha 0.02, oscillations 5)"
+    )
+
+
 def test_only_the_samples_of_the_split_count(shifts, tmp_path, write_artifact) -> None:
     ids = list("abcdef")
     split = ["test" if each in "ae" else "train" for each in ids]
@@ -85,6 +93,7 @@ def test_the_command_in_json_and_for_people(shifts, mmts, tmp_path) -> None:
     found = json.loads(mmts(*command, "--json").out)
     assert (found["command"], found["quantity"], found["steps"], found["picture"]) == ("plan", "temperature", 8, None)
     assert (found["lowest"], found["highest"]) == pytest.approx((0.05, 0.55))
+    assert found["settings"] == {"alpha": 0.1, "oscillations": 2.0}
     assert found["groups"]["middle"] == {
         "samples": 2,
         "cluster_sizes": [4, 4],
@@ -93,7 +102,7 @@ def test_the_command_in_json_and_for_people(shifts, mmts, tmp_path) -> None:
         "max": pytest.approx(0.35),
     }
     lines = mmts(*command, "--picture", tmp_path / "band.png", "--loss", "max-margin").out.splitlines()
-    assert lines[0] == "margin over 8 steps: 0.05 .. 0.55"
+    assert lines[0] == "margin over 8 steps: 0.05 .. 0.55 (alpha 0.1, oscillations 2)"
     assert lines[4].split() == ["middle", "2", "4-4", "0.1500", "0.2500", "0.3500"]
     assert lines[-1] == f"{tmp_path / 'band.png'}: written"
     assert (tmp_path / "band.png").stat().st_size > 0

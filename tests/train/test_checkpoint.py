@@ -56,6 +56,19 @@ def test_per_sample_state_is_found_by_sample_id(tmp_path) -> None:
         assert loaded.tolist() == saved.tolist()[::-1], name
 
 
+def test_tempnet_comes_back_with_its_running_averages_by_id(tmp_path) -> None:
+    def tempnet(ids):
+        return make_strategy("tempnet", sample_ids=ids, embedding_size=5)
+
+    before, after = tempnet(IDS), tempnet(IDS[::-1])
+    before(torch.randn(3, 5), torch.randn(3, 5), step=0, sample_n=torch.tensor([3, 0, 1]))
+    through_a_file(tmp_path, Trainable(encoder(0), before), Trainable(encoder(1), after))
+    saved = before.media_log_average.tolist()
+    assert len(set(saved)) == 4  # minus infinity where never visited
+    assert after.media_log_average.tolist() == saved[::-1]
+    assert torch.equal(before.text_network.prototype_kd, after.text_network.prototype_kd)
+
+
 def test_a_learned_temperature_comes_back(tmp_path) -> None:
     fresh = make_strategy("learned", tau=0.07)
     through_a_file(tmp_path, Trainable(encoder(0), make_strategy("learned", tau=0.3)), Trainable(encoder(1), fresh))

@@ -65,7 +65,7 @@ def test_the_words_for_people(world, mmts) -> None:
     output = world.folder / "run"
     lines = first.out.splitlines()
     assert lines[0] == f"{output}: written"
-    assert lines[1].startswith("6 steps, 2 epochs; temperature 0.1 .. 0.1; final loss ")
+    assert lines[1].startswith("6 steps, 2 epochs; temperature 0.1 .. 0.1 (tau 0.1); final loss ")
     assert "by validation: recall sum " in lines[2]
     assert second.out.splitlines() == [f"{output}: up to date", *lines[1:]]
 

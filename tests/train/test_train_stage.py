@@ -17,6 +17,7 @@ from pipelines.contrast import info_nce
 from pipelines.errors import InputError
 from pipelines.evaluate import evaluate
 from pipelines.train import train
+from pipelines.train.optimizer import set_learning_rate
 
 NUMBERS = ("loss", "learning_rate", "temperature_min", "temperature_mean", "temperature_max", "gradient_norm")
 
@@ -102,6 +103,21 @@ def test_steps_by_hand(world) -> None:
     assert result.summary["temperature_min"] == pytest.approx(0.05 - 0.02)
     assert result.summary["temperature_max"] == pytest.approx(0.125 + 0.02)
     assert (result.summary["steps"], result.summary["final_loss"]) == (8, found["loss"][-1])
+
+
+def test_the_networks_of_tempnet_follow_the_schedule_from_a_rate_of_their_own(world, monkeypatch) -> None:
+    seen = []
+
+    def watch(optimizer, rate) -> None:
+        set_learning_rate(optimizer, rate)
+        seen.append({(group["lr"], group["weight_decay"]) for group in optimizer.param_groups})
+
+    monkeypatch.setattr("pipelines.train.step.set_learning_rate", watch)
+    train(world.config("run", temperature="tempnet", tau=None, epochs=2, batch_size=48, lr=0.01, warmup_epochs=0))
+    for step, share in zip(seen, (1.0, 0.5), strict=True):
+        assert sorted(step) == [
+            pytest.approx(pair) for pair in ((3e-5 * share, 0), (0.01 * share, 0), (0.01 * share, 0.01))
+        ]
 
 
 def test_margins_follow_the_same_schedule(world) -> None:

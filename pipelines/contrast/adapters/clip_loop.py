@@ -1,4 +1,4 @@
-"""A module with the call shape of CLIP-style training loops: ``loss(image_features, text_features, shifts, step)``."""
+"""A module with the call shape of CLIP-style training loops: ``loss(images, texts, shifts, step=step)``."""
 
 from torch import Tensor, nn
 
@@ -23,7 +23,7 @@ class ClipLoopLoss(nn.Module):
             make_strategy("mmts", alpha=0.08, total_steps=total_steps, shift_range=(0.05, 0.20))
         )
         for step, (images, texts, shifts) in enumerate(loader):
-            loss = criterion(model.encode_image(images), model.encode_text(texts), shifts, step)
+            loss = criterion(model.encode_image(images), model.encode_text(texts), shifts, step=step)
             loss.backward()
 
     Source: MM-TS, arXiv 2603.08202.
@@ -37,7 +37,7 @@ class ClipLoopLoss(nn.Module):
         self.strategy = strategy
 
     def forward(
-        self, image_features: Tensor, text_features: Tensor, shifts: Tensor | None = None, step: int = 0
+        self, image_features: Tensor, text_features: Tensor, shifts: Tensor | None = None, *, step: int
     ) -> Tensor:
         """Return the loss of a batch.
 

@@ -25,7 +25,7 @@ class ScheduledContrastiveLoss(nn.Module):
     trainer hands a loss one column beside the inputs: the one named ``label``. A column of another name is picked by
     giving the trainer ``SentenceTransformerDataCollator(model.preprocess, valid_label_columns=["shift"])``. The step
     is the trainer's own, read after `follow`, so a resumed run, or one that accumulates gradients, is at the right
-    one. A strategy with parameters of its own (learned, mmts-learned, tempnet) trains them in one process only, and
+    one. A strategy with parameters of its own (learned, mmts-learned) trains them in one process only, and
     without weight decay as long as the trainer's is 0, its default.
 
     Inputs: (anchor, text) pairs; labels are shifts ``[n]`` in units of temperature (ignored by strategies without).
@@ -81,4 +81,4 @@ class ScheduledContrastiveLoss(nn.Module):
 
     def get_config_dict(self) -> dict[str, Any]:
         """Return what the library writes into the model card."""
-        return {"strategy": type(self.strategy).__name__, "loss": self.strategy.loss}
+        return {"strategy": type(self.strategy).__name__, "loss": self.strategy.loss.name, **self.strategy.settings}

@@ -3,10 +3,11 @@
 from typing import Unpack
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from pipelines.contrast.batch import LossOptions, PairBatch, PairOptions, pair_batch, per_pair
+from pipelines.contrast.batch import PairBatch, PairInfo, PairOptions, pair_batch, per_pair
 from pipelines.contrast.logsumexp import RowsAndColumns, logsumexp_both
+from pipelines.contrast.losses.base import Loss
 
 
 def info_nce(
@@ -94,38 +95,24 @@ def anchor_sums(
     return sums._replace(column_m=column_n, column_mean_m=mean_n)
 
 
-class InfoNCE(nn.Module):
-    """`info_nce` as a module.
+class InfoNCE(Loss):
+    """Cross-entropy of each pair among the batch, in both directions, at the temperature of the anchor.
+
+    Without tiles, groups and weights it is::
+
+        def dense(media_nd: Tensor, text_nd: Tensor, temperature_n: Tensor) -> Tensor:
+            scores_nn = normalize(media_nd, dim=1) @ normalize(text_nd, dim=1).T
+            pair_n = torch.arange(len(scores_nn))
+            media_to_text = cross_entropy(scores_nn / temperature_n[:, None], pair_n)
+            text_to_media = cross_entropy(scores_nn.T / temperature_n[:, None], pair_n)
+            return (media_to_text + text_to_media) / 2
 
     Args:
-        temperature: Temperature used where a call gives none.
         **options: ``normalize``, ``related``, ``tile_size`` and ``processes``, see `info_nce`.
     """
 
-    def __init__(self, temperature: float = 0.07, **options: Unpack[LossOptions]) -> None:
-        super().__init__()
-        self.temperature = temperature
-        self.options = options
+    name = "infonce"
 
-    def forward(
-        self,
-        media_nd: Tensor,
-        text_nd: Tensor,
-        temperature_n: Tensor | float | None = None,
-        *,
-        text_temperature_n: Tensor | float | None = None,
-        media_group_n: Tensor | None = None,
-        text_group_n: Tensor | None = None,
-        weight_n: Tensor | None = None,
-    ) -> Tensor:
-        """Return the loss; arguments as for `info_nce`."""
-        return info_nce(
-            media_nd,
-            text_nd,
-            self.temperature if temperature_n is None else temperature_n,
-            text_temperature_n=text_temperature_n,
-            media_group_n=media_group_n,
-            text_group_n=text_group_n,
-            weight_n=weight_n,
-            **self.options,
-        )
+    def forward(self, media_nd: Tensor, text_nd: Tensor, level_n: Tensor | float, **pairs: Unpack[PairInfo]) -> Tensor:
+        """Return `info_nce` at temperatures ``level_n``."""
+        return info_nce(media_nd, text_nd, level_n, **pairs, **self.options)

@@ -3,10 +3,11 @@
 from typing import Unpack
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from pipelines.contrast.batch import LossOptions, PairOptions, pair_batch, per_pair
+from pipelines.contrast.batch import PairInfo, PairOptions, pair_batch, per_pair
 from pipelines.contrast.hinge import hinge_both
+from pipelines.contrast.losses.base import Loss
 
 
 def max_margin(media_nd: Tensor, text_nd: Tensor, margin_n: Tensor | float, **options: Unpack[PairOptions]) -> Tensor:
@@ -57,36 +58,24 @@ def max_margin(media_nd: Tensor, text_nd: Tensor, margin_n: Tensor | float, **op
     return batch.total(share)
 
 
-class MaxMargin(nn.Module):
-    """`max_margin` as a module.
+class MaxMargin(Loss):
+    """Hinge of each pair against every other, in both directions, with the margin of the anchor.
+
+    Without tiles, groups and weights it is::
+
+        def dense(media_nd: Tensor, text_nd: Tensor, margin_n: Tensor) -> Tensor:
+            scores_nn = normalize(media_nd, dim=1) @ normalize(text_nd, dim=1).T
+            bound_n1 = (margin_n - scores_nn.diagonal())[:, None]
+            hinge_nn = (bound_n1 + scores_nn).clamp_min(0) + (bound_n1 + scores_nn.T).clamp_min(0)
+            negative_nn = ~torch.eye(len(scores_nn), dtype=torch.bool)
+            return (hinge_nn * negative_nn).sum() / (2 * negative_nn.sum()).clamp_min(1)
 
     Args:
-        margin: Margin used where a call gives none.
         **options: ``normalize``, ``related``, ``tile_size`` and ``processes``, see `info_nce`.
     """
 
-    def __init__(self, margin: float = 0.2, **options: Unpack[LossOptions]) -> None:
-        super().__init__()
-        self.margin = margin
-        self.options = options
+    name = "max-margin"
 
-    def forward(
-        self,
-        media_nd: Tensor,
-        text_nd: Tensor,
-        margin_n: Tensor | float | None = None,
-        *,
-        media_group_n: Tensor | None = None,
-        text_group_n: Tensor | None = None,
-        weight_n: Tensor | None = None,
-    ) -> Tensor:
-        """Return the loss; arguments as for `max_margin`."""
-        return max_margin(
-            media_nd,
-            text_nd,
-            self.margin if margin_n is None else margin_n,
-            media_group_n=media_group_n,
-            text_group_n=text_group_n,
-            weight_n=weight_n,
-            **self.options,
-        )
+    def forward(self, media_nd: Tensor, text_nd: Tensor, level_n: Tensor | float, **pairs: Unpack[PairInfo]) -> Tensor:
+        """Return `max_margin` with margins ``level_n``."""
+        return max_margin(media_nd, text_nd, level_n, **pairs, **self.options)

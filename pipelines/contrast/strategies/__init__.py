@@ -1,6 +1,6 @@
 """Temperature strategies behind one interface."""
 
-from pipelines.contrast.strategies.base import Strategy, StrategyOutput
+from pipelines.contrast.strategies.base import LossStrategy, Strategy, StrategyInput, StrategyOutput
 from pipelines.contrast.strategies.factory import make_strategy
 from pipelines.contrast.strategies.isogclr import ISogCLR
 from pipelines.contrast.strategies.learned import Learned, MMTSLearned
@@ -11,9 +11,11 @@ __all__ = [
     "MMTS",
     "ISogCLR",
     "Learned",
+    "LossStrategy",
     "MMTSLearned",
     "Scheduled",
     "Strategy",
+    "StrategyInput",
     "StrategyOutput",
     "TempNet",
     "make_strategy",

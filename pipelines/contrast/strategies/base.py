@@ -1,14 +1,16 @@
 """What every temperature strategy is: a module from embeddings and a step to a loss."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, NamedTuple, Unpack
 
+import torch
 from torch import Tensor, nn
 
-from pipelines.contrast.batch import LossOptions
-from pipelines.contrast.losses.info_nce import info_nce
-from pipelines.contrast.losses.max_margin import max_margin
-from pipelines.contrast.registry import LOSSES, STRATEGIES, LossName, StrategyName
+from pipelines.contrast.batch import LossOptions, PairInfo
+from pipelines.contrast.losses.base import Loss
+from pipelines.contrast.tiles import accumulation_dtype
 from pipelines.errors import InputError
 
 
@@ -31,38 +33,82 @@ class StrategyOutput(NamedTuple):
         return (self.media_temperature_n + self.text_temperature_n) / 2
 
 
-class Strategy(nn.Module, ABC):
-    """How the temperature (InfoNCE) or margin (max-margin) of each pair is chosen.
+@dataclass(frozen=True)
+class StrategyInput:
+    """What a strategy is given for a batch of n pairs; see `Strategy.forward`.
 
     Attributes:
-        loss: The loss it is used with.
+        media_nd: Media embeddings ``[n, d]``.
+        text_nd: Text embeddings ``[n, d]``.
+        step: Optimizer steps done, from 0.
+        pairs: Groups and weights of the pairs, for the loss.
+    """
+
+    media_nd: Tensor
+    text_nd: Tensor
+    step: int
+    pairs: PairInfo
+    _shift_n: Tensor | None = None
+    _sample_n: Tensor | None = None
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The precision temperatures are kept in."""
+        return accumulation_dtype(self.media_nd, self.text_nd)
+
+    @property
+    def shift_n(self) -> Tensor:
+        """Each pair's shift ``[n]``, on the device of the embeddings."""
+        return self._needed("shift_n", self._shift_n).to(self.dtype)
+
+    @property
+    def sample_n(self) -> Tensor:
+        """Each pair's row among the sample ids ``[n]``, int64, on the device of the embeddings."""
+        return self._needed("sample_n", self._sample_n).to(torch.int64)
+
+    def _needed(self, name: str, value_n: Tensor | None) -> Tensor:
+        n = len(self.media_nd)
+        if value_n is None:
+            raise InputError(f"the temperature strategy needs {name}; give one value for each of the {n} pairs")
+        if value_n.shape != (n,):
+            raise InputError(f"{name} has shape {tuple(value_n.shape)}; give one value for each of the {n} pairs")
+        return value_n.to(self.media_nd.device)
+
+
+class Strategy(nn.Module, ABC):
+    """How the temperature (or margin) of each pair is chosen.
+
+    Most strategies give a temperature to one of `LOSSES`: they are `LossStrategy`s. The others have an objective of
+    their own.
+
+    Attributes:
+        loss: The loss.
         uses_shifts: Whether `forward` needs ``shift_n``.
         uses_samples: Whether `forward` needs ``sample_n``.
+        settings: The numbers `make_strategy` made it with, defaults included, by the name of the option.
 
     Args:
-        loss: ``"infonce"`` or ``"max-margin"``.
-        **options: Fixed options of the loss: ``normalize``, ``related``, ``tile_size``, ``processes``, see `info_nce`.
-
-    Raises:
-        InputError: The loss is unknown.
+        loss: The loss; of a strategy with an objective of its own the one it stands for, whose options it takes.
     """
 
     uses_shifts = False
     uses_samples = False
 
-    def __init__(self, loss: LossName, **options: Unpack[LossOptions]) -> None:
+    def __init__(self, loss: Loss) -> None:
         super().__init__()
-        if loss not in LOSSES:
-            raise InputError(f"loss {loss!r} is unknown; choose one of {', '.join(LOSSES)}")
-        self.loss: LossName = loss
-        self.options = options
+        self.loss = loss
+        self.settings: Mapping[str, float] = {}
+
+    @property
+    def options(self) -> LossOptions:
+        """What stays the same over a run: the options of the loss."""
+        return self.loss.options
 
     @property
     def quantity(self) -> str:
         """What it sets, for messages: ``"temperature"`` or ``"margin"``."""
-        return LOSSES[self.loss].quantity
+        return self.loss.quantity
 
-    @abstractmethod
     def forward(
         self,
         media_nd: Tensor,
@@ -71,9 +117,7 @@ class Strategy(nn.Module, ABC):
         step: int,
         shift_n: Tensor | None = None,
         sample_n: Tensor | None = None,
-        media_group_n: Tensor | None = None,
-        text_group_n: Tensor | None = None,
-        weight_n: Tensor | None = None,
+        **pairs: Unpack[PairInfo],
     ) -> StrategyOutput:
         """Return the loss of a batch and the temperatures it was taken at.
 
@@ -84,13 +128,16 @@ class Strategy(nn.Module, ABC):
             shift_n: Each pair's shift ``[n]``; ignored where `uses_shifts` is false.
             sample_n: Each pair's row among the sample ids the strategy was built with ``[n]``, int64; ignored where
                 `uses_samples` is false.
-            media_group_n: See `info_nce`.
-            text_group_n: See `info_nce`.
-            weight_n: See `info_nce`.
+            **pairs: ``media_group_n``, ``text_group_n`` and ``weight_n``, see `info_nce`.
 
         Raises:
             InputError: A shape is wrong, or something needed is missing.
         """
+        return self.objective(StrategyInput(media_nd, text_nd, step, pairs, shift_n, sample_n))
+
+    @abstractmethod
+    def objective(self, given: StrategyInput) -> StrategyOutput:
+        """Return what `forward` does."""
 
     @abstractmethod
     def range(self, total_steps: int) -> tuple[float, float]:
@@ -117,50 +164,23 @@ class Strategy(nn.Module, ABC):
             raise InputError(f"the {self.quantity} would fall to {low:.6g}; it must stay above 0")
 
     def parameter_groups(self) -> list[dict[str, Any]]:
-        """Return optimizer groups of this strategy's own parameters, without weight decay; often none."""
+        """Return optimizer groups of this strategy's own parameters and its loss's, without weight decay; often none.
+
+        A group with an ``lr`` has a learning rate of its own.
+        """
         parameters = [parameter for parameter in self.parameters() if parameter.requires_grad]
         return [{"params": parameters, "weight_decay": 0.0}] if parameters else []
 
-    def _at(
-        self,
-        media_nd: Tensor,
-        text_nd: Tensor,
-        temperature_n: Tensor,
-        media_group_n: Tensor | None,
-        text_group_n: Tensor | None,
-        weight_n: Tensor | None,
-    ) -> StrategyOutput:
-        """Return the loss at temperatures (or margins) ``[n]`` that are the same for both sides."""
-        loss = info_nce if self.loss == "infonce" else max_margin
-        value = loss(
-            media_nd,
-            text_nd,
-            temperature_n,
-            media_group_n=media_group_n,
-            text_group_n=text_group_n,
-            weight_n=weight_n,
-            **self.options,
-        )
-        used_n = temperature_n.detach()
-        return StrategyOutput(value, used_n, used_n)
 
-    def _refuse_other_losses(self, name: StrategyName) -> None:
-        kind = STRATEGIES[name]
-        if self.loss not in kind.losses:
-            others = ", ".join(other.name for other in STRATEGIES.values() if self.loss in other.losses)
-            raise InputError(
-                f"temperature strategy {name!r} doesn't work with loss {self.loss!r}: {kind.limits}; use loss "
-                f"{' or '.join(kind.losses)}, or one of {others}"
-            )
+class LossStrategy(Strategy):
+    """A strategy that gives each pair its temperature (or margin) and leaves the rest to a loss."""
 
-    def _needed(self, value_n: Tensor | None, name: str, media_nd: Tensor) -> Tensor:
-        """Return an argument that this strategy can't do without, on the device of the embeddings."""
-        if value_n is None:
-            raise InputError(
-                f"{type(self).__name__} needs {name}; give one value for each of the {len(media_nd)} pairs"
-            )
-        if value_n.shape != (len(media_nd),):
-            raise InputError(
-                f"{name} has shape {tuple(value_n.shape)}; give one value for each of the {len(media_nd)} pairs"
-            )
-        return value_n.to(media_nd.device)
+    def objective(self, given: StrategyInput) -> StrategyOutput:
+        """Return the loss at the strategy's temperature."""
+        temperature_n = self.temperature(given).expand(len(given.media_nd))
+        loss = self.loss(given.media_nd, given.text_nd, temperature_n, **given.pairs)
+        return StrategyOutput(loss, temperature_n.detach(), temperature_n.detach())
+
+    @abstractmethod
+    def temperature(self, given: StrategyInput) -> Tensor:
+        """Return the temperature (or margin) of each pair ``[n]``, or one for all ``[]``."""

@@ -1,53 +1,33 @@
 """Strategies whose temperature or margin follows from the step and the pair's cluster: fixed, cosine, TS, MM-TS."""
 
-from typing import Unpack
-
 import torch
 from torch import Tensor
 
 from pipelines.contrast.bands import ShiftedSchedule
-from pipelines.contrast.batch import LossOptions
-from pipelines.contrast.registry import LossName
-from pipelines.contrast.schedules import Schedule
-from pipelines.contrast.strategies.base import Strategy, StrategyOutput
-from pipelines.contrast.tiles import accumulation_dtype
+from pipelines.contrast.losses.base import Loss
+from pipelines.contrast.schedules import ConstantSchedule, Schedule
+from pipelines.contrast.strategies.base import LossStrategy, StrategyInput
+from pipelines.contrast.strategies.settings import Settings
+from pipelines.errors import InputError
 
 
-class Scheduled(Strategy):
+class Scheduled(LossStrategy):
     """One temperature (or margin) for all pairs, from a schedule.
 
-    With `ConstantSchedule` the fixed baseline, with `CosineSchedule` MM-TS without shifts, with `TSSchedule` TS.
+    With `ConstantSchedule` the fixed baseline; with `CosineSchedule` MM-TS without shifts, and TS.
 
     Args:
         schedule: The temperature at each step.
-        loss: ``"infonce"`` or ``"max-margin"``.
-        **options: Options of the loss, see `info_nce`.
+        loss: The loss.
     """
 
-    def __init__(self, schedule: Schedule, loss: LossName = "infonce", **options: Unpack[LossOptions]) -> None:
-        super().__init__(loss, **options)
+    def __init__(self, schedule: Schedule, loss: Loss) -> None:
+        super().__init__(loss)
         self.schedule = schedule
 
-    def forward(
-        self,
-        media_nd: Tensor,
-        text_nd: Tensor,
-        *,
-        step: int,
-        shift_n: Tensor | None = None,
-        sample_n: Tensor | None = None,
-        media_group_n: Tensor | None = None,
-        text_group_n: Tensor | None = None,
-        weight_n: Tensor | None = None,
-    ) -> StrategyOutput:
-        """Return the loss at the schedule's value; arguments as for `Strategy.forward`."""
-        temperature_n = torch.full(
-            (len(media_nd),),
-            self.schedule(step),
-            dtype=accumulation_dtype(media_nd, text_nd),
-            device=media_nd.device,
-        )
-        return self._at(media_nd, text_nd, temperature_n, media_group_n, text_group_n, weight_n)
+    def temperature(self, given: StrategyInput) -> Tensor:
+        """Return the schedule's value at the step."""
+        return torch.tensor(self.schedule(given.step), dtype=given.dtype, device=given.media_nd.device)
 
     def range(self, total_steps: int) -> tuple[float, float]:
         """Return the lowest and highest temperature (or margin) of a run, as reached."""
@@ -58,7 +38,7 @@ class Scheduled(Strategy):
         ShiftedSchedule(self.schedule, 0.0, 0.0).check_positive(total_steps, self.quantity)
 
 
-class MMTS(Strategy):
+class MMTS(LossStrategy):
     """MM-TS: the base of a schedule plus the shift of the pair's cluster (arXiv 2603.08202).
 
     ``tau_i(step) = alpha / 2 * cos(2 pi step / period) + shift_i``. With ``alpha = 0`` shifts alone; with all shifts
@@ -67,39 +47,18 @@ class MMTS(Strategy):
     Args:
         schedule: The base, usually a `CosineSchedule` of mean 0.
         shift_range: Smallest and largest shift in the training data.
-        loss: ``"infonce"`` or ``"max-margin"``.
-        **options: Options of the loss, see `info_nce`.
+        loss: The loss.
     """
 
     uses_shifts = True
 
-    def __init__(
-        self,
-        schedule: Schedule,
-        shift_range: tuple[float, float],
-        loss: LossName = "infonce",
-        **options: Unpack[LossOptions],
-    ) -> None:
-        super().__init__(loss, **options)
+    def __init__(self, schedule: Schedule, shift_range: tuple[float, float], loss: Loss) -> None:
+        super().__init__(loss)
         self.shifted = ShiftedSchedule(schedule, *shift_range)
 
-    def forward(
-        self,
-        media_nd: Tensor,
-        text_nd: Tensor,
-        *,
-        step: int,
-        shift_n: Tensor | None = None,
-        sample_n: Tensor | None = None,
-        media_group_n: Tensor | None = None,
-        text_group_n: Tensor | None = None,
-        weight_n: Tensor | None = None,
-    ) -> StrategyOutput:
-        """Return the loss with each pair at its own temperature; arguments as for `Strategy.forward`."""
-        temperature_n = self.shifted(
-            step, self._needed(shift_n, "shift_n", media_nd).to(accumulation_dtype(media_nd, text_nd))
-        )
-        return self._at(media_nd, text_nd, temperature_n, media_group_n, text_group_n, weight_n)
+    def temperature(self, given: StrategyInput) -> Tensor:
+        """Return each pair's shift plus the schedule's value at the step."""
+        return self.shifted(given.step, given.shift_n)
 
     def range(self, total_steps: int) -> tuple[float, float]:
         """Return the lowest and highest temperature (or margin) of a run, as reached."""
@@ -108,3 +67,26 @@ class MMTS(Strategy):
     def check(self, total_steps: int) -> None:
         """Refuse ``alpha >= 2 * smallest shift``; see `Strategy.check`."""
         self.shifted.check_positive(total_steps, self.quantity)
+
+
+def fixed(settings: Settings) -> Scheduled:
+    """Build ``fixed``."""
+    return Scheduled(ConstantSchedule(settings["tau"]), settings.loss)
+
+
+def cosine(settings: Settings) -> Scheduled:
+    """Build ``cosine``."""
+    return Scheduled(settings.cosine(settings["alpha"], mean=settings["tau"]), settings.loss)
+
+
+def ts(settings: Settings) -> Scheduled:
+    """Build ``ts``: ``tau_min + (tau_max - tau_min) * (1 + cos) / 2``, a cosine around the middle."""
+    low, high = settings["tau_min"], settings["tau_max"]
+    if not low <= high:
+        raise InputError(f"tau_min {low:g} is above tau_max {high:g}; swap them")
+    return Scheduled(settings.cosine(high - low, mean=(low + high) / 2), settings.loss)
+
+
+def mmts(settings: Settings) -> MMTS:
+    """Build ``mmts``."""
+    return MMTS(settings.cosine(settings["alpha"]), settings.shift_range, settings.loss)

@@ -19,7 +19,7 @@ def test_a_clip_style_loop_with_cluster_shifts() -> None:
     losses = []
     for step in range(30):
         image_features, text_features = image(pictures), text(captions)
-        loss = criterion(image_features, text_features, shifts, step)
+        loss = criterion(image_features, text_features, shifts, step=step)
         expected = info_nce(image_features, text_features, CosineSchedule(0.08, 10)(step) + shifts)
         assert loss.item() == pytest.approx(expected.item(), rel=1e-6)
         optimizer.zero_grad()
@@ -31,7 +31,7 @@ def test_a_clip_style_loop_with_cluster_shifts() -> None:
 
 def test_a_learned_temperature_trains_through_it() -> None:
     criterion = ClipLoopLoss(make_strategy("learned"))
-    criterion(torch.randn(8, 4), torch.randn(8, 4)).backward()
+    criterion(torch.randn(8, 4), torch.randn(8, 4), step=0).backward()
     assert criterion.strategy.logit_scale.grad.abs() > 0
 
 
@@ -39,3 +39,9 @@ def test_shifts_can_not_be_forgotten() -> None:
     criterion = ClipLoopLoss(make_strategy("mmts", period=10, shift_range=(0.05, 0.2)))
     with pytest.raises(InputError, match="needs shift_n"):
         criterion(torch.eye(3), torch.eye(3), step=1)
+
+
+def test_the_step_can_not_be_forgotten() -> None:
+    criterion = ClipLoopLoss(make_strategy("mmts", period=10, shift_range=(0.05, 0.2)))
+    with pytest.raises(TypeError, match="step"):
+        criterion(torch.eye(3), torch.eye(3), torch.full((3,), 0.1))

@@ -85,7 +85,7 @@ def test_strategies_without_shifts_need_no_such_column() -> None:
     columns, labels = features(model, None)
     assert labels is None
     assert loss(columns, labels).item() > 0
-    assert loss.get_config_dict() == {"strategy": "Scheduled", "loss": "max-margin"}
+    assert loss.get_config_dict() == {"strategy": "Scheduled", "loss": "max-margin", "tau": 0.2}
 
 
 def test_a_loss_that_does_not_know_the_step_refuses() -> None:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from pipelines.contrast import InfoNCE, info_nce
 from pipelines.errors import InputError
 
-from ..oracles import batch, dense_info_nce, gradients, info_nce_loop, related, scores
+from ..oracles import batch, dense, gradients, info_nce_loop, related, scores
 
 
 @pytest.mark.parametrize("n", [1, 2, 3, 257])
@@ -27,7 +27,7 @@ def test_gradients_equal_dense_autograd(n: int, scale: float) -> None:
     inputs = [x.requires_grad_() for x in batch(n, 7)]
     media_nd, text_nd, tau_n = inputs
     found = gradients(info_nce(media_nd, text_nd, tau_n * scale, tile_size=100), *inputs)
-    for grad, expected in zip(found, gradients(dense_info_nce(media_nd, text_nd, tau_n * scale), *inputs), strict=True):
+    for grad, expected in zip(found, gradients(dense(InfoNCE)(media_nd, text_nd, tau_n * scale), *inputs), strict=True):
         torch.testing.assert_close(grad, expected, rtol=1e-9, atol=1e-11)
 
 
@@ -114,7 +114,7 @@ def test_gradcheck_with_groups_and_weights(mode: str) -> None:
 def test_extreme_temperatures_stay_finite_in_float32(tau: float) -> None:
     media_nd, text_nd, _ = (x.requires_grad_() for x in batch(300, 8, dtype=torch.float32))
     loss = info_nce(media_nd, text_nd, tau, tile_size=128)
-    expected = dense_info_nce(media_nd.double(), text_nd.double(), torch.full((300,), tau, dtype=torch.float64))
+    expected = dense(InfoNCE)(media_nd.double(), text_nd.double(), torch.full((300,), tau, dtype=torch.float64))
     assert loss.item() == pytest.approx(expected.item(), rel=1e-4)
     found, wanted = gradients(loss, media_nd, text_nd), gradients(expected, media_nd, text_nd)
     for grad, other in zip(found, wanted, strict=True):
@@ -146,11 +146,10 @@ def test_autocast_does_not_lower_the_precision() -> None:
     assert torch.equal(grad, gradients(plain, media_nd)[0])
 
 
-def test_module_uses_its_temperature_and_options() -> None:
+def test_module_uses_its_options() -> None:
     media_nd, text_nd, tau_n = batch(6, 3)
-    module = InfoNCE(0.3, normalize=False)
-    assert torch.equal(module(media_nd, text_nd), info_nce(media_nd, text_nd, 0.3, normalize=False))
-    assert torch.equal(module(media_nd, text_nd, tau_n), info_nce(media_nd, text_nd, tau_n, normalize=False))
+    found = InfoNCE(normalize=False)(media_nd, text_nd, tau_n, weight_n=tau_n)
+    assert torch.equal(found, info_nce(media_nd, text_nd, tau_n, weight_n=tau_n, normalize=False))
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from pipelines.contrast import MaxMargin, max_margin
 from pipelines.errors import InputError
 
-from ..oracles import batch, dense_max_margin, gradients, max_margin_loop, related, scores
+from ..oracles import batch, dense, gradients, max_margin_loop, related, scores
 
 
 @pytest.mark.parametrize("n", [1, 2, 3, 257])
@@ -25,7 +25,7 @@ def test_gradients_equal_dense_autograd(n: int) -> None:
     media_nd, text_nd, margin_n = batch(n, 7)
     inputs = [x.requires_grad_() for x in (media_nd, text_nd, margin_n * 4)]
     found = gradients(max_margin(*inputs, tile_size=100), *inputs)
-    for grad, expected in zip(found, gradients(dense_max_margin(*inputs), *inputs), strict=True):
+    for grad, expected in zip(found, gradients(dense(MaxMargin)(*inputs), *inputs), strict=True):
         torch.testing.assert_close(grad, expected, rtol=1e-9, atol=1e-12)
 
 
@@ -54,7 +54,7 @@ def test_one_frozen_side(side: int) -> None:
     inputs = list(batch(9, 4))
     inputs[side].requires_grad_()
     found = gradients(max_margin(*inputs, tile_size=4), inputs[side])[0]
-    torch.testing.assert_close(found, gradients(dense_max_margin(*inputs), inputs[side])[0])
+    torch.testing.assert_close(found, gradients(dense(MaxMargin)(*inputs), inputs[side])[0])
 
 
 @settings(max_examples=60, deadline=None)
@@ -125,7 +125,7 @@ def test_gradcheck_with_groups_and_weights(mode: str) -> None:
 def test_float32_agrees_with_float64(margin: float) -> None:
     media_nd, text_nd, _ = (x.requires_grad_() for x in batch(300, 8, dtype=torch.float32))
     loss = max_margin(media_nd, text_nd, margin, tile_size=128)
-    expected = dense_max_margin(media_nd.double(), text_nd.double(), torch.tensor(margin, dtype=torch.float64))
+    expected = dense(MaxMargin)(media_nd.double(), text_nd.double(), torch.tensor(margin, dtype=torch.float64))
     assert loss.dtype == torch.float32
     assert loss.item() == pytest.approx(expected.item(), rel=1e-5)
 
@@ -151,11 +151,10 @@ def test_without_gradients_nothing_is_kept() -> None:
     assert loss.item() == pytest.approx(expected, rel=1e-12)
 
 
-def test_module_uses_its_margin_and_options() -> None:
+def test_module_uses_its_options() -> None:
     media_nd, text_nd, margin_n = batch(6, 3)
-    module = MaxMargin(0.3, normalize=False)
-    assert torch.equal(module(media_nd, text_nd), max_margin(media_nd, text_nd, 0.3, normalize=False))
-    assert torch.equal(module(media_nd, text_nd, margin_n), max_margin(media_nd, text_nd, margin_n, normalize=False))
+    found = MaxMargin(normalize=False)(media_nd, text_nd, margin_n, weight_n=margin_n)
+    assert torch.equal(found, max_margin(media_nd, text_nd, margin_n, weight_n=margin_n, normalize=False))
 
 
 def test_a_margin_that_is_not_positive_is_refused() -> None:

@@ -35,9 +35,9 @@ def build(name: str, loss: str, **options: object) -> Strategy:
         embedding_size=SIZE,
         **options,
     )
-    if name == "tempnet":  # it starts with one temperature for all; let them differ
+    if name == "tempnet":  # what is dropped depends on how a batch is spread
         for network in (strategy.media_network, strategy.text_network):
-            torch.nn.init.normal_(network.pool.weight)
+            network.dropout.p = 0.0
     return strategy.double()
 
 

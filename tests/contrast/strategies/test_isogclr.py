@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from pipelines.contrast import ISogCLR
+from pipelines.contrast import ISogCLR, make_strategy
 from pipelines.errors import InputError
 
 from ..oracles import scores
@@ -95,6 +95,10 @@ def test_a_sample_twice_in_a_batch_moves_by_its_mean_whatever_the_order() -> Non
     torch.testing.assert_close(stored[0], stored[1], rtol=1e-12, atol=1e-14)
 
 
+def isogclr(sample_ids: list[str], **options: float) -> ISogCLR:
+    return make_strategy("isogclr", sample_ids=sample_ids, **options).double()
+
+
 def trained() -> ISogCLR:
     given = inputs()
     strategy = build("isogclr", "infonce")
@@ -112,18 +116,18 @@ def test_state_is_tensors_and_json_and_loads_by_id() -> None:
     state = strategy.state_dict()
     extra = json.loads(json.dumps(state["_extra_state"]))
     state = {key: value for key, value in state.items() if isinstance(value, Tensor)} | {"_extra_state": extra}
-    other = ISogCLR(SAMPLE_IDS[::-1]).double()
+    other = isogclr(SAMPLE_IDS[::-1])
     other.load_state_dict(state)
     for name, _ in strategy.named_buffers():
         assert by_id(other, name) == by_id(strategy, name)
-    nested = torch.nn.ModuleDict({"strategy": ISogCLR(SAMPLE_IDS[::-1]).double()})
+    nested = torch.nn.ModuleDict({"strategy": isogclr(SAMPLE_IDS[::-1])})
     nested.load_state_dict({f"strategy.{key}": value for key, value in state.items()})
     assert by_id(nested["strategy"], "media_momentum") == by_id(strategy, "media_momentum")
 
 
 def test_samples_the_checkpoint_lacks_start_fresh_with_a_warning() -> None:
     strategy = trained()
-    other = ISogCLR([*SAMPLE_IDS[5:10], "new"], tau=0.02).double()
+    other = isogclr([*SAMPLE_IDS[5:10], "new"], tau=0.02)
     with pytest.warns(UserWarning, match="1 of 6 samples are not in the checkpoint"):
         other.load_state_dict(strategy.state_dict())
     assert by_id(other, "text_temperature")["new"] == pytest.approx(0.02)
@@ -132,9 +136,9 @@ def test_samples_the_checkpoint_lacks_start_fresh_with_a_warning() -> None:
 
 def test_wrong_arguments_are_refused() -> None:
     with pytest.raises(InputError, match="repeat"):
-        ISogCLR(["a", "a"])
+        isogclr(["a", "a"])
     with pytest.raises(InputError, match="tau_min <= tau <= tau_max"):
-        ISogCLR(["a"], tau=0.1)
+        isogclr(["a"], tau=0.1)
     given = inputs()
     with pytest.raises(InputError, match="needs sample_n"):
         build("isogclr", "infonce")(given["media_nd"], given["text_nd"], step=0)

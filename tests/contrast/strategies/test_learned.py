@@ -3,7 +3,16 @@ import math
 import pytest
 import torch
 
-from pipelines.contrast import info_nce, make_strategy
+from pipelines.contrast import (
+    CosineSchedule,
+    ISogCLR,
+    Learned,
+    MaxMargin,
+    MMTSLearned,
+    TempNet,
+    info_nce,
+    make_strategy,
+)
 from pipelines.errors import InputError
 
 from .cases import build, inputs
@@ -62,10 +71,18 @@ def test_mmts_learned_never_goes_below_clip_s_floor() -> None:
     assert strategy.range(10) == pytest.approx((0.01, math.inf))
 
 
-@pytest.mark.parametrize("name", ["learned", "mmts-learned", "isogclr", "tempnet"])
-def test_margins_can_not_be_learned(name: str) -> None:
-    with pytest.raises(InputError, match=f"'{name}' doesn't work with loss 'max-margin'"):
-        build(name, "max-margin")
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: Learned(0.1, MaxMargin()),
+        lambda: MMTSLearned(CosineSchedule(0.08, 10), (0.05, 0.2), MaxMargin()),
+        lambda: ISogCLR(["a"], tau=0.1, tau_min=0.1, tau_max=0.1, rho=1, loss=MaxMargin()),
+        lambda: TempNet(2, ["a"], tau_min=0.1, tau_max=0.2, rho=1, loss=MaxMargin()),
+    ],
+)
+def test_margins_can_not_be_learned(make: object) -> None:
+    with pytest.raises(InputError, match="doesn't work with loss 'max-margin'"):
+        make()
 
 
 def test_a_start_below_the_clamp_is_refused() -> None:

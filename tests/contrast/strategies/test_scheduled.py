@@ -59,12 +59,6 @@ def test_alpha_zero_is_shifts_alone_and_needs_no_period() -> None:
     assert torch.equal(output.temperature_n, given["shift_n"])
 
 
-def test_warm_up_starts_in_the_middle() -> None:
-    strategy = make_strategy("cosine", tau=0.1, alpha=0.08, period=10, warmup_steps=4)
-    values = [strategy(torch.eye(2), torch.eye(2), step=step).temperature_n[0].item() for step in (0, 2, 4, 9)]
-    assert values == pytest.approx([0.1, 0.12, 0.14, 0.06])
-
-
 def test_missing_shifts_are_refused() -> None:
     given = inputs()
     with pytest.raises(InputError, match="needs shift_n"):

@@ -1,22 +1,27 @@
 """k-means with faiss."""
 
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
-from pipelines.cluster.clustering import Clustering
+from pipelines.cluster.method import SEED, Method, Option
 from pipelines.errors import InputError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from pipelines.cluster.clustering import Clustering
 
 
 def kmeans(
-    matrix_nd: NDArray[np.float32],
-    fitted_n: NDArray[np.bool_],
+    matrix_nd: "NDArray[np.float32]",
+    fitted_n: "NDArray[np.bool_]",
     *,
     k: int,
     seed: int = 0,
     niter: int = 20,
     spherical: bool = True,
     max_points_per_centroid: int | None = None,
-) -> Clustering:
+) -> "Clustering":
     """Cluster rows with k-means, fitted on some of them, every row assigned to its nearest centroid.
 
     Args:
@@ -33,6 +38,10 @@ def kmeans(
         InputError: k is larger than the number of distinct rows to fit on.
     """
     import faiss
+    import numpy as np
+
+    from pipelines.cluster.clustering import Clustering
+    from pipelines.cluster.geometry import cosine_to, normalised
 
     rows_nd = normalised(matrix_nd) if spherical else np.ascontiguousarray(matrix_nd)
     training_nd = np.ascontiguousarray(rows_nd[fitted_n])
@@ -52,27 +61,7 @@ def kmeans(
     return Clustering(cluster_n, cosine_to(rows_nd, np.asarray(model.centroids), cluster_n))
 
 
-def normalised(matrix_nd: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Rows scaled to unit length; a zero row stays zero."""
-    norm_n1 = np.linalg.norm(matrix_nd, axis=1, keepdims=True)
-    return np.ascontiguousarray(matrix_nd / np.maximum(norm_n1, np.finfo(np.float32).tiny))
-
-
-def cosine_to(
-    matrix_nd: NDArray[np.float32], centroids_kd: NDArray[np.float32], cluster_n: NDArray[np.int64]
-) -> NDArray[np.float32]:
-    """(n,) cosine similarity of each row to its cluster's centroid."""
-    units_kd = normalised(centroids_kd)
-    similarity_n = np.empty(len(matrix_nd), dtype=np.float32)
-    for start in range(0, len(matrix_nd), 65_536):  # a bound on the gathered copy of the centroids
-        block = slice(start, start + 65_536)
-        similarity_n[block] = np.einsum("nd,nd->n", normalised(matrix_nd[block]), units_kd[cluster_n[block]])
-    return similarity_n
-
-
-def _require_distinct(matrix_nd: NDArray[np.float32], k: int) -> None:
-    if k < 1:
-        raise InputError(f"--k {k}: expected at least 1")
+def _require_distinct(matrix_nd: "NDArray[np.float32]", k: int) -> None:
     distinct: set[bytes] = set()
     for row_d in matrix_nd:
         distinct.add(row_d.tobytes())
@@ -82,3 +71,29 @@ def _require_distinct(matrix_nd: NDArray[np.float32], k: int) -> None:
         f"--k {k}: the {len(matrix_nd)} rows to fit on hold only {len(distinct)} distinct points; "
         f"the largest k is {len(distinct)}"
     )
+
+
+METHOD = Method(
+    "kmeans",
+    "k-means with faiss, by cosine similarity unless told otherwise",
+    (
+        Option("k", int, "number of clusters (the paper takes 200 for YouCook2)", required=True, least=1),
+        SEED,
+        Option("niter", int, "Iterations.", default=20, least=1),
+        Option(
+            "spherical",
+            bool,
+            "Cosine similarity or Euclidean distance.",
+            default=True,
+            flag="--spherical/--euclidean",
+        ),
+        Option(
+            "max_points_per_centroid",
+            int,
+            "Fit on a random sample of at most this many rows per cluster (default: on all rows).",
+            least=1,
+        ),
+    ),
+    kmeans,
+    libraries=("faiss-cpu",),
+)

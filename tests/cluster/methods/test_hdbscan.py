@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from pipelines.cluster.density import hdbscan, resolve_noise
+from pipelines.cluster.methods.hdbscan import hdbscan
+from pipelines.cluster.noise import resolve_noise
 from pipelines.errors import InputError
 
 ROWS = np.array([[1, 0], [0.8, 0.6], [0, 1], [0.6, 0.8], [-1, 0], [0.96, 0.28]], dtype=np.float32)
@@ -20,6 +21,7 @@ def test_separate_noise_stays_one_cluster() -> None:
     clustering = resolve_noise(ROWS, CLUSTERS, EVERY, "separate")
     assert clustering.cluster_n.tolist() == CLUSTERS.tolist()
     assert clustering.similarity_n[0] == pytest.approx(cosine(ROWS[0], ROWS[:2]))
+    assert np.isnan(clustering.similarity_n).tolist() == [False] * 4 + [True] * 2  # noise has no centroid
 
 
 def test_nearest_noise_joins_the_most_similar_mean() -> None:
@@ -55,15 +57,11 @@ def test_nothing_but_noise_is_refused(cluster_n) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"noise": "drop"}, "--noise drop: expected one of separate, nearest, own"),
-        ({"min_cluster_size": 1}, "--min-cluster-size 1: expected at least 2"),
-        ({"umap_dims": -1}, "--umap-dims -1: expected at least 0"),
-        ({"umap_neighbors": 1}, "--umap-neighbors 1: expected at least 2"),
         ({}, "6 rows to fit on are too few for --umap-dims 15, --umap-neighbors 15 and --min-cluster-size 15"),
         ({"umap_dims": 0}, "6 rows to fit on are too few for --min-cluster-size 15"),
     ],
 )
-def test_options_out_of_range_are_refused(options, message) -> None:
+def test_too_few_rows_are_refused(options, message) -> None:
     with pytest.raises(InputError, match=message):
         hdbscan(ROWS, EVERY, **options)
 

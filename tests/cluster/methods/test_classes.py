@@ -5,14 +5,14 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from pipelines.cluster.classes import class_clusters
+from pipelines.cluster.methods.classes import class_clusters
 from pipelines.errors import InputError
 
 
 def clusters(**columns) -> list[int]:
     rows = len(next(iter(columns.values())))
     table = pa.table({"sample_id": [f"s{row}" for row in range(rows)], **columns})
-    return class_clusters(table, list(columns), Path("a.parquet")).cluster_n.tolist()
+    return class_clusters(table, list(columns), Path("a.parquet")).tolist()
 
 
 def test_whole_numbers_keep_their_numbers() -> None:

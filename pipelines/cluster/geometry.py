@@ -1,0 +1,32 @@
+"""Directions of vectors, and similarities to centroids."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def normalised(matrix_nd: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Rows scaled to unit length; a zero row stays zero."""
+    norm_n1 = np.linalg.norm(matrix_nd, axis=1, keepdims=True)
+    return np.ascontiguousarray(matrix_nd / np.maximum(norm_n1, np.finfo(np.float32).tiny))
+
+
+def cosine_to(
+    matrix_nd: NDArray[np.float32], centroids_kd: NDArray[np.float32], cluster_n: NDArray[np.int64]
+) -> NDArray[np.float32]:
+    """(n,) cosine similarity of each row to its cluster's centroid."""
+    units_kd = normalised(centroids_kd)
+    similarity_n = np.empty(len(matrix_nd), dtype=np.float32)
+    for start in range(0, len(matrix_nd), 65_536):  # a bound on the gathered copy of the centroids
+        block = slice(start, start + 65_536)
+        similarity_n[block] = np.einsum("nd,nd->n", normalised(matrix_nd[block]), units_kd[cluster_n[block]])
+    return similarity_n
+
+
+def cluster_directions(
+    rows_nd: NDArray[np.float32], cluster_n: NDArray[np.int64], clusters: NDArray[np.int64]
+) -> NDArray[np.float32]:
+    """(k, d) sums of each cluster's rows, which point where their mean does; ``clusters`` is sorted."""
+    sums_kd = np.zeros((len(clusters), rows_nd.shape[1]), dtype=np.float32)
+    known_n = np.isin(cluster_n, clusters)
+    np.add.at(sums_kd, np.searchsorted(clusters, cluster_n[known_n]), rows_nd[known_n])
+    return sums_kd
