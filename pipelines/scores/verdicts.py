@@ -33,6 +33,8 @@ from pipelines.scores.queries import DIRECTIONS, SEGMENTS, TAIL_CLASSES, QuerySc
 Queries = Mapping[str, QueryScores]
 Word = Literal["better", "worse", "no difference seen", "needs more seeds"]
 ERROR_RATE = 0.05
+NEEDS_SEEDS: Word = "needs more seeds"
+NO_DIFFERENCE: Word = "no difference seen"
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ class Verdict:
     @property
     def words(self) -> str:
         """The verdict as it is told, with how large a difference may have gone unseen."""
-        if self.low is None or self.high is None or self.word != "no difference seen":
+        if self.low is None or self.high is None or self.word != NO_DIFFERENCE:
             return self.word
         return f"{self.word} (could be up to {max(-self.low, self.high):.1f})"
 
@@ -106,7 +108,7 @@ def _judge(first: list[_Score], second: list[_Score], metric: str, comparisons: 
     means = [np.mean([score.value for score in side]) for side in (first, second)]
     value = float(means[1] - means[0])
     if min(len(first), len(second)) < 2:
-        return Verdict(value, None, None, "needs more seeds")
+        return Verdict(value, None, None, NEEDS_SEEDS)
     deviation_sides = [np.stack([score.deviation_g for score in side]) for side in (first, second)]
     groups = int(np.count_nonzero(np.any([np.any(each != 0, axis=0) for each in deviation_sides], axis=0)))
     spread = groups / max(1, groups - 1)
@@ -127,7 +129,7 @@ def _judge(first: list[_Score], second: list[_Score], metric: str, comparisons: 
         )
         half = float(stats.t.ppf(1 - ERROR_RATE / comparisons / 2, freedom)) * float(np.sqrt(variance))
     low, high = value - half, value + half
-    word: Word = "no difference seen"
+    word = NO_DIFFERENCE
     if low > 0 or high < 0:
         lower_is_better = metric.endswith("_rank")
         word = "better" if (value > 0) != lower_is_better else "worse"
