@@ -16,7 +16,7 @@ from sentence_transformers import SentenceTransformer
 from pipelines.annotations import prepare_table
 from pipelines.artifacts import read_vectors
 from pipelines.embed import embed
-from pipelines.embed.encoder import DEFAULT_MODEL, resolve_model
+from pipelines.model_files import DEFAULT_MODEL, resolve_model
 
 REPEATS = 3
 BATCH_SIZE = 64

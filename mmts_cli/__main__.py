@@ -1,5 +1,26 @@
 """``python -m mmts_cli``: the same as ``mmts``."""
 
-from mmts_cli.app import main
+import importlib.util
+import sys
+from pathlib import Path
 
-main()
+import mmts_cli
+
+
+def main() -> None:
+    """Run mmts, unless the folder it is started from hides a part of it."""
+    found = importlib.util.find_spec("pipelines")  # which imports nothing: it may be somebody else's
+    places = [] if found is None else [Path(place) for place in found.submodule_search_locations or ()]
+    if not places or places[0].resolve().parent != Path(mmts_cli.__path__[0]).resolve().parent:
+        sys.stderr.write(
+            f"mmts: {places[0] if places else found}: another package of this name hides mmts's own 'pipelines'; "
+            "start mmts from another folder, or with python -P -m mmts_cli\n"
+        )
+        sys.exit(2)
+    from mmts_cli.app import main as run
+
+    run()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,13 +1,15 @@
 """The Typer app. Nothing imported here brings in torch, faiss, umap or transformers before a command runs."""
 
+import os
 import sys
 from typing import Annotated, Any
 
 import typer
 import typer.core
 
-from mmts_cli.command import run_app
+from mmts_cli.command import EXIT_INPUT, run_app, say
 from mmts_cli.commands import cluster, compare, demo, embed, eval, export, inspect, plan, prepare, run, shifts, train
+from mmts_cli.streams import open_streams, to_nowhere
 
 _ORDER = (
     "demo",
@@ -69,4 +71,19 @@ for _command in (demo, run, prepare, embed, cluster, shifts, plan, train, eval, 
 
 def main() -> None:
     """Entry point of the ``mmts`` script."""
-    sys.exit(run_app(app, sys.argv[1:] or ["--help"]))
+    # Idle threads sleep instead of spinning: on a machine shared with others, training is several times faster. Torch
+    # reads this once, as it loads, and so do the libraries that are told to report errors only.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    open_streams()
+    code = run_app(app, sys.argv[1:] or ["--help"])
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        to_nowhere(sys.stdout)
+    except OSError as error:
+        to_nowhere(sys.stdout)
+        say(f"stdout: can't be written ({error.strerror}); what the command wrote to files is whole")
+        code = code or EXIT_INPUT
+    sys.exit(code)

@@ -1,6 +1,8 @@
 """Command lines that are run one after another, each shown as a user could have typed it."""
 
+import os
 import shlex
+import signal
 import subprocess
 import sys
 from collections.abc import Iterable
@@ -40,5 +42,19 @@ def _run(command: list[str]) -> int:
 
     if "--devices" in command or "--nodes" in command:
         # Training on several devices starts this process's own command line again in others: it gets a process.
-        return subprocess.run([sys.executable, "-m", "mmts_cli", *command], check=False).returncode
+        return _run_in_a_process(command)
     return run_app(app, command)
+
+
+def _run_in_a_process(command: list[str]) -> int:
+    # Not the working folder first: it may hold the user's own package of the name `pipelines`. The processes that
+    # training starts need to hear of this too, so by the environment.
+    environment = {**os.environ, "PYTHONSAFEPATH": "1"}
+    process = subprocess.Popen([sys.executable, "-m", "mmts_cli", *command], env=environment)
+    try:
+        return process.wait()
+    except KeyboardInterrupt as stop:
+        if stop.args != (signal.SIGINT,):  # a terminal's Ctrl-C reaches the other process by itself
+            process.terminate()
+        process.wait()  # it writes a checkpoint
+        raise

@@ -1,5 +1,7 @@
 """What every command shares: ``--json``, ``--quiet``, ``--debug``, ``--config``, and the table of exit codes."""
 
+import contextlib
+import errno
 import inspect
 import os
 import sys
@@ -11,9 +13,21 @@ from typing import Annotated, Any
 
 import typer
 
+from mmts_cli.streams import one_line, to_nowhere
+
 EXIT_FAULT = 1
 EXIT_INPUT = 2
 EXIT_INTERRUPTED = 130
+
+# What an operating system refuses, and no program can mend.
+_ENVIRONMENT = {
+    getattr(errno, name)
+    for name in (
+        *("EACCES", "EPERM", "EROFS", "ENOSPC", "EDQUOT", "EFBIG", "EIO", "EMFILE", "ENFILE", "ENAMETOOLONG"),
+        *("ELOOP", "ENOTDIR", "EISDIR", "ENOENT", "EEXIST", "ENODEV", "ENXIO", "ESTALE"),
+    )
+    if hasattr(errno, name)
+}
 
 _COMMON: dict[str, Any] = {
     "json_output": Annotated[
@@ -46,20 +60,22 @@ def stage_command(app: typer.Typer, name: str) -> Callable[[Callable[..., None]]
 
         def run(**values: Any) -> None:
             from mmts_cli.console import Output
+            from pipelines.rank import is_first_process
 
             as_json, quiet = values.pop("json_output"), values.pop("quiet")
-            output = Output(as_json=as_json, quiet=quiet) if _is_first_process() else Output(quiet=True)
+            output = Output(as_json=as_json, quiet=quiet) if is_first_process() else Output(quiet=True)
             values.pop("debug"), values.pop("config")
             with output.warnings_as_lines():
                 for note in notes:
                     warnings.warn(note, stacklevel=2)
-                function(output, **values)
+                function(output, **{name: expanded(value) for name, value in values.items()})
 
         def read_config(context: typer.Context, path: Path | None) -> Path | None:
             notes.clear()
             if path is not None:
                 from mmts_cli.config import read_flags
 
+                path = expanded(path)
                 known = known_flags(context.command)
                 with warnings.catch_warnings(record=True) as caught:
                     warnings.simplefilter("always")
@@ -99,6 +115,20 @@ def known_flags(command: Any) -> dict[str, inspect.Parameter]:
     }
 
 
+def expanded(value: Any) -> Any:
+    """A flag's value with ``~`` and ``$VARIABLES`` of paths in place, as a shell would have them.
+
+    A shell leaves them alone in ``--root=~/data``, and there is none where a flag comes from a file. A text counts as
+    a path where it has a slash; what exists as it is spelled stays so.
+    """
+    if isinstance(value, list):
+        return [expanded(each) for each in value]
+    is_path = isinstance(value, Path) or (isinstance(value, str) and "/" in value)
+    if not is_path or not ("~" in str(value) or "$" in str(value)) or os.path.exists(value):
+        return value
+    return type(value)(os.path.expanduser(os.path.expandvars(value)))
+
+
 class StageError(Exception):
     """A stage of a chain ended with an exit code other than 0, and has said why."""
 
@@ -107,61 +137,59 @@ class StageError(Exception):
         self.code = code
 
 
-def _is_first_process() -> bool:
-    """Whether this is the one of the processes of a run that speaks: rank 0, whoever started them."""
-    ranks = (
-        "RANK",
-        "LOCAL_RANK",
-        "NODE_RANK",
-        "GROUP_RANK",
-        *(["SLURM_PROCID"] if "SLURM_NTASKS" in os.environ else []),
-    )
-    return all(os.environ.get(name, "0") == "0" for name in ranks)
-
-
 def run_app(app: typer.Typer, arguments: list[str]) -> int:
     """Run the command line and turn what happens into an exit code and at most one line on stderr."""
+    from mmts_cli.interrupt import stopping_on_signals
+
     debug = "--debug" in arguments
-    try:
-        code = app(args=arguments, prog_name="mmts", standalone_mode=False)
-        if code != EXIT_INTERRUPTED:  # Typer turns Ctrl-C into this code, silently
-            return code if isinstance(code, int) else 0
-    except StageError as failed:
-        return failed.code
-    except (KeyboardInterrupt, typer.Abort):
-        pass
-    except Exception as error:
-        if debug:
-            traceback.print_exc()
-        return _explain(error)
-    _say("interrupted")
+    with stopping_on_signals() as stop:
+        try:
+            code = app(args=arguments, prog_name="mmts", standalone_mode=False)
+            if code != EXIT_INTERRUPTED:  # Typer turns Ctrl-C into this code, silently
+                return code if isinstance(code, int) else 0
+        except StageError as failed:
+            return failed.code
+        except (KeyboardInterrupt, typer.Abort):
+            pass
+        except BrokenPipeError:
+            to_nowhere(sys.stdout)  # who read it has read enough
+            return 0
+        except Exception as error:
+            if debug:
+                traceback.print_exc()
+            if not stop.asked:  # else a library has made another error of the interrupt
+                return _explain(error)
+    say("interrupted")
     return EXIT_INTERRUPTED
 
 
 def _explain(error: Exception) -> int:
     """One line on stderr for an error, and its exit code."""
     from pipelines.errors import InputError, Interrupted
+    from pipelines.rank import is_first_process
 
     if hasattr(error, "format_message"):  # a usage error of the parser: wrong flag, missing argument
         context = getattr(error, "ctx", None)
         message = error.format_message() or "no command given"
-        _say(f"{message}{f' (see {context.command_path} --help)' if context else ''}")
+        say(f"{message}{f' (see {context.command_path} --help)' if context else ''}")
         return EXIT_INPUT
     if isinstance(error, InputError):
-        _say(str(error))
+        say(str(error))
         return EXIT_INPUT
     if isinstance(error, Interrupted):
-        if not _is_first_process():
+        if not is_first_process():
             return 0  # it did what it was asked to; another code would make launchers kill the one that speaks
-        _say(str(error))
+        say(str(error))
         return EXIT_INTERRUPTED
     if isinstance(error, RuntimeError) and _tells_of_another_process(error):
-        _say("another process of this run failed; what it says is the reason")
+        say("another process of this run failed; what it says is the reason")
         return EXIT_FAULT
-    if isinstance(error, BrokenPipeError):
-        return EXIT_FAULT
+    if isinstance(error, OSError) and error.errno in _ENVIRONMENT:
+        place = f"{error.filename}: " if isinstance(error.filename, str) else ""
+        say(f"{place}can't be read or written ({error.strerror}); check its permissions and the room on its disk")
+        return EXIT_INPUT
     reason = " ".join(str(error).split())[:300]
-    _say(f"a fault of mmts: {type(error).__name__}: {reason}; run again with --debug for the traceback")
+    say(f"a fault of mmts: {type(error).__name__}: {reason}; run again with --debug for the traceback")
     return EXIT_FAULT
 
 
@@ -170,5 +198,8 @@ def _tells_of_another_process(error: RuntimeError) -> bool:
     return type(error).__name__.startswith("Dist") or "gloo" in str(error) or "NCCL" in str(error)
 
 
-def _say(text: str) -> None:
-    sys.stderr.write(f"mmts: {' '.join(text.split())}\n")
+def say(text: str) -> None:
+    """Write one line to stderr, for whoever still reads it."""
+    with contextlib.suppress(OSError, ValueError):
+        sys.stderr.write(f"mmts: {one_line(text)}\n")
+        sys.stderr.flush()

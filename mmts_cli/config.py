@@ -13,6 +13,8 @@ import pydantic
 from pipelines.artifacts.files import nearest, read_json, require_file
 from pipelines.errors import InputError
 
+_TRUST = "trust-remote-code"
+
 
 def read_flags(path: Path, command: Sequence[str], known: dict[str, inspect.Parameter]) -> dict[str, Any]:
     """Read the flags of ``command`` from a file and check them against ``known``, its parameters by flag.
@@ -34,7 +36,7 @@ def renamed_flags(command: Sequence[str]) -> dict[str, str]:
     """Flags of ``command`` that once had another name: from the old name to the new."""
     if list(command) != ["train"]:
         return {}
-    from pipelines.train.config import RENAMED
+    from pipelines.train.settings import RENAMED
 
     return RENAMED
 
@@ -62,6 +64,8 @@ def check_flags(
         warnings.warn(f"{where}: '{old}' is now called '{renamed[old]}'; read as that", stacklevel=2)
     flags = current_names(flags, command)
     for flag in flags:
+        if flag == _TRUST:
+            raise InputError(f"{where}: {_TRUST} runs code of others; give it on the command line, not in a file")
         if flag not in known:
             raise InputError(f"{where}: '{flag}' is no flag of mmts {' '.join(command)}{nearest(flag, list(known))}")
     fields: dict[str, Any] = {
@@ -82,7 +86,11 @@ def _load(path: Path, command: Sequence[str]) -> dict[str, Any]:
         content = read_json(path)
         if not isinstance(content, dict) or content.get("command") != " ".join(command):
             raise InputError(f"{path}: is not the config.json of a run of mmts {' '.join(command)}")
-        return dict(content["parameters"])
+        recorded = content.get("parameters")
+        if not isinstance(recorded, dict):
+            raise InputError(f"{path}: has no parameters; it is not what mmts {' '.join(command)} wrote")
+        # What a folder of others records is no reason to run their code: models that need it say so.
+        return {name: value for name, value in recorded.items() if name.replace("_", "-") != _TRUST}
     content = read_toml(path)
     section: Any = content
     for name in command:
@@ -98,6 +106,6 @@ def read_toml(path: Path) -> dict[str, Any]:
     """
     require_file(path)
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))  # Windows editors begin a file with a mark
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: not valid TOML ({error})") from error

@@ -1,20 +1,40 @@
 """One object decides what a person, a script or a quiet run sees: results on stdout, everything else on stderr."""
 
 import contextlib
+import dataclasses
 import json
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
-from rich.console import Console, RenderableType
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.progress import BarColumn, Progress, ProgressColumn, TaskID, TextColumn, TimeRemainingColumn
 from rich.progress import Task as RichTask
+from rich.segment import Segment
 from rich.text import Text
 
+from mmts_cli.streams import printable, printable_json, to_nowhere
 
-@dataclass
+
+class _Terminal(Console):
+    """A rich console on which no text moves the cursor, and that goes on in silence when its reader has gone."""
+
+    def __init__(self, *, stderr: bool = False) -> None:
+        super().__init__(stderr=stderr, highlight=False, markup=False, emoji=False)
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """What is printed, made printable."""
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else Segment(printable(segment.text), segment.style)
+
+    def on_broken_pipe(self) -> None:
+        """Go on without a reader."""
+        self.quiet = True
+        to_nowhere(self.file)  # type: ignore[arg-type]  # a TextIO, though declared as less
+
+
+@dataclasses.dataclass
 class _Bar:
     progress: Progress
     identity: TaskID
@@ -53,8 +73,8 @@ class Output:
     def __init__(self, *, as_json: bool = False, quiet: bool = False) -> None:
         self.as_json = as_json
         self.quiet = quiet
-        self._out = Console(highlight=False, markup=False, emoji=False)
-        self._err = Console(stderr=True, highlight=False, markup=False, emoji=False)
+        self._out = _Terminal()
+        self._err = _Terminal(stderr=True)
 
     @property
     def width(self) -> int:
@@ -64,7 +84,12 @@ class Output:
     def result(self, value: dict[str, Any], human: Callable[[], Iterator[RenderableType]]) -> None:
         """Show a command's result: ``value`` as JSON for scripts, what ``human`` yields for people."""
         if self.as_json:
-            sys.stdout.write(json.dumps(value, ensure_ascii=False, allow_nan=False) + "\n")
+            text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+            try:
+                sys.stdout.write(printable_json(text, sys.stdout.encoding) + "\n")
+                sys.stdout.flush()
+            except BrokenPipeError:
+                to_nowhere(sys.stdout)
         elif not self.quiet:
             for part in human():
                 self._out.print(part, soft_wrap=isinstance(part, (str, Text)))

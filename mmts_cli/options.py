@@ -16,6 +16,12 @@ PrecisionOption = Annotated[
     Literal["32", "bf16-mixed", "16-mixed"], typer.Option("--precision", help="Of the forward pass that encodes.")
 ]
 WorkersOption = Annotated[int, typer.Option("--workers", min=0, help="Processes that decode media.")]
+TrustOption = Annotated[
+    bool,
+    typer.Option(
+        "--trust-remote-code", help="Run code that comes with a model; only for models whose author you trust."
+    ),
+]
 MaxBadOption = Annotated[int, typer.Option("--max-bad", min=0, help="Media that may be damaged; they are left out.")]
 
 

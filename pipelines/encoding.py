@@ -1,7 +1,7 @@
 """How media and texts are encoded; apart from the models, so that saying it needs no torch."""
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from pipelines.errors import InputError
 
@@ -18,6 +18,7 @@ class Encoding:
         batch_size: Media or texts in one forward pass; by their kind if None.
         workers: Processes that decode media.
         max_bad: Media that may turn out damaged; they are left out. One more is an error.
+        trust_remote_code: Whether code that comes with the model may run.
 
     Raises:
         InputError: A value is out of range.
@@ -28,6 +29,7 @@ class Encoding:
     batch_size: int | None = None
     workers: int = 0
     max_bad: int = 0
+    trust_remote_code: bool = False
 
     def __post_init__(self) -> None:
         """Check the values."""
@@ -48,6 +50,11 @@ class Encoding:
         for flag, value in (("--workers", self.workers), ("--max-bad", self.max_bad)):
             if value and not on_pixels:
                 raise InputError(f"{flag}: is for images and clips, which are decoded; leave it out")
+
+    def record(self) -> dict[str, Any]:
+        """What a file's footer says of the encoding, beside the model: what may change more than rounding."""
+        trusted = {"trust_remote_code": True} if self.trust_remote_code else {}
+        return {"precision": self.precision, **trusted}
 
 
 AS_IT_COMES = Encoding()

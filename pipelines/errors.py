@@ -1,4 +1,4 @@
-"""The exceptions that are no faults: the user's input is wrong, or the user stopped a run."""
+"""The exceptions that are not faults: the user's input is wrong, or the user stopped a run."""
 
 
 class InputError(ValueError):

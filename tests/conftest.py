@@ -95,7 +95,7 @@ class FakeEncoder:
     max_length = 6
     texts: list[str]
 
-    def __init__(self, model: str, *, device: str | None, batch_size: int) -> None:
+    def __init__(self, model: str, *, device: str | None, batch_size: int, trust_remote_code: bool = False) -> None:
         self.batch_size = batch_size
 
     def encode(self, texts: list[str]) -> np.ndarray:
@@ -123,7 +123,8 @@ def fake_encoder(monkeypatch: pytest.MonkeyPatch) -> type[FakeEncoder]:
 @pytest.fixture(scope="session")
 def minilm() -> Any:
     """The default encoder, loaded once."""
-    from pipelines.embed.encoder import DEFAULT_MODEL, SentenceEncoder
+    from pipelines.embed.encoder import SentenceEncoder
+    from pipelines.model_files import DEFAULT_MODEL
 
     return SentenceEncoder(DEFAULT_MODEL, device="cpu", batch_size=32)
 

@@ -31,11 +31,14 @@ def typed_commands(page: str) -> list[list[str]]:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_commands_have_the_flags_that_are_typed(page) -> None:
-    for words in typed_commands(PAGES[page]):
+    in_text = [shlex.split(code)[1:] for code in re.findall(r"`(mmts [^`\n]+)`", PAGES[page])]
+    for words in [*typed_commands(PAGES[page]), *(words for words in in_text if words[0] in COMMANDS)]:
         parser, names = COMMANDS[words[0]], words[1:]
-        while hasattr(parser, "commands"):
+        while hasattr(parser, "commands") and names[:1] not in ([], ["--list"]):
             parser = parser.commands[names.pop(0)]
-        known = {flag for parameter in parser.params for flag in (*parameter.opts, *parameter.secondary_opts)}
+        known = {"--help"} | {
+            flag for parameter in parser.params for flag in (*parameter.opts, *parameter.secondary_opts)
+        }
         assert {word for word in words if re.fullmatch(r"--?[a-z][a-z0-9-]*", word)} <= known, words
 
 

@@ -60,7 +60,9 @@ def demo(
     ] = 1.0,
     seed: SeedOption = 0,
 ) -> None:
-    """Make long-tail scenes, run all stages for fixed temperature and for MM-TS, and compare.
+    """Run every stage on long-tail data that it makes.
+
+    Trains once with a fixed temperature and once with MM-TS, and compares the two.
 
     Example: mmts demo --dir mmts-demo
     """

@@ -13,6 +13,7 @@ from mmts_cli.options import (
     MaxBadOption,
     OutputOption,
     PrecisionOption,
+    TrustOption,
     WorkersOption,
     headline,
     stage_json,
@@ -54,7 +55,7 @@ def embed(
         Path | None, typer.Option("--text", help="embeddings.parquet that a run trained on embeddings maps.")
     ] = None,
     frames: Annotated[
-        int | None, typer.Option("--frames", min=1, help="Frames to take of a clip; a run knows its own.")
+        int | None, typer.Option("--frames", min=1, help="Frames to take from a clip (with a run: as it was trained).")
     ] = None,
     batch_size: Annotated[
         int | None, typer.Option("--batch-size", help="Texts (default: 64) or media in one forward pass.")
@@ -64,9 +65,12 @@ def embed(
     workers: WorkersOption = 0,
     max_bad: MaxBadOption = 0,
     dtype: Annotated[Literal["float32", "float16"], typer.Option("--dtype", help="Of the stored vectors.")] = "float32",
+    trust_remote_code: TrustOption = False,
     force: ForceOption = False,
 ) -> None:
-    """Encode texts, each distinct text once; or, with --media, images or clips.
+    """Encode the texts of annotations, or images or clips.
+
+    Each distinct text is encoded once. With --media, images or clips are encoded.
 
     Example: mmts embed annotations.parquet -o embeddings.parquet
 
@@ -74,16 +78,16 @@ def embed(
     """
     from pipelines.embed import embed as embed_texts
     from pipelines.embed import embed_media
-    from pipelines.embed.encoder import DEFAULT_MODEL
     from pipelines.encoding import Encoding
     from pipelines.errors import InputError
+    from pipelines.model_files import DEFAULT_MODEL
 
     if media is not None:
         if model is None:
             raise InputError("--media: give the vision or CLIP-like model, or the run, that encodes them with --model")
         if text is not None:
             raise InputError("--text: texts are not encoded with --media; leave one of them out")
-        encoding = Encoding(device, precision, batch_size, workers, max_bad)
+        encoding = Encoding(device, precision, batch_size, workers, max_bad, trust_remote_code)
         result = embed_media(
             annotations,
             path,
@@ -108,6 +112,7 @@ def embed(
             device=device,
             precision=precision,
             dtype=dtype,
+            trust_remote_code=trust_remote_code,
             force=force,
             progress=output,
         )

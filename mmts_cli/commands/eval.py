@@ -13,6 +13,7 @@ from mmts_cli.options import (
     MaxBadOption,
     PrecisionOption,
     SeedOption,
+    TrustOption,
     WorkersOption,
     headline,
     stage_json,
@@ -97,9 +98,12 @@ def evaluate(
     ] = None,
     workers: WorkersOption = 0,
     max_bad: MaxBadOption = 0,
+    trust_remote_code: TrustOption = False,
     force: ForceOption = False,
 ) -> None:
-    """Score retrieval in both directions, of a run or of two embeddings files.
+    """Score retrieval in both directions.
+
+    Scores a run, or two files of embeddings.
 
     Example: mmts eval run -o scores --split test
 
@@ -132,7 +136,7 @@ def evaluate(
         resamples=resamples,
         seed=seed,
         block_memory=block_memory,
-        encoding=Encoding(device, precision, batch_size, workers, max_bad),
+        encoding=Encoding(device, precision, batch_size, workers, max_bad, trust_remote_code),
         force=force,
         progress=console,
     )
@@ -157,7 +161,10 @@ def _human(result: "StageResult", width: int) -> "Iterator[RenderableType]":
         yield f"{len(metrics['bad_media']):,} media can't be decoded and are left out with their texts, first: {named}"
     if "thirds" in metrics:
         low, high = metrics["thirds"]["edges"]
-        yield f"thirds of the samples by training cluster size: tail below {low:g}, head from {high:g}"
+        edges = f"tail below {low:g}, head from {high:g}"
+        yield f"thirds of the samples by training cluster size: {edges} ({metrics['cluster_sizes']})"
+    else:
+        yield f"no thirds: {metrics['cluster_sizes']}"
     for direction, counts in metrics.get("left_out", {}).items():
         names_by_count: dict[int, list[str]] = {}
         for name, count in counts.items():

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from mmts_cli.command import stage_command
-from mmts_cli.options import ForceOption, headline, stage_json
+from mmts_cli.options import ForceOption, TrustOption, headline, stage_json
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -35,15 +35,18 @@ def export(
             "--scores", help="Folder mmts eval wrote for this run, for the model card; else the validation's."
         ),
     ] = None,
+    trust_remote_code: TrustOption = False,
     force: ForceOption = False,
 ) -> None:
-    """Write a run's model as a folder that another library loads by itself, with a model card.
+    """Write a run's model for another library to load.
+
+    The folder has a model card and works without mmts.
 
     Example: mmts export run --to sentence-transformers -o flickr8k-mmts --scores scores
     """
     from pipelines.export import export as write
 
-    result = write(run, output, to=to, scores=scores, force=force)
+    result = write(run, output, to=to, scores=scores, trust_remote_code=trust_remote_code, force=force)
     console.result(stage_json("export", result), lambda: _human(result))
 
 

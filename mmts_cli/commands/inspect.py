@@ -24,7 +24,9 @@ def inspect(
     file: Annotated[Path, typer.Argument(help="Any Parquet file.")],
     rows: Annotated[int, typer.Option("--rows", help="First rows to show.", min=0)] = 5,
 ) -> None:
-    """Show the schema, provenance, statistics and first rows of a Parquet file.
+    """Show what a Parquet file holds and what made it.
+
+    Schema, provenance, statistics and first rows.
 
     Example: mmts inspect clusters.parquet --rows 3
     """

@@ -44,7 +44,9 @@ def plan(
         Path | None, typer.Option("--picture", help="Draw the band over the steps (.png, .svg or .pdf).")
     ] = None,
 ) -> None:
-    """Show the temperature band of an mmts run, and refuse what 'train' would refuse.
+    """Show the temperatures or margins that a run would have.
+
+    Settings that 'mmts train' would refuse are refused here, too.
 
     Example: mmts plan shifts.parquet --alpha 0.04 --steps 5000 --picture band.png
     """

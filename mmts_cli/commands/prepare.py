@@ -17,6 +17,14 @@ if TYPE_CHECKING:
     from mmts_cli.console import Output
     from pipelines.artifacts import StageResult
 
+AllowPartialOption = Annotated[
+    bool,
+    typer.Option(
+        "--allow-partial",
+        help="Leave out what is missing or can't be used, with a warning and a list in OUTPUT.left-out.csv.",
+    ),
+]
+
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the app."""
@@ -72,18 +80,12 @@ def _published(data_set: DataSet) -> Callable[..., None]:
             Path, typer.Option("--root", help="Folder with the files, under their published names, at any depth.")
         ],
         split: Annotated[
-            str | None, typer.Option("--split", help=f"One of {', '.join(data_set.splits)}; all if not given.")
+            str | None, typer.Option("--split", help=f"One of {', '.join(data_set.splits)} (default: all).")
         ] = None,
         media_root: Annotated[
             Path | None, typer.Option("--media-root", help=f"Links each sample to its medium: {data_set.media}.")
         ] = None,
-        allow_partial: Annotated[
-            bool,
-            typer.Option(
-                "--allow-partial",
-                help="Warn of what is missing and go on; samples whose media are missing are left out.",
-            ),
-        ] = False,
+        allow_partial: AllowPartialOption = False,
         force: ForceOption = False,
     ) -> None:
         from pipelines.annotations import prepare_published
@@ -110,11 +112,15 @@ def _published(data_set: DataSet) -> Callable[..., None]:
 
 def table(
     output: "Output",
-    source: Annotated[Path, typer.Argument(help="A .csv, .tsv, .jsonl or .parquet file.")],
+    source: Annotated[
+        Path,
+        typer.Argument(help="A .csv, .tsv, .json, .jsonl or .parquet file, a folder of them, or a pattern in quotes."),
+    ],
     path: OutputOption,
-    text_column: Annotated[str, typer.Option("--text-column", help="Column that serves as text; any will do.")],
+    text_column: Annotated[str, typer.Option("--text-column", help="Column of texts, or of lists of texts.")],
     id_column: Annotated[
-        str | None, typer.Option("--id-column", help="Unique column that names a sample; made from content if none.")
+        str | None,
+        typer.Option("--id-column", help="Unique column that names a sample (default: ids made from the content)."),
     ] = None,
     media_column: Annotated[
         str | None, typer.Option("--media-column", help="Column with the path or URI of the medium.")
@@ -122,7 +128,9 @@ def table(
     media_id_column: Annotated[
         str | None, typer.Option("--media-id-column", help="Column that names the medium; several rows may share one.")
     ] = None,
-    split_column: Annotated[str | None, typer.Option("--split-column", help="Column with the split.")] = None,
+    split_column: Annotated[
+        str | None, typer.Option("--split-column", help="Column with the split (Train, dev, ... are understood).")
+    ] = None,
     class_column: Annotated[
         list[str] | None,
         typer.Option("--class-column", help="Column for 'cluster --method class', checked for nulls; repeatable."),
@@ -133,6 +141,17 @@ def table(
     end_column: Annotated[
         str | None, typer.Option("--end-column", help="Column with the end of the clip, in seconds.")
     ] = None,
+    separator: Annotated[
+        str | None,
+        typer.Option("--separator", help="Between cells: a character, comma, tab, semicolon or pipe (default: found)."),
+    ] = None,
+    quote: Annotated[
+        str | None, typer.Option("--quote", help="Around cells: a character, or none (default: found).")
+    ] = None,
+    encoding: Annotated[
+        str | None, typer.Option("--encoding", help="Of a text file (default: by its byte order mark, else UTF-8).")
+    ] = None,
+    allow_partial: AllowPartialOption = False,
     force: ForceOption = False,
 ) -> None:
     """Any table with a column of text; columns not named here are carried along.
@@ -153,6 +172,10 @@ def table(
         class_columns=class_column or [],
         start_column=start_column,
         end_column=end_column,
+        separator=separator,
+        quote=quote,
+        encoding=encoding,
+        allow_partial=allow_partial,
         force=force,
     )
     output.result(stage_json("prepare table", result), lambda: _human(result))
@@ -165,6 +188,7 @@ def flickr8k(
     images: Annotated[
         Path | None, typer.Option("--images", help="Folder or zip of the images; each named image is checked.")
     ] = None,
+    allow_partial: AllowPartialOption = False,
     force: ForceOption = False,
 ) -> None:
     """Flickr8K: 8,000 images with five captions each.
@@ -173,7 +197,7 @@ def flickr8k(
     """
     from pipelines.annotations import prepare_flickr8k
 
-    result = prepare_flickr8k(captions, path, images=images, force=force)
+    result = prepare_flickr8k(captions, path, images=images, allow_partial=allow_partial, force=force)
     output.result(stage_json("prepare flickr8k", result), lambda: _human(result))
 
 
@@ -186,3 +210,7 @@ def _human(result: "StageResult") -> "Iterator[RenderableType]":
     yield ", ".join(parts)
     if "splits" in summary:
         yield "splits: " + ", ".join(f"{name} {rows:,}" for name, rows in summary["splits"].items())
+    if "left_out" in summary:
+        from pipelines.annotations.left_out import list_path
+
+        yield f"left out: {summary['left_out']:,}, listed in {list_path(result.output)}"

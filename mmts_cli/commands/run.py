@@ -70,7 +70,9 @@ def run(
         typer.Option("--list", help="Show the recipes that come with mmts.", is_eager=True, callback=_list_recipes),
     ] = False,
 ) -> None:
-    """Run all stages of a recipe; what is up to date stays, an unfinished run goes on.
+    """Run all stages of a recipe.
+
+    What is up to date stays, and an unfinished run goes on.
 
     Example: mmts run ek100-max-margin --root epic-kitchens-100-annotations --media-root videos
 
@@ -146,11 +148,11 @@ def _require_ready(steps: list["Step"], root: Path) -> None:
         for flag, path in step.files.items():
             if not path.exists():
                 raise InputError(
-                    f"{path}: no such file, nor one of that name below {root}; get it, or do without: "
+                    f"{path}: no such file, nor one of that name below {root}; download it, or leave it out: "
                     f"--set '{step.stage}.{flag}=[]'"
                 )
     if processes_started(1, 1) != (1, 1):
-        raise InputError("mmts run starts processes itself; run it in one, with --set train.devices=N")
+        raise InputError("mmts run starts its own processes; start it once, with --set train.devices=N")
 
 
 def _scores(steps: list["Step"]) -> dict[str, Any]:

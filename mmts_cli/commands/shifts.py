@@ -36,7 +36,9 @@ def shifts(
     ] = None,
     force: ForceOption = False,
 ) -> None:
-    """Turn cluster sizes into a temperature or margin shift for each sample.
+    """Turn cluster sizes into temperature or margin shifts.
+
+    The smallest cluster gets --min, the largest --max, others lie in between.
 
     Example: mmts shifts clusters.parquet -o shifts.parquet --min 0.05 --max 0.20
     """

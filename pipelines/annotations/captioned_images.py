@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from pipelines.annotations.checks import Checks, member
+from pipelines.annotations.checks import TEXT_OR_NULL, Checks, member
 from pipelines.artifacts.files import read_json
 from pipelines.errors import InputError
 
@@ -21,7 +21,7 @@ class CaptionedImage:
 
     name: str
     split: str
-    captions: list[str]
+    captions: list[str | None]
     caption_ids: list[int] | None = None
 
 
@@ -42,7 +42,7 @@ def read_karpathy(path: Path, *, caption_ids: bool = False) -> list[CaptionedIma
         if split not in _SPLIT_OF:
             raise InputError(f"{where} has split '{split}'; expected {', '.join(_SPLIT_OF)}")
         sentences = member(image, "sentences", list, where)
-        captions = [member(sentence, "raw", str, where) for sentence in sentences]
+        captions = [member(sentence, "raw", TEXT_OR_NULL, where) for sentence in sentences]
         ids = [member(sentence, "sentid", int, where) for sentence in sentences] if caption_ids else None
         found.append(CaptionedImage(member(image, "filename", str, where), _SPLIT_OF[split], captions, ids))
     return found
@@ -80,7 +80,7 @@ def captions_table(
         for number, caption in enumerate(image.captions):
             scored = image.split == "train" or number < _SCORED_CAPTIONS
             columns["sample_id"].append(f"{image.name}#{number}")
-            columns["text"].append(caption.strip())
+            columns["text"].append((caption or "").strip())
             columns["media_id"].append(image.name)
             columns["split"].append(image.split if scored else "extra")
     table = pa.table({name: pa.array(values, pa.string()) for name, values in columns.items()})

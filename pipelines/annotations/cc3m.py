@@ -10,14 +10,16 @@ import pyarrow.compute as pc
 import pyarrow.csv
 
 from pipelines.annotations import links
-from pipelines.annotations.checks import Checks, named_first
-from pipelines.annotations.sources import as_string, require_column
-from pipelines.artifacts import open_parquet
+from pipelines.annotations.checks import Checks
+from pipelines.annotations.columns import require_column
+from pipelines.annotations.left_out import LeftOut
+from pipelines.artifacts import first_few, open_parquet, text_column
 from pipelines.artifacts.files import require_file
 from pipelines.errors import InputError
 
 PUBLISHED = {"train": 3_318_333, "val": 15_840}
 _TSV = {"train": "Train_GCC-training.tsv", "val": "Validation_GCC-1.1.0-Validation.tsv"}
+_LAST_SHARD = 999_999
 _SHARD_COLUMNS = ("key", "caption", "url", "status")
 
 
@@ -93,14 +95,22 @@ def _read_shards(shards: Mapping[str, Path], split: str, folder: Path, checks: C
     for name, path in shards.items():
         numbers[path.parent].add(int(Path(name).stem))
     for parent, present in numbers.items():
+        if max(present) > _LAST_SHARD:
+            raise InputError(f"{parent}: {max(present)}.parquet is no shard's number; move it, or name it otherwise")
         if gaps := sorted(set(range(max(present) + 1)) - present):
-            first = named_first(f"{number:05d}.parquet" for number in gaps)
+            first = first_few(f"{number:05d}.parquet" for number in gaps)
             checks.incomplete(f"{parent}: {len(gaps)} of {max(present) + 1} shards are missing, first: {first}")
+            checks.left_out.extend(
+                LeftOut(f"{number:05d}.parquet", None, "", "the shard is missing") for number in gaps
+            )
     tables, rows = [], 0
     for name, path in sorted(shards.items()):
         table = _read_shard(path)
         rows += table.num_rows
-        table = table.filter(pc.equal(table.column("status"), "success"))
+        failed = pc.fill_null(pc.not_equal(table.column("status"), "success"), True)
+        keys = table.column("key").filter(failed).to_pylist()
+        checks.left_out.extend(LeftOut(path.name, None, key or "", "the image could not be downloaded") for key in keys)
+        table = table.filter(pc.invert(failed))
         samples = _table(table.column("key"), table.column("caption"), table.column("url"), split)
         shard = pa.array([re.sub(r"\.parquet$", "", name)] * table.num_rows, pa.string())
         tables.append(samples.append_column("shard", shard))
@@ -117,7 +127,7 @@ def _read_shard(path: Path) -> pa.Table:
         for name in _SHARD_COLUMNS:
             require_column(file.schema_arrow.empty_table(), name, path)
         table = file.read(columns=[name for name in names if name in _SHARD_COLUMNS])
-    return pa.table({name: as_string(table.column(name), name, path) for name in _SHARD_COLUMNS})
+    return pa.table({name: text_column(table.column(name), name, path) for name in _SHARD_COLUMNS})
 
 
 def _table(keys: pa.Array, captions: pa.ChunkedArray, urls: pa.ChunkedArray, split: str) -> pa.Table:

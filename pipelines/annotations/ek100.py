@@ -9,9 +9,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.annotations import links
-from pipelines.annotations.checks import Checks, named_first, require_times, whole_numbers
-from pipelines.annotations.sources import read_source, require_column
-from pipelines.artifacts import require_unique
+from pipelines.annotations.checks import Checks, possible_times, whole_numbers
+from pipelines.annotations.columns import require_column
+from pipelines.annotations.sources import read_source
+from pipelines.artifacts import first_few, require_unique
 from pipelines.errors import InputError
 
 # Published numbers of clips and of unique sentences.
@@ -43,7 +44,7 @@ def read(files: Mapping[str, Path], splits: Sequence[str], checks: Checks) -> pa
         clips = files.get(_CLIP_FILES[split])
         if clips is None:
             continue
-        table = _read_clips(clips, split)
+        table = _read_clips(clips, split, checks)
         checks.count(clips, table.num_rows, CLIPS[split], f"{split} clips")
         sentences = files.get(f"EPIC_100_retrieval_{split}_sentence.csv")
         tables.append(_mark_sentences(table, sentences, clips, split, checks))
@@ -58,7 +59,7 @@ def link(table: pa.Table, root: Path, checks: Checks) -> pa.Table:
     return links.link(table, table.column("video_id").to_pylist(), links.videos(root), root, checks)
 
 
-def _read_clips(path: Path, split: str) -> pa.Table:
+def _read_clips(path: Path, split: str, checks: Checks) -> pa.Table:
     table = read_source(path, as_text=[*_TEXTS, "all_noun_classes"], as_text_if_present=_CARRIED)
     for name in _NUMBERS:
         require_column(table, name, path)
@@ -77,9 +78,7 @@ def _read_clips(path: Path, split: str) -> pa.Table:
         **{name: whole_numbers(table.column(name), name, path) for name in _NUMBERS},
         "all_noun_classes": _as_class_lists(table.column("all_noun_classes"), ids, path),
     }
-    clips = pa.table(columns)
-    require_times(clips, path)
-    return clips
+    return possible_times(pa.table(columns), path, checks, published=True)
 
 
 def _mark_sentences(table: pa.Table, sentences: Path | None, clips: Path, split: str, checks: Checks) -> pa.Table:
@@ -93,7 +92,7 @@ def _mark_sentences(table: pa.Table, sentences: Path | None, clips: Path, split:
     absent = listed.filter(pc.invert(pc.is_in(listed, value_set=ids.combine_chunks()))).to_pylist()
     if absent:
         message = f"{len(absent):,} of {len(listed):,} sentences name no clip of {clips.name}"
-        checks.incomplete(f"{sentences}: {message}, first: {named_first(absent)}")
+        checks.incomplete(f"{sentences}: {message}, first: {first_few(absent)}")
     marks = pc.is_in(ids, value_set=listed.combine_chunks())
     return table.append_column("retrieval_sentence", marks)
 

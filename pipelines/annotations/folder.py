@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pipelines.annotations.checks import Checks
+from pipelines.artifacts import shortened
 from pipelines.catalogue import DataSet, Download
 from pipelines.errors import InputError
 
@@ -77,8 +78,11 @@ def find_downloads(folder: Folder, data_set: DataSet, splits: Sequence[str], che
     found = [_find_way(folder, way, checks.allow_partial) for way in ways]
     complete = [way for way in found if not way[1]]
     if not any(files for files, _ in found):
-        wanted = "; or ".join(_describe(way) for way in ways)
-        raise InputError(f"{folder.root}: nothing of {data_set.name} here or below; it needs {wanted}")
+        wanted = " or ".join(", ".join(download.names[0] for download in way) for way in ways)
+        raise InputError(
+            f"{folder.root}: nothing of {data_set.name} here or below; it needs {shortened(wanted, 90)} "
+            "(`mmts prepare --list` says from where)"
+        )
     files, missing = complete[0] if complete else max(found, key=lambda way: len(way[0]))
     if missing:
         only = "" if len(splits) == 1 else " (or ask for another --split)"

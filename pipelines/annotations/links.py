@@ -9,8 +9,10 @@ from pathlib import Path, PurePosixPath
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.annotations.checks import Checks, named_first
+from pipelines.annotations.checks import Checks
 from pipelines.annotations.folder import Folder
+from pipelines.annotations.left_out import LeftOut
+from pipelines.artifacts import first_few
 from pipelines.artifacts.files import require_file
 from pipelines.artifacts.places import IMAGE_SUFFIXES, VIDEO_SUFFIXES, Place
 from pipelines.errors import InputError
@@ -33,12 +35,14 @@ def link(table: pa.Table, names: list[str], locate: Locate, root: Path, checks: 
     """
     located = {name: locate(name) for name in dict.fromkeys(names)}
     missing = [name for name, place in located.items() if place is None]
-    message = f"{root}: {len(missing):,} of {len(located):,} media are missing there, first: {named_first(missing)}"
+    message = f"{root}: {len(missing):,} of {len(located):,} media are missing there, first: {first_few(missing)}"
     if len(missing) == len(located):
         raise InputError(f"{message}; is this the folder of the media?")
     media = pa.array([located[name] for name in names], pa.string())
     if missing:
         checks.incomplete(f"{message}; their {media.null_count:,} samples are left out")
+        ids = table.column("sample_id").filter(pc.is_null(media)).to_pylist()
+        checks.left_out.extend(LeftOut(root.name, None, name, "the medium is missing") for name in ids)
     return table.append_column("media", media).filter(pc.is_valid(media))
 
 
@@ -83,33 +87,49 @@ def videos(root: Path) -> Locate:
 
 
 def shards(root: Path) -> Locate:
-    """Images in numbered tars: ``tar://KEY.jpg::TAR``. A medium's name is ``SHARD/KEY``, with the shard's path.
+    """Images of img2dataset's shards: ``tar://KEY.jpg::TAR``, or a path where a shard is a folder.
+
+    A medium's name is ``SHARD/KEY``, with the shard's path.
 
     Raises:
         InputError: ``root`` is no folder; or, when an image is looked up, its tar is damaged.
     """
     folder = Folder(root)
     tars = {str(path.relative_to(root).with_suffix("")): path for path in folder.matching(r"\d{5,}\.tar")}
-    members: dict[str, dict[str, str]] = {}
+    places: dict[str, dict[str, str]] = {}
 
     def locate(name: str) -> str | None:
         shard, _, key = name.rpartition("/")
-        if shard not in members:
-            members[shard] = _images_in(tars[shard]) if shard in tars else {}
-        member = members[shard].get(key)
-        return None if member is None else str(Place(str(tars[shard]), member, "tar"))
+        if shard not in places:
+            places[shard] = _images_in_tar(tars[shard]) if shard in tars else _images_in_folder(root / shard)
+        return places[shard].get(key)
 
     return locate
 
 
-def _images_in(tar: Path) -> dict[str, str]:
+def _images_in_tar(tar: Path) -> dict[str, str]:
     require_file(tar)
     try:
         with tarfile.open(tar) as archive:
             names = archive.getnames()
     except (tarfile.TarError, OSError) as error:
         raise InputError(f"{tar}: not a whole tar archive ({error}); run img2dataset again") from error
-    return {PurePosixPath(name).stem: name for name in names if name.lower().endswith(IMAGE_SUFFIXES)}
+    return {_key(name): str(Place(str(tar), name, "tar")) for name in names if _is_image(name)}
+
+
+def _images_in_folder(folder: Path) -> dict[str, str]:
+    if not folder.is_dir():
+        return {}
+    return {_key(path.name): str(path) for path in sorted(folder.iterdir()) if _is_image(path.name)}
+
+
+def _is_image(name: str) -> bool:
+    return name.lower().endswith(IMAGE_SUFFIXES) and not PurePosixPath(name).name.startswith("._")
+
+
+def _key(name: str) -> str:
+    """What names a sample of a shard: its files' name up to the first dot, as webdataset has it."""
+    return PurePosixPath(name).name.partition(".")[0]
 
 
 def _only(places: list[str], name: str) -> str:

@@ -8,7 +8,8 @@ import pyarrow as pa
 
 from pipelines.annotations import links
 from pipelines.annotations.captioned_images import CaptionedImage, captions_table, read_karpathy
-from pipelines.annotations.checks import Checks, member, named_first
+from pipelines.annotations.checks import TEXT_OR_NULL, Checks, member
+from pipelines.artifacts import first_few
 from pipelines.artifacts.files import read_json, require_file
 from pipelines.errors import InputError
 
@@ -52,7 +53,7 @@ def read(files: Mapping[str, Path], splits: Sequence[str], checks: Checks) -> pa
         numbers = _read_list(path)
         if unknown := [number for number in numbers if number not in names]:
             first = f"{len(unknown):,} of {len(numbers):,} images have no captions in {official[0].parent}"
-            checks.incomplete(f"{path}: {first}, first: {named_first(unknown)}")
+            checks.incomplete(f"{path}: {first}, first: {first_few(unknown)}")
         images += [_captioned(names[n], split, captions[n]) for n in numbers if n in names]
     return captions_table(images, list(lists), PUBLISHED, official[0].parent, checks)
 
@@ -64,15 +65,15 @@ def link(table: pa.Table, root: Path, checks: Checks) -> pa.Table:
     return links.link(table, table.column("media_id").to_pylist(), locate, root, checks)
 
 
-def _captioned(name: str, split: str, captions: list[tuple[int, str]]) -> CaptionedImage:
-    ordered = sorted(captions)
+def _captioned(name: str, split: str, captions: list[tuple[int, str | None]]) -> CaptionedImage:
+    ordered = sorted(captions, key=lambda entry: entry[0])
     return CaptionedImage(name, split, [caption for _, caption in ordered], [number for number, _ in ordered])
 
 
-def _read_official(paths: list[Path], checks: Checks) -> tuple[dict[int, str], dict[int, list[tuple[int, str]]]]:
+def _read_official(paths: list[Path], checks: Checks) -> tuple[dict[int, str], dict[int, list[tuple[int, str | None]]]]:
     """File names of the images, and their captions with their ids, by the number of the image."""
     names: dict[int, str] = {}
-    captions: dict[int, list[tuple[int, str]]] = defaultdict(list)
+    captions: dict[int, list[tuple[int, str | None]]] = defaultdict(list)
     for path in paths:
         content = read_json(path)
         for number, image in enumerate(member(content, "images", list, f"{path}: the file")):
@@ -81,7 +82,7 @@ def _read_official(paths: list[Path], checks: Checks) -> tuple[dict[int, str], d
         annotations = member(content, "annotations", list, f"{path}: the file")
         for number, annotation in enumerate(annotations):
             where = f"{path}: annotation {number}"
-            identified = member(annotation, "id", int, where), member(annotation, "caption", str, where)
+            identified = member(annotation, "id", int, where), member(annotation, "caption", TEXT_OR_NULL, where)
             captions[member(annotation, "image_id", int, where)].append(identified)
         checks.count(path, len(annotations), OFFICIAL[path.name], "captions")
     return names, captions

@@ -6,9 +6,10 @@ from pathlib import Path
 import pyarrow as pa
 
 from pipelines.annotations import links
-from pipelines.annotations.checks import Checks, member, named_first
-from pipelines.annotations.sources import occurrence, read_source
-from pipelines.artifacts import require_unique
+from pipelines.annotations.checks import TEXT_OR_NULL, Checks, member
+from pipelines.annotations.columns import occurrence
+from pipelines.annotations.sources import read_source
+from pipelines.artifacts import first_few, require_unique
 from pipelines.artifacts.files import read_json
 from pipelines.errors import InputError
 
@@ -54,9 +55,9 @@ def _read_train(captions: Path, videos: Path, checks: Checks) -> pa.Table:
         name = member(sentence, "video_id", str, where)
         if name in wanted:
             names.append(name)
-            texts.append(member(sentence, "caption", str, where))
+            texts.append(member(sentence, "caption", TEXT_OR_NULL, where))
     if absent := sorted(wanted - set(names)):
-        message = f"{len(absent):,} of {len(wanted):,} training videos have no caption, first: {named_first(absent)}"
+        message = f"{len(absent):,} of {len(wanted):,} training videos have no caption, first: {first_few(absent)}"
         checks.incomplete(f"{captions}: {message}")
     checks.count(captions, len(names), PUBLISHED_CAPTIONS, "captions of training videos")
     ids = [f"{name}#{n}" for name, n in zip(names, occurrence(pa.array(names)), strict=True)]
@@ -72,6 +73,6 @@ def _read_test(path: Path, checks: Checks) -> pa.Table:
     return _table(ids, texts, names, "test")
 
 
-def _table(ids: list[str], texts: list[str], names: list[str], split: str) -> pa.Table:
+def _table(ids: list[str], texts: list[str | None], names: list[str], split: str) -> pa.Table:
     columns = {"sample_id": ids, "text": texts, "media_id": names, "split": [split] * len(ids)}
     return pa.table({name: pa.array(values, pa.string()) for name, values in columns.items()})

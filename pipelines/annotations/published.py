@@ -1,6 +1,5 @@
 """``prepare DATASET``: a published data set as it was downloaded, by its name."""
 
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,11 +7,13 @@ from pathlib import Path
 import pyarrow as pa
 
 from pipelines.annotations import cc3m, ek100, flickr30k, mscoco, msrvtt, youcook2
-from pipelines.annotations.checks import Checks, require_texts
+from pipelines.annotations.checks import Checks, is_blank
 from pipelines.annotations.folder import Folder, find_downloads
-from pipelines.annotations.table import summarise
+from pipelines.annotations.left_out import finished
+from pipelines.annotations.writing import write_annotations
 from pipelines.artifacts import StagePlan, StageResult, require_unique
 from pipelines.artifacts.files import nearest
+from pipelines.artifacts.writers import one_writer
 from pipelines.catalogue import DATA_SETS
 from pipelines.errors import InputError
 
@@ -40,6 +41,7 @@ READERS = {
 }
 
 
+@one_writer
 def prepare_published(
     name: str,
     root: Path | str,
@@ -62,7 +64,8 @@ def prepare_published(
         output: The annotations file to write.
         split: ``train``, ``val`` or ``test``; all that the data set has if None.
         media_root: Folder (or, for images, zip) of the media; each is looked up, and ``media`` says where it is.
-        allow_partial: Warn of what is missing and go on; samples whose media are missing are left out.
+        allow_partial: Warn of what is missing or unusable and go on; what is left out is listed in
+            ``OUTPUT.left-out.csv``.
         force: Write the output even if it is up to date or was not written by mmts.
 
     Raises:
@@ -87,21 +90,15 @@ def prepare_published(
         "files": {role: str(path.relative_to(root)) for role, path in files.items()},
     }
     plan = StagePlan(f"prepare {name}", output, parameters, inputs, foreign=tuple(inputs))
-    if done := plan.finished(force=force):
-        _warn(checks)
+    if done := finished(plan, force=force):
+        checks.warn()
         return done
     table = reader.read(files, splits, checks)
     require_unique(table.column("sample_id"), "sample_id", root)
-    require_texts(table, root)
+    blank = is_blank(table.column("text"))
+    table = checks.keep(table, blank, root, "texts are empty", remedy="; get the published file again")
     if media_root is not None:
         table = reader.link(table, Path(media_root), checks)
-    with plan.writer(table.schema) as writer:
-        writer.summary = summarise(table)
-        writer.write(table)
-    _warn(checks)
-    return StageResult(output, False, writer.summary)
-
-
-def _warn(checks: Checks) -> None:
-    for note in checks.notes:
-        warnings.warn(note, stacklevel=3)
+    summary = write_annotations(plan, table, checks)
+    checks.warn()
+    return StageResult(output, False, summary)

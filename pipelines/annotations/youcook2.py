@@ -7,8 +7,10 @@ from typing import Any
 import pyarrow as pa
 
 from pipelines.annotations import links
-from pipelines.annotations.checks import Checks, member, named_first, require_times
-from pipelines.annotations.sources import occurrence, read_source, require_column, seconds
+from pipelines.annotations.checks import TEXT_OR_NULL, Checks, member, possible_times
+from pipelines.annotations.columns import occurrence, require_column, seconds
+from pipelines.annotations.sources import read_source
+from pipelines.artifacts import first_few
 from pipelines.artifacts.files import read_json
 from pipelines.errors import InputError
 
@@ -61,7 +63,7 @@ def _read_segments(path: Path, splits: Sequence[str], checks: Checks) -> pa.Tabl
     database = member(read_json(path), "database", dict, f"{path}: the file")
     without = [name for name, video in database.items() if not isinstance(video, dict) or not video.get("duration")]
     if without:
-        message = f"{len(without)} videos have no duration, first: {named_first(without)}"
+        message = f"{len(without)} videos have no duration, first: {first_few(without)}"
         raise InputError(f"{path}: {message}; get the published file again")
     rows: list[dict[str, Any]] = []
     for split in splits:
@@ -72,8 +74,7 @@ def _read_segments(path: Path, splits: Sequence[str], checks: Checks) -> pa.Tabl
         checks.count(path, len(videos), PUBLISHED[split][0], f"{_SUBSETS[split]} videos")
         checks.count(path, len(rows) - before, PUBLISHED[split][1], f"{_SUBSETS[split]} segments")
     table = pa.Table.from_pylist(rows, schema=_SCHEMA)
-    require_times(table, path)
-    return table
+    return possible_times(table, path, checks, published=True)
 
 
 def _segments(name: str, video: dict[str, Any], split: str, where: str) -> list[dict[str, Any]]:
@@ -87,7 +88,7 @@ def _segments(name: str, video: dict[str, Any], split: str, where: str) -> list[
         rows.append(
             {
                 "sample_id": clip,
-                "text": member(annotation, "sentence", str, f"{where}, annotation {number},"),
+                "text": member(annotation, "sentence", TEXT_OR_NULL, f"{where}, annotation {number},"),
                 "media_id": clip,
                 "start_s": float(segment[0]),
                 "end_s": float(segment[1]),
@@ -119,7 +120,7 @@ def _read_test(path: Path, checks: Checks) -> pa.Table:
         "duration_s": pa.nulls(len(clips), pa.float64()),
     }
     annotations = pa.table(columns, schema=_SCHEMA)
-    require_times(annotations, path)
+    annotations = possible_times(annotations, path, checks, published=True)
     if len(clips) not in TEST_CLIPS_IN_CIRCULATION:
         checks.count(path, len(clips), PUBLISHED_TEST_CLIPS, "test clips")
     return annotations

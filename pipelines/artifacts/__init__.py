@@ -6,10 +6,9 @@ shifts = read_table("shifts.parquet", SHIFTS)      # pyarrow.Table, columns chec
 embeddings = read_vectors("embeddings.parquet")    # ids and an (n, d) float32 matrix
 """
 
-from pipelines.artifacts.annotations import read_annotations, require_texts, rows_of_split
-from pipelines.artifacts.clips import Clips, read_clips
+from pipelines.artifacts.annotations import read_annotations, require_texts, rows_of_split, with_media_ids
+from pipelines.artifacts.clips import CLIPS, Clips, clips_of, read_clips
 from pipelines.artifacts.clusters import NOISE, has_noise, noise_apart, read_cluster_sizes, read_clusters
-from pipelines.artifacts.embedded_media import byte_column, embedded_media_ids, holds_bytes
 from pipelines.artifacts.ids import align, first_few, require_unique, shortened
 from pipelines.artifacts.opening import open_parquet
 from pipelines.artifacts.parquet import ArtifactWriter, read_table
@@ -42,6 +41,7 @@ from pipelines.artifacts.vectors import (
 
 __all__ = [
     "ANNOTATIONS",
+    "CLIPS",
     "CLUSTERS",
     "EMBEDDINGS",
     "FEATURES",
@@ -60,14 +60,12 @@ __all__ = [
     "StageResult",
     "Vectors",
     "align",
-    "byte_column",
     "canonical_split",
     "check_vectors",
-    "embedded_media_ids",
+    "clips_of",
     "fingerprint_of",
     "first_few",
     "has_noise",
-    "holds_bytes",
     "noise_apart",
     "open_parquet",
     "plain_splits",
@@ -88,5 +86,6 @@ __all__ = [
     "text_column",
     "vector_schema",
     "vector_type",
+    "with_media_ids",
     "with_vectors",
 ]

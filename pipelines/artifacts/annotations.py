@@ -19,7 +19,15 @@ def read_annotations(path: Path) -> pa.Table:
     Raises:
         InputError: The file can't be used, or some rows have no medium.
     """
-    table = read_table(path, ANNOTATIONS)
+    return with_media_ids(read_table(path, ANNOTATIONS), path)
+
+
+def with_media_ids(table: pa.Table, path: Path) -> pa.Table:
+    """The table with the column ``media_id``, as `read_annotations` gives it.
+
+    Raises:
+        InputError: Some rows have no medium.
+    """
     if "media_id" not in table.column_names:
         return table.append_column("media_id", table.column("sample_id"))
     if table.column("media_id").null_count:

@@ -62,7 +62,16 @@ def read_clips(path: Path, split: str) -> Clips:
         InputError: A column is missing or of another type, a row has no class, rows share a clip, or no row of the
             split is a sentence.
     """
-    table = rows_of_split(read_table(path, CLIPS), split, path)
+    return clips_of(read_table(path, CLIPS), split, path)
+
+
+def clips_of(table: pa.Table, split: str, path: Path) -> Clips:
+    """The clips of a split of annotations that have been read, with the columns of ``CLIPS``.
+
+    Raises:
+        InputError: As `read_clips`, but for the columns.
+    """
+    table = rows_of_split(table, split, path)
     for name in CLIPS.columns:
         column = table.column(name)
         missing = pc.is_null(column)

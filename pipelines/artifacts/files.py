@@ -1,17 +1,19 @@
-"""Files written whole or not at all, and file errors in one line."""
+"""Files written whole or not at all, by one process at a time, and file errors in one line."""
 
 import contextlib
 import difflib
-import errno
 import json
 import os
+import re
+import secrets
+import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from pipelines.artifacts.writers import remove_rests, require_regular, sole_writer, target_of, unwritable, writing
 from pipelines.errors import InputError
-
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def nearest(name: str, candidates: list[str]) -> str:
@@ -46,17 +48,12 @@ def require_writable(path: Path) -> None:
     """Make the folder of an output and check that a file can be made there, before any work is done.
 
     Raises:
-        InputError: ``path`` is a directory, or its folder can't be made or written to.
+        InputError: ``path`` is a directory, a device or a pipe, or its folder can't be made or written to.
     """
+    require_regular(path)
     if path.is_dir():
         raise InputError(f"{path}: is a directory; give the output a file name")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        probe = _temporary(path)
-        probe.touch()
-        probe.unlink()
-    except OSError as error:
-        raise InputError(f"{path}: can't be written ({error.strerror}); choose another output path") from error
+    _require_room(path, target_of(path).parent)
 
 
 def require_folder(path: Path) -> None:
@@ -67,41 +64,65 @@ def require_folder(path: Path) -> None:
     """
     if path.exists() and not path.is_dir():
         raise InputError(f"{path}: is a file; a folder was expected")
-    require_writable(path / "probe")
+    _require_room(path, path)
 
 
-@contextlib.contextmanager
-def removing_new_folders(path: Path) -> Iterator[None]:
-    """If the work inside fails, remove the folders down to ``path`` that it made, where they are still empty."""
-    new = [folder for folder in (path, *path.parents) if not folder.exists()]
+def _require_room(path: Path, folder: Path) -> None:
     try:
-        yield
-    except BaseException:
-        for folder in new:
-            with contextlib.suppress(OSError):
-                folder.rmdir()
-        raise
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise unwritable(path, error.strerror) from error
 
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Yield a temporary path in the folder of ``path``; sync and rename it on success, remove it on failure.
+    """Yield a temporary path beside ``path``; sync and rename it on success, remove it on failure.
 
     Raises:
-        InputError: The disk is full.
+        InputError: The disk is full, or another process writes ``path``.
     """
-    temporary = _temporary(path)
-    try:
-        yield temporary
-        with temporary.open("rb") as handle:
-            os.fsync(handle.fileno())
-        temporary.replace(path)
-        _sync_folder(path.parent)
-    except BaseException as error:
-        temporary.unlink(missing_ok=True)
-        if isinstance(error, OSError) and error.errno in _NO_ROOM:
-            raise InputError(f"{path}: can't be written ({error.strerror}); choose another output path") from error
-        raise
+    with writing(path), sole_writer(path):
+        target = target_of(path)
+        remove_rests(target.parent, re.escape(target.name))
+        temporary = _temporary(target)
+        try:
+            yield temporary
+            with temporary.open("rb") as handle:
+                os.fsync(handle.fileno())
+            temporary.replace(target)
+            _sync_folder(target.parent)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def replacing_folder(path: Path) -> Iterator[Path]:
+    """Yield a new folder beside ``path``, which takes its place on success and goes away on failure.
+
+    Raises:
+        InputError: The disk is full, or another process writes ``path``.
+    """
+    with writing(path), sole_writer(path):
+        target = target_of(path)
+        remove_rests(target.parent, re.escape(target.name))
+        fresh, old = _temporary(target), _temporary(target)
+        try:
+            fresh.mkdir(parents=True)
+            yield fresh
+            sync_files(fresh)
+            if target.exists():
+                target.rename(old)
+            fresh.rename(target)
+            _sync_folder(target.parent)
+        except BaseException:
+            if old.exists() and not target.exists():
+                old.rename(target)
+            raise
+        finally:
+            for rest in (fresh, old):
+                shutil.rmtree(rest, ignore_errors=True)
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -118,7 +139,9 @@ def read_json(path: Path) -> Any:
     """
     require_file(path)
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(path.read_text(encoding="utf-8-sig"))
+    except RecursionError as error:
+        raise InputError(f"{path}: not valid JSON (nested too deeply)") from error
     except (ValueError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: not valid JSON ({error})") from error
 
@@ -131,11 +154,13 @@ def sync_files(folder: Path) -> None:
                 os.fsync(handle.fileno())
 
 
-def _temporary(path: Path) -> Path:
-    return path.with_name(f".{path.name}.{os.getpid()}.tmp")
+def _temporary(target: Path) -> Path:
+    return target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
 
 
 def _sync_folder(folder: Path) -> None:
+    if os.name == "nt":
+        return  # Windows opens no folders, and keeps names by itself
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

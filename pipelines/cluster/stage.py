@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from pipelines.artifacts import NOISE, StagePlan, StageResult, canonical_split, first_few
 from pipelines.artifacts.files import nearest
+from pipelines.artifacts.writers import one_writer
 from pipelines.cluster.clustering import describe_sizes, fitted_sizes
 from pipelines.cluster.methods import DEFAULT, METHODS
 from pipelines.errors import InputError
@@ -24,6 +25,7 @@ _SCHEMA = pa.schema(
 )
 
 
+@one_writer
 def cluster(
     source: Path | str,
     output: Path | str,

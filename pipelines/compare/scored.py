@@ -95,8 +95,8 @@ def in_order_of(first: Scored, other: Scored) -> Scored:
         alone += present.filter(pc.invert(pc.is_in(present, ids))).to_pylist()
         if alone:
             raise InputError(
-                f"{other.folder}: {len(alone)} {words} queries are in only one of it and {first.folder}, first: "
-                f"{alone[0]}; score both on the same annotations and split"
+                f"{other.folder}: {len(alone)} {words} queries are in only one of this folder and {first.folder}, "
+                f"first: {alone[0]}; score both on the same annotations and split"
             )
         rows = align(ids, present, what="queries", path=other.folder)
         table = other.tables[direction].take(pa.array(rows))

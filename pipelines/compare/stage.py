@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.artifacts.files import read_json, require_writable, write_json
+from pipelines.artifacts.writers import one_writer
 from pipelines.compare.scored import in_order_of, query_scores, read_scored
 from pipelines.compare.settings import group_by_setting
 from pipelines.errors import InputError
@@ -19,6 +20,7 @@ from pipelines.scores.queries import DIRECTIONS, QueryScores
 Queries = dict[str, QueryScores]
 
 
+@one_writer
 def compare(
     folders: Sequence[Path | str],
     output: Path | str | None = None,

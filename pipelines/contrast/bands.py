@@ -175,7 +175,7 @@ def band(
         raise InputError(f"total_steps is {total_steps} and points {points}; give at least 1 step and 2 points")
     if len(shift_n) != len(cluster_size_n) or len(shift_n) == 0:
         raise InputError(
-            f"there are {len(shift_n)} shifts and {len(cluster_size_n)} cluster sizes; give one of each a sample"
+            f"there are {len(shift_n)} shifts and {len(cluster_size_n)} cluster sizes; give one of each per sample"
         )
     count = min(points, total_steps)
     steps = [round(k * (total_steps - 1) / max(1, count - 1)) for k in range(count)]

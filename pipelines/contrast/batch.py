@@ -155,12 +155,12 @@ def pair_batch(
             unit = [_unit(side, dtype, normalize) for side in sides]
             mean = [relations.sum(side) / count_m[:, None] for side in unit]
             positives = ((unit[0] * mean[1]).sum(1)[rows], (unit[1] * mean[0]).sum(1)[rows])
-    hide = drop_related or related == "mask"
+    masked = drop_related or related == "mask"
     tiling = Tiling(
         normalize=normalize,
         offset=start,
         drop_diagonal=drop_related,
-        relations=relations if hide else None,
+        relations=relations if masked else None,
         tile_size=tile_size,
     )
     return PairBatch(media_nd, text_md, rows, counts, share_m, negatives_m, positives, tiling, processes)

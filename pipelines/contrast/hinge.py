@@ -21,7 +21,7 @@ def hinge_both(
     *,
     subtract_positive: bool,
 ) -> Tensor:
-    """Return sum_ij [w_i max(0, b_i + S_ij) + u_j max(0, c_j + S_ij)] over the scores that aren't hidden.
+    """Return sum_ij [w_i max(0, b_i + S_ij) + u_j max(0, c_j + S_ij)] over the scores that are not masked.
 
     Its gradient for S is a 0/1 mask a direction, so one pass over tiles gives the value and the gradients for
     embeddings and bounds; they are kept for the backward pass, which only scales them.
@@ -88,7 +88,7 @@ def _walk(
             scores_rc, active_rc = buffers.views(rows, columns)
             media_rd = media[rows]
             torch.mm(media_rd, text_cd.T, out=scores_rc)
-            tiling.hide_(scores_rc, rows, columns)
+            tiling.mask_(scores_rc, rows, columns)
             torch.gt(scores_rc, -row_bound_n[rows, None], out=active_rc)
             scores_rc.gt_(-column_bound_m[columns])
             row_count_n[rows] += active_rc.sum(1)

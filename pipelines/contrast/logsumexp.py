@@ -34,8 +34,8 @@ class RowsAndColumns(NamedTuple):
 def logsumexp_both(
     media_nd: Tensor,
     text_md: Tensor,
-    row_sharpness_n: Tensor,
-    column_sharpness_m: Tensor,
+    row_scale_n: Tensor,
+    column_scale_m: Tensor,
     tiling: Tiling,
     *,
     means: bool = False,
@@ -47,14 +47,14 @@ def logsumexp_both(
     Args:
         media_nd: Media embeddings ``[n, d]``.
         text_md: Text embeddings ``[m, d]``.
-        row_sharpness_n: 1 / temperature of each row ``[n]``, positive.
-        column_sharpness_m: 1 / temperature of each column ``[m]``, positive.
+        row_scale_n: Logit scale, 1 / temperature, of each row ``[n]``, positive.
+        column_scale_m: Logit scale, 1 / temperature, of each column ``[m]``, positive.
         tiling: How to walk.
         means: Also return the softmax means of the scores.
     """
-    means = means or row_sharpness_n.requires_grad or column_sharpness_m.requires_grad
+    means = means or row_scale_n.requires_grad or column_scale_m.requires_grad
     found = _LogSumExp.apply(  # type: ignore[no-untyped-call]  # torch leaves `apply` untyped
-        media_nd, text_md, row_sharpness_n, column_sharpness_m, tiling, means
+        media_nd, text_md, row_scale_n, column_scale_m, tiling, means
     )
     return RowsAndColumns(*found)
 
@@ -65,18 +65,18 @@ class _LogSumExp(torch.autograd.Function):
         ctx: Any,
         media_nd: Tensor,
         text_md: Tensor,
-        row_sharpness_n: Tensor,
-        column_sharpness_m: Tensor,
+        row_scale_n: Tensor,
+        column_scale_m: Tensor,
         tiling: Tiling,
         means: bool,
     ) -> tuple[Tensor, ...]:
         with torch.autocast(media_nd.device.type, enabled=False):
-            found = _sums(media_nd, text_md, row_sharpness_n, column_sharpness_m, tiling, means)
+            found = _sums(media_nd, text_md, row_scale_n, column_scale_m, tiling, means)
         ctx.save_for_backward(
             media_nd,
             text_md,
-            row_sharpness_n,
-            column_sharpness_m,
+            row_scale_n,
+            column_scale_m,
             found.row_n,
             found.column_m,
             found.row_mean_n,
@@ -109,20 +109,20 @@ class _LogSumExp(torch.autograd.Function):
 def _sums(
     media_nd: Tensor,
     text_md: Tensor,
-    row_sharpness_n: Tensor,
-    column_sharpness_m: Tensor,
+    row_scale_n: Tensor,
+    column_scale_m: Tensor,
     tiling: Tiling,
     means: bool,
 ) -> RowsAndColumns:
     """Walk over the tiles once for the log-sum-exps."""
-    dtype = row_sharpness_n.dtype
+    dtype = row_scale_n.dtype
     n, m = len(media_nd), len(text_md)
     tile = choose_tile_size(media_nd, max(n, m), dtype, tiling.tile_size)
     media, text = (UnitRows(side, dtype, tiling.normalize, tile) for side in (media_nd, text_md))
     buffers = Buffers(media_nd, dtype, min(tile, n), min(tile, m))
-    bounded = _bounded(row_sharpness_n, column_sharpness_m, tiling)
-    row = _RunningSums(row_sharpness_n, bounded, means)
-    column = _RunningSums(column_sharpness_m, bounded, means)
+    bounded = _bounded(row_scale_n, column_scale_m, tiling)
+    row = _RunningSums(row_scale_n, bounded, means)
+    column = _RunningSums(column_scale_m, bounded, means)
     positive_n = torch.zeros_like(row.total)
     for columns in slices(m, tile):
         text_cd = text[columns]
@@ -131,7 +131,7 @@ def _sums(
             torch.mm(media[rows], text_cd.T, out=scores_rc)
             diagonal, diagonal_rows = tiling.diagonal(scores_rc, rows, columns)
             positive_n[diagonal_rows] = diagonal
-            tiling.hide_(scores_rc, rows, columns)
+            tiling.mask_(scores_rc, rows, columns)
             row.add(rows, scores_rc, work_rc, dim=1)
             column.add(columns, scores_rc, work_rc, dim=0)
     row_n, row_mean_n = row.finish()
@@ -142,8 +142,8 @@ def _sums(
 def _gradients(
     media_nd: Tensor,
     text_md: Tensor,
-    row_sharpness_n: Tensor,
-    column_sharpness_m: Tensor,
+    row_scale_n: Tensor,
+    column_scale_m: Tensor,
     row_n: Tensor,
     column_m: Tensor,
     *,
@@ -158,8 +158,8 @@ def _gradients(
     tile = choose_tile_size(media_nd, max(n, m), dtype, tiling.tile_size)
     media, text = (UnitRows(side, dtype, tiling.normalize, tile) for side in (media_nd, text_md))
     buffers = Buffers(media_nd, dtype, min(tile, n), min(tile, m))
-    row_factor_n, column_factor_m = grad_row_n * row_sharpness_n, grad_column_m * column_sharpness_m
-    bounded = _bounded(row_sharpness_n, column_sharpness_m, tiling)
+    row_factor_n, column_factor_m = grad_row_n * row_scale_n, grad_column_m * column_scale_m
+    bounded = _bounded(row_scale_n, column_scale_m, tiling)
     if bounded:
         row_factor_n.mul_(torch.exp(-row_n))
         column_factor_m.mul_(torch.exp(-column_m))
@@ -171,11 +171,11 @@ def _gradients(
             scores_rc, grad_rc = buffers.views(rows, columns)
             media_rd = media[rows]
             torch.mm(media_rd, text_cd.T, out=scores_rc)
-            tiling.hide_(scores_rc, rows, columns)
+            tiling.mask_(scores_rc, rows, columns)
             row_reference = None if bounded else row_n[rows, None]
-            _exponentials(scores_rc, row_sharpness_n[rows, None], row_reference, grad_rc)
+            _exponentials(scores_rc, row_scale_n[rows, None], row_reference, grad_rc)
             column_reference = None if bounded else column_m[columns]
-            _exponentials(scores_rc, column_sharpness_m[columns], column_reference, scores_rc)
+            _exponentials(scores_rc, column_scale_m[columns], column_reference, scores_rc)
             grad_rc.mul_(row_factor_n[rows, None]).addcmul_(scores_rc, column_factor_m[None, columns])
             diagonal, diagonal_rows = tiling.diagonal(grad_rc, rows, columns)
             diagonal.add_(grad_positive_n[diagonal_rows])
@@ -194,47 +194,47 @@ class _RunningSums:
     far, which grows as tiles come in.
     """
 
-    def __init__(self, sharpness: Tensor, bounded: bool, means: bool) -> None:
-        self.sharpness = sharpness
-        self.total = sharpness.new_zeros(len(sharpness))
-        self.weighted = sharpness.new_zeros(len(sharpness))
-        self.top = None if bounded else sharpness.new_full((len(sharpness),), -torch.inf)
+    def __init__(self, scale: Tensor, bounded: bool, means: bool) -> None:
+        self.scale = scale
+        self.total = scale.new_zeros(len(scale))
+        self.weighted = scale.new_zeros(len(scale))
+        self.top = None if bounded else scale.new_full((len(scale),), -torch.inf)
         self.means = means
 
     def add(self, part: slice, scores_rc: Tensor, work_rc: Tensor, dim: int) -> None:
         """Add a tile to the sums of ``part``, which run over ``dim`` of the tile."""
-        sharpness, reference = self.sharpness[part].unsqueeze(dim), None
+        scale, reference = self.scale[part].unsqueeze(dim), None
         if self.top is not None:
             old_top = self.top[part]
-            top = torch.maximum(old_top, scores_rc.amax(dim) * self.sharpness[part])
+            top = torch.maximum(old_top, scores_rc.amax(dim) * self.scale[part])
             shrink = torch.exp(old_top - top)
             self.total[part] *= shrink
             self.weighted[part] *= shrink
             self.top[part] = top
             reference = top.unsqueeze(dim)
-        _exponentials(scores_rc, sharpness, reference, work_rc)
+        _exponentials(scores_rc, scale, reference, work_rc)
         self.total[part] += work_rc.sum(dim)
         if self.means:
             self.weighted[part] += work_rc.mul_(scores_rc).sum(dim)
 
     def finish(self) -> tuple[Tensor, Tensor]:
-        """Return the log-sum-exps and the softmax means; finite, if meaningless, where every score was hidden."""
+        """Return the log-sum-exps and the softmax means; finite, if meaningless, where every score was masked."""
         total = self.total.clamp_min(torch.finfo(self.total.dtype).tiny)
         sums = total.log() if self.top is None else self.top + total.log()
         return sums, self.weighted / total
 
 
-def _exponentials(scores_rc: Tensor, sharpness: Tensor, reference: Tensor | None, out_rc: Tensor) -> None:
-    """Write exp(sharpness * score - reference) to a tile, without producing subnormal numbers."""
-    torch.mul(scores_rc, sharpness, out=out_rc)
+def _exponentials(scores_rc: Tensor, scale: Tensor, reference: Tensor | None, out_rc: Tensor) -> None:
+    """Write exp(scale * score - reference) to a tile, without producing subnormal numbers."""
+    torch.mul(scores_rc, scale, out=out_rc)
     if reference is not None:
         out_rc.sub_(reference).clamp_min_(-_LARGEST_EXPONENT[out_rc.dtype])
     out_rc.exp_()
 
 
-def _bounded(row_sharpness_n: Tensor, column_sharpness_m: Tensor, tiling: Tiling) -> bool:
-    """Whether exponents of unit rows' scores, at most the sharpness, can be summed as they are: in half the passes."""
+def _bounded(row_scale_n: Tensor, column_scale_m: Tensor, tiling: Tiling) -> bool:
+    """Whether exponents, for unit rows at most the logit scale, can be summed as they are: in half the passes."""
     if not tiling.normalize:
         return False
-    largest = max(float(side.max()) for side in (row_sharpness_n, column_sharpness_m) if len(side))
-    return largest <= _LARGEST_EXPONENT[row_sharpness_n.dtype]
+    largest = max(float(side.max()) for side in (row_scale_n, column_scale_m) if len(side))
+    return largest <= _LARGEST_EXPONENT[row_scale_n.dtype]

@@ -85,7 +85,7 @@ def cluster_shifts(
 def _sizes(values: Sizes) -> Tensor:
     size_n = torch.as_tensor(values).to(torch.float64)
     if size_n.ndim != 1 or len(size_n) == 0:
-        raise InputError(f"cluster sizes have shape {tuple(size_n.shape)}; give one size a sample")
+        raise InputError(f"cluster sizes have shape {tuple(size_n.shape)}; give one size per sample")
     if not bool(((size_n >= 0) & size_n.isfinite()).all()):
         row = int(((size_n < 0) | ~size_n.isfinite()).nonzero()[0])
         raise InputError(f"the cluster size in row {row} is {float(size_n[row]):g}; sizes are 0 or more")

@@ -12,7 +12,7 @@ from pipelines.errors import InputError
 
 # A score no pair can have: small enough that exp() of it vanishes at any temperature in use, and small enough in
 # magnitude that products with the vanished exp() stay negligible instead of overflowing.
-HIDDEN_SCORE = -1e12
+MASKED_SCORE = -1e12
 
 # Two tiles of scores and their slices of embeddings should stay close to a core's second-level cache, yet be large
 # enough for matrix products to run at full speed.
@@ -58,14 +58,14 @@ class Tiling:
         block = values_rc[first - rows.start :, first + self.offset - columns.start :]
         return block.diagonal()[: last - first], slice(first, last)
 
-    def hide_(self, scores_rc: Tensor, rows: slice, columns: slice) -> None:
+    def mask_(self, scores_rc: Tensor, rows: slice, columns: slice) -> None:
         """Overwrite, in place, the scores that take no part as negatives."""
         if self.relations is not None:
-            hidden_rc = self.relations.mask(slice(rows.start + self.offset, rows.stop + self.offset), columns)
-            self.diagonal(hidden_rc, rows, columns)[0].fill_(False)
-            scores_rc.masked_fill_(hidden_rc, HIDDEN_SCORE)
+            masked_rc = self.relations.mask(slice(rows.start + self.offset, rows.stop + self.offset), columns)
+            self.diagonal(masked_rc, rows, columns)[0].fill_(False)
+            scores_rc.masked_fill_(masked_rc, MASKED_SCORE)
         if self.drop_diagonal:
-            self.diagonal(scores_rc, rows, columns)[0].fill_(HIDDEN_SCORE)
+            self.diagonal(scores_rc, rows, columns)[0].fill_(MASKED_SCORE)
 
 
 class UnitRows:

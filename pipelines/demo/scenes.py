@@ -137,7 +137,7 @@ def _check(count: int, imbalance: float, captions_per_image: int, size: int) -> 
     if count < _SMALLEST_COUNT:
         raise InputError(f"count {count} is too small for {len(CONCEPTS)} concepts; give at least {_SMALLEST_COUNT}")
     if not (math.isfinite(imbalance) and imbalance >= 0):
-        raise InputError(f"imbalance {imbalance} is no Zipf exponent; give 0 (all concepts equal) or more")
+        raise InputError(f"imbalance {imbalance} is not a Zipf exponent; give 0 (all concepts equal) or more")
     if captions_per_image < 1:
         raise InputError(f"captions per image {captions_per_image} is too small; give 1 or more")
     if not _SIZES[0] <= size <= _SIZES[1]:

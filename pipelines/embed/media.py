@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 
 from pipelines.artifacts import StagePlan, StageResult, read_annotations, vector_schema, with_vectors
 from pipelines.artifacts.places import media_path
-from pipelines.embed.towers import identity, load_media_encoder
+from pipelines.artifacts.writers import one_writer
+from pipelines.embed.towers import load_media_encoder
 from pipelines.encoding import AS_IT_COMES, Encoding
 from pipelines.errors import InputError
+from pipelines.model_files import model_identity
 from pipelines.progress import SILENT, Progress, Task
 
 if TYPE_CHECKING:  # these bring torch, which a file that is up to date doesn't need
@@ -21,6 +23,7 @@ if TYPE_CHECKING:  # these bring torch, which a file that is up to date doesn't 
     from pipelines.models import DualEncoder
 
 
+@one_writer
 def embed_media(
     annotations: Path | str,
     output: Path | str,
@@ -45,7 +48,7 @@ def embed_media(
         media: Images or clips, wherever they lie, or ``annotations`` for where the annotations' own column ``media``
             says; features, for a run on features.
         model: Run folder; or folder or hub id of a transformers model.
-        frames: Frames to take of a clip, whose vectors' mean is the clip's; a run knows its own.
+        frames: Frames to take from a clip, whose vector is their mean; None with a run, which has its own number.
         dtype: ``float32`` or ``float16``, of the stored vectors.
         encoding: How to encode. Damaged media, where ``encoding.max_bad`` lets some be, are left out.
         force: Encode even if the output is up to date.
@@ -64,7 +67,7 @@ def embed_media(
     if dtype not in ("float32", "float16"):
         raise InputError(f"--dtype {dtype}: expected float32 or float16")
     files = media_inputs(where)
-    parameters: dict[str, Any] = {**identity(model), "dtype": dtype, "media": True, "precision": encoding.precision}
+    parameters: dict[str, Any] = {**model_identity(model), "dtype": dtype, "media": True, **encoding.record()}
     if frames is not None:
         parameters["frames"] = frames
     plan = StagePlan(
@@ -79,7 +82,7 @@ def embed_media(
         return done
     table = read_annotations(annotations)
     listed = media_list(table, annotations)
-    encoder = load_media_encoder(model, frames)
+    encoder = load_media_encoder(model, frames, trust_remote_code=encoding.trust_remote_code)
     encoding.require_effect(on_pixels=encoder.media_tower is not None)
     source = open_inputs(encoder, where, listed, model)
     named = pa.table({"media_id": listed.ids})
@@ -90,7 +93,7 @@ def embed_media(
     with progress.task("encoding media", len(listed), "media") as task, plan.writer(schema) as writer:
         for rows, vectors_nd in _encoded(encoder, source, encoding, bad_media, task):
             writer.write(with_vectors(named.take(pa.array(rows)), vectors_nd.astype(dtype), model))
-        writer.summary = {"rows": len(listed) - len(bad_media), "dimension": encoder.dimension}
+        writer.summary = {"model": model, "rows": len(listed) - len(bad_media), "dimension": encoder.dimension}
         if bad_media:
             writer.summary["bad_media"] = bad_media
     return StageResult(output, False, writer.summary)

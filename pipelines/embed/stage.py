@@ -19,10 +19,12 @@ from pipelines.artifacts import (
     vector_schema,
     with_vectors,
 )
-from pipelines.embed.encoder import DEFAULT_MODEL, SentenceEncoder
-from pipelines.embed.towers import MappedTexts, TowerTexts, identity, load_mapped_texts, load_text_encoder
+from pipelines.artifacts.writers import one_writer
+from pipelines.embed.encoder import SentenceEncoder
+from pipelines.embed.towers import MappedTexts, TowerTexts, load_mapped_texts, load_text_encoder
 from pipelines.encoding import Encoding, Precision
 from pipelines.errors import InputError
+from pipelines.model_files import DEFAULT_MODEL, model_identity
 from pipelines.progress import SILENT, Progress, Task
 
 # Rows between two writes. Texts are sorted by length within a window, so that batches are even; vectors of a window are
@@ -31,6 +33,7 @@ WINDOW_ROWS = 100_000
 _BATCHES_PER_REPORT = 8
 
 
+@one_writer
 def embed(
     annotations: Path | str,
     output: Path | str,
@@ -41,6 +44,7 @@ def embed(
     device: str | None = None,
     precision: Precision = "32",
     dtype: str = "float32",
+    trust_remote_code: bool = False,
     force: bool = False,
     progress: Progress = SILENT,
 ) -> StageResult:
@@ -56,9 +60,10 @@ def embed(
         model: Hub id or folder of any sentence-transformers or CLIP-like model; or a run folder.
         text: Embeddings file that a run on embeddings maps; no other model takes one.
         batch_size: Texts in one forward pass; does not change the result beyond float error.
-        device: Torch device; chosen by what is there if None.
+        device: Torch device; a GPU if available if None.
         precision: Precision of the forward pass; ``32`` alone for a sentence-transformers model.
         dtype: ``float32`` or ``float16``, of the stored vectors.
+        trust_remote_code: Whether code that comes with the model may run; the footer says so.
         force: Encode even if the output is up to date.
         progress: Where to report.
 
@@ -70,25 +75,25 @@ def embed(
         raise InputError(f"--dtype {dtype}: expected float32 or float16")
     if batch_size < 1:
         raise InputError(f"--batch-size {batch_size}: expected at least 1")
+    encoding = Encoding(device, precision, batch_size, trust_remote_code=trust_remote_code)
     plan = StagePlan(
         "embed",
         output,
-        {**identity(model), "dtype": dtype, **({} if precision == "32" else {"precision": precision})},
+        {**model_identity(model), "dtype": dtype, **encoding.record()},
         {"annotations": annotations, **({} if text is None else {"text": Path(text)})},
         libraries=("sentence-transformers", "torch", "pyarrow"),
     )
     if done := plan.finished(force=force):
         return done
     table = read_table(annotations, ANNOTATIONS, columns=_columns(annotations))
-    encoding = Encoding(device, precision, batch_size)
     if text is not None:
-        return _embed_mapped(plan, table, load_mapped_texts(model, Path(text), table, encoding), dtype, progress)
+        return _embed_mapped(plan, table, model, load_mapped_texts(model, Path(text), table, encoding), dtype, progress)
     require_texts(table, annotations)
     encoder: SentenceEncoder | TowerTexts | None = load_text_encoder(model, encoding)
     if encoder is None:
         if precision != "32":
             raise InputError(f"--precision {precision}: is for runs and CLIP-like models; leave it out with {model}")
-        encoder = SentenceEncoder(model, device=device, batch_size=batch_size)
+        encoder = SentenceEncoder(model, device=device, batch_size=batch_size, trust_remote_code=trust_remote_code)
     schema = vector_schema("sample_id", encoder.dimension, dtype, split="split" in table.column_names)
 
     distinct_total = len(table.column("text").unique())
@@ -102,6 +107,7 @@ def embed(
             vectors_nd = store.vectors(window.column("text").to_pylist(), task, batch_size)
             writer.write(with_vectors(window.drop_columns("text"), vectors_nd, model))
         writer.summary = {
+            "model": model,
             "rows": table.num_rows,
             "distinct_texts": store.distinct,
             "dimension": encoder.dimension,
@@ -111,14 +117,16 @@ def embed(
     return StageResult(output, False, writer.summary)
 
 
-def _embed_mapped(plan: StagePlan, table: pa.Table, texts: MappedTexts, dtype: str, progress: Progress) -> StageResult:
+def _embed_mapped(
+    plan: StagePlan, table: pa.Table, model: str, texts: MappedTexts, dtype: str, progress: Progress
+) -> StageResult:
     """Write embeddings that a run's head maps from others."""
     schema = vector_schema("sample_id", texts.dimension, dtype, split="split" in table.column_names)
     with progress.task("mapping", table.num_rows, "embeddings") as task, plan.writer(schema) as writer:
         for window in _windows(table):
             writer.write(with_vectors(window.drop_columns("text"), texts.vectors(window, dtype), str(plan.output)))
             task.advance(window.num_rows)
-        writer.summary = {"rows": table.num_rows, "dimension": texts.dimension}
+        writer.summary = {"model": model, "rows": table.num_rows, "dimension": texts.dimension}
     return StageResult(plan.output, False, writer.summary)
 
 

@@ -9,66 +9,37 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from pipelines.artifacts import align, read_vectors
-from pipelines.artifacts.files import read_json
-from pipelines.embed.encoder import model_identity, resolve_model
 from pipelines.encoding import Encoding
 from pipelines.errors import InputError
+from pipelines.model_files import resolve_model, run_model
 
 if TYPE_CHECKING:  # these bring torch, which a file that is up to date doesn't need
     from pipelines.models import DualEncoder
 
-_SETTINGS = "dual_encoder.json"
 
-
-def run_model(source: str) -> Path | None:
-    """The folder of a run's dual encoder, where ``source`` is a run or that folder itself; else None.
-
-    Raises:
-        InputError: It is a run without its model.
-    """
-    folder = Path(source)
-    if (folder / _SETTINGS).is_file():
-        return folder
-    config = folder / "config.json"
-    if not config.is_file() or read_json(config).get("command") != "train":
-        return None
-    if not (folder / "model" / _SETTINGS).is_file():
-        raise InputError(
-            f"{folder}: has no folder model, which a complete run has; finish its training, or train again"
-        )
-    return folder / "model"
-
-
-def identity(source: str) -> dict[str, str]:
-    """What names a model in a fingerprint; of a run its model alone counts."""
-    folder = run_model(source)
-    return model_identity(source if folder is None else str(folder))
-
-
-def load_media_encoder(source: str, frames: int | None) -> "DualEncoder":
-    """The model that encodes media: a run's, or a vision or CLIP-like model without a head, on the CPU.
+def load_media_encoder(source: str, frames: int | None, *, trust_remote_code: bool = False) -> "DualEncoder":
+    """The model that encodes media: a run's, or a vision or CLIP-like model without a projection, on the CPU.
 
     Args:
         source: Run folder; or folder or hub id of a model.
-        frames: Frames of a clip, whose vectors' mean is the clip's; a run knows its own.
+        frames: Frames to take from a clip, whose vector is their mean; None with a run, which has its own number.
+        trust_remote_code: Whether code that comes with the model may run.
 
     Raises:
         InputError: It can't be loaded, has no weights, or is a run and ``frames`` is given.
     """
     from pipelines.models import DualEncoder, load_model, load_vision_tower
-    from pipelines.models.pretrained import is_config_alone
+    from pipelines.models.loading import is_config_alone
 
     folder = run_model(source)
     if folder is not None:
         if frames is not None:
-            raise InputError(f"--frames: {source} takes as many as it was trained with; leave it out")
-        return load_model(folder)
+            raise InputError(f"--frames: {source} takes as many frames as it was trained with; leave it out")
+        return load_model(folder, trust_remote_code=trust_remote_code)
+    name = f"--model {source}"
+    tower = load_vision_tower(source, trust_remote_code=trust_remote_code, name=name)
     if is_config_alone(source):
-        raise InputError(f"--model {source}: is a configuration without weights, whose vectors would be random")
-    try:
-        tower = load_vision_tower(source)
-    except InputError as error:
-        raise InputError(str(error).replace("--media-model", "--model", 1)) from error
+        raise InputError(f"{name}: is a configuration without weights: its vectors would be random")
     size = tower.dimension
     return DualEncoder(size, size, size, "none", media_tower=tower, frames=frames).eval()
 
@@ -115,7 +86,7 @@ def load_text_encoder(source: str, encoding: Encoding) -> TowerTexts | None:
     if folder is not None:
         from pipelines.models import load_model
 
-        model = load_model(folder)
+        model = load_model(folder, trust_remote_code=encoding.trust_remote_code)
         if model.text_tower is None:
             raise InputError(
                 f"{source}: was trained on {model.settings['text_inputs']}-dimensional embeddings of texts; give those "
@@ -125,14 +96,15 @@ def load_text_encoder(source: str, encoding: Encoding) -> TowerTexts | None:
     if (Path(resolve_model(source)) / "modules.json").is_file():
         return None
     from pipelines.models import DualEncoder, load_text_tower
+    from pipelines.models.loading import model_errors
     from pipelines.models.text import is_clip_like
 
-    if not is_clip_like(source):
+    name, trust = f"--model {source}", {"trust_remote_code": encoding.trust_remote_code}
+    with model_errors(name, "a text model"):
+        clip_like = is_clip_like(source, **trust)
+    if not clip_like:
         return None
-    try:
-        tower = load_text_tower(source)
-    except InputError as error:
-        raise InputError(str(error).replace("--text-model", "--model", 1)) from error
+    tower = load_text_tower(source, name=name, **trust)
     size = tower.dimension
     return TowerTexts(DualEncoder(size, size, size, "none", text_tower=tower).eval(), encoding)
 
@@ -179,7 +151,7 @@ def load_mapped_texts(source: str, text: Path, table: pa.Table, encoding: Encodi
     folder = run_model(source)
     if folder is None:
         raise InputError(f"--text: is for a run on embeddings, which maps them, not for {source}; leave it out")
-    model = load_model(folder)
+    model = load_model(folder, trust_remote_code=encoding.trust_remote_code)
     if model.text_tower is not None:
         raise InputError(f"--text: {source} has a text model, which reads the annotations' texts; leave it out")
     vectors = read_vectors(text, id_column="sample_id")

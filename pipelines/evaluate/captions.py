@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from pipelines.artifacts import align, read_annotations, read_vector_ids, rows_of_split
+from pipelines.artifacts import align, read_vector_ids, rows_of_split, with_media_ids
 from pipelines.errors import InputError
 from pipelines.scores.similarity import IntArray
 
@@ -38,11 +38,12 @@ class Captions:
         return Captions(self.sample_ids.filter(pa.array(kept_m)), self.media_ids.filter(pa.array(kept_n)), rows), kept_m
 
 
-def read_captions(annotations: Path, split: str, media: Path | None, gallery: Gallery) -> Captions:
-    """Read the texts of a split.
+def captions_of(table: pa.Table, annotations: Path, split: str, media: Path | None, gallery: Gallery) -> Captions:
+    """The texts of a split.
 
     Args:
-        annotations: Annotations file.
+        table: Annotations.
+        annotations: The file that they were read from.
         split: The split; all rows where the annotations have none.
         media: Features file of the media; anything else that media are in, or None, for the gallery of the split.
         gallery: The media of the ``split``, in the order of the annotations, or ``all`` of the features file, in its
@@ -51,7 +52,7 @@ def read_captions(annotations: Path, split: str, media: Path | None, gallery: Ga
     Raises:
         InputError: A file can't be used, or has none of the split or not all of its media.
     """
-    table = rows_of_split(read_annotations(annotations), split, annotations)
+    table = rows_of_split(with_media_ids(table, annotations), split, annotations)
     sample_ids, media_of_sample = table.column("sample_id"), table.column("media_id")
     if gallery == "all":
         if media is None or media.suffix.lower() != ".parquet":

@@ -11,13 +11,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.artifacts import Kind, read_table, require_unique
+from pipelines.artifacts import Kind, require_unique
 from pipelines.errors import InputError
 from pipelines.scores.eccv import CocoTruth, Positives
 from pipelines.scores.similarity import IntArray
 
 _FOLDS = 5
-_CAPTIONS = Kind(
+COCO_CAPTIONS = Kind(
     "annotations of `mmts prepare mscoco`",
     "sample_id",
     {"sample_id": pa.string(), "media_id": pa.string(), "caption_id": pa.int64()},
@@ -40,14 +40,17 @@ class CocoCaptions:
     truth: CocoTruth
 
 
-def read_coco_captions(path: Path) -> CocoCaptions:
-    """Read the captions that eccv-caption knows, by ``caption_id``, whatever their split.
+def coco_captions_of(table: pa.Table, path: Path) -> CocoCaptions:
+    """The captions that eccv-caption knows, by ``caption_id``, whatever their split.
+
+    Args:
+        table: Annotations, with the columns of ``COCO_CAPTIONS``.
+        path: The file that they were read from.
 
     Raises:
-        InputError: The package isn't there, a column is missing, captions are, or they belong to other images.
+        InputError: The package isn't there, captions are missing, or they belong to other images.
     """
     metrics = _package()
-    table = read_table(path, _CAPTIONS)
     known = pa.array(metrics.coco_ids, pa.int64())
     table = table.filter(pc.is_in(table.column("caption_id"), known))
     missing = known.filter(pc.invert(pc.is_in(known, table.column("caption_id").combine_chunks())))

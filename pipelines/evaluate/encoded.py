@@ -8,9 +8,10 @@ import pyarrow.compute as pc
 import torch
 from torch import Tensor
 
-from pipelines.artifacts import align, read_annotations, require_texts
+from pipelines.artifacts import align, require_texts
 from pipelines.encoding import Encoding
-from pipelines.evaluate.sources import Embeddings, Sources, vectors_of
+from pipelines.evaluate.embeddings import Embeddings, vectors_of
+from pipelines.evaluate.sources import Sources
 from pipelines.media import MediaSource, media_list, require_few_damaged
 from pipelines.models import (
     DualEncoder,
@@ -28,6 +29,7 @@ from pipelines.progress import Progress
 def encode_with_run(
     sources: Sources,
     run: Path,
+    annotations: pa.Table,
     media_ids: pa.Array,
     text_ids: pa.ChunkedArray,
     encoding: Encoding,
@@ -35,13 +37,21 @@ def encode_with_run(
 ) -> Embeddings:
     """Embeddings of media and of texts, in the order of the ids.
 
+    Args:
+        sources: The files.
+        run: The run's folder.
+        annotations: What the annotations file holds, with ``media_id``.
+        media_ids: Ids of the media ``(n,)``.
+        text_ids: Ids of the samples whose texts are encoded ``(m,)``.
+        encoding: How to encode.
+        progress: Where to report.
+
     Raises:
         InputError: A file can't be used, ids are missing there, the run takes vectors of another size, or more media
             are damaged than may be.
     """
     device = choose_device(encoding.device)
-    model = load_model(run / "model").to(device)
-    annotations = read_annotations(sources.annotations)
+    model = load_model(run / "model", trust_remote_code=encoding.trust_remote_code).to(device)
     encoding.require_effect(on_pixels=model.media_tower is not None)
     scored = annotations.filter(pc.is_in(annotations.column("media_id"), media_ids))
     wanted = media_list(scored, sources.annotations).select(media_ids.to_pylist())

@@ -1,22 +1,17 @@
-"""The files that are scored, and the embeddings they give, by themselves or through a run's model."""
+"""The files that are scored."""
 
 import warnings
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pyarrow as pa
-from numpy.typing import NDArray
-
-from pipelines.artifacts import Kind, align, fingerprint_of, read_provenance, read_table, read_vectors
+from pipelines.artifacts import fingerprint_of, read_provenance
 from pipelines.artifacts.files import read_json
 from pipelines.artifacts.places import media_path
-from pipelines.encoding import Encoding
 from pipelines.errors import InputError
-from pipelines.progress import Progress
+from pipelines.model_files import DUAL_ENCODER, require_as_trained
 
-_SIZES = Kind("clusters or shifts", "sample_id", {"sample_id": pa.string(), "cluster_size": pa.float64()})
+_FLAGS = {"shifts": "clusters"}  # the option that gives a file of another role in training
 
 
 @dataclass(frozen=True)
@@ -30,6 +25,7 @@ class Sources:
         text: Embeddings file of the texts; None where a run reads the texts of the annotations.
         clusters: Clusters or shifts file with training cluster sizes.
         run: Folder of the run whose model encodes media and texts; None to compare them as they are.
+        shifts: The shifts that the run was trained with, where ``clusters`` aren't given and these are there.
     """
 
     annotations: Path
@@ -37,6 +33,7 @@ class Sources:
     text: Path | None
     clusters: Path | None
     run: Path | None
+    shifts: Path | None = None
 
     def inputs(self) -> dict[str, Path]:
         """The files that decide the scores, by role.
@@ -44,24 +41,10 @@ class Sources:
         Raises:
             InputError: Media are missing.
         """
-        run = None if self.run is None else self.run / "steps.parquet"
-        others = {"annotations": self.annotations, "text": self.text, "clusters": self.clusters, "run": run}
+        others = {"annotations": self.annotations, "text": self.text, "clusters": self.clusters or self.shifts}
+        if self.run is not None:
+            others |= {"run": self.run / "steps.parquet", "model": self.run / "model" / DUAL_ENCODER}
         return _media_inputs(self.media) | {role: path for role, path in others.items() if path is not None}
-
-
-@dataclass(frozen=True)
-class Embeddings:
-    """What is compared.
-
-    Attributes:
-        media_nd: Embeddings of the media ``(n, d)``.
-        text_md: Embeddings of the texts ``(m, d)``.
-        bad_media: Why a medium can't be decoded, by its row; the embeddings of these stand for nothing.
-    """
-
-    media_nd: NDArray[np.float32]
-    text_md: NDArray[np.float32]
-    bad_media: dict[int, str] = field(default_factory=dict)
 
 
 def find_sources(
@@ -97,8 +80,21 @@ def find_sources(
     where = media_path(paths["media"])
     if where is None and run is None:
         raise InputError("--media annotations: images and clips need a run that encodes them; give RUN")
-    sizes = clusters or (trained.get("shifts") if annotations is None else None)
-    return Sources(paths["annotations"], where, paths.get("text"), None if sizes is None else Path(sizes), run)
+    given_clusters = None if clusters is None else Path(clusters)
+    shifts = None
+    if run is not None and clusters is None and trained.get("shifts") is not None:
+        shifts = _shifts_of(run, Path(trained["shifts"]))
+    return Sources(paths["annotations"], where, paths.get("text"), given_clusters, run, shifts)
+
+
+def _shifts_of(run: Path, shifts: Path) -> Path | None:
+    """The shifts that a run was trained with, if they are there, checked as its other files are."""
+    try:
+        _check_as_trained("shifts", shifts, run)
+    except InputError as error:
+        warnings.warn(f"no thirds: {error}", stacklevel=4)
+        return None
+    return shifts
 
 
 def _trained(run: Path) -> dict[str, Any]:
@@ -109,6 +105,7 @@ def _trained(run: Path) -> dict[str, Any]:
         raise InputError(f"{run}: is not the folder of a complete run; make one with `mmts train`")
     if not (run / "model").is_dir():
         raise InputError(f"{run}: has no folder model, which its training wrote; put it back, or train again")
+    require_as_trained(run / "model")
     parameters: dict[str, Any] = read_json(run / "config.json").get("parameters", {})
     return parameters
 
@@ -121,65 +118,18 @@ def _check_as_trained(role: str, path: Path, run: Path) -> None:
         files = _media_inputs(path) if role == "media" else {role: path}
         fingerprints = {name: fingerprint_of(file) for name, file in files.items()}
     except InputError as error:
-        raise InputError(
-            f"{error} ({run / 'config.json'} names it; give --{role}, or go where it was trained)"
-        ) from error
+        remedy = f"give --{_FLAGS.get(role, role)}, or go where it was trained"
+        raise InputError(f"{error} ({run / 'config.json'} names it; {remedy})") from error
     provenance = read_provenance(run / "steps.parquet")
     recorded = {} if provenance is None else provenance.inputs
     for name, fingerprint in fingerprints.items():
         if name in recorded and recorded[name]["fingerprint"] != fingerprint:
-            warnings.warn(f"{files[name]}: is not the file that {run} was trained with, or changed since", stacklevel=4)
+            warnings.warn(
+                f"{files[name]}: is not the file that {run} was trained with, or has changed since", stacklevel=4
+            )
 
 
 def _media_inputs(path: Path | None) -> dict[str, Path]:
     from pipelines.media import media_inputs  # brings torch
 
     return media_inputs(path)
-
-
-def load_embeddings(
-    sources: Sources, media_ids: pa.Array, text_ids: pa.ChunkedArray, *, encoding: Encoding, progress: Progress
-) -> Embeddings:
-    """Embeddings of media and of texts, in the order of the ids.
-
-    Raises:
-        InputError: A file can't be used, ids are missing there, the dimensions don't fit, or more media are damaged
-            than may be.
-    """
-    if sources.run is not None:
-        from pipelines.evaluate.encoded import encode_with_run
-
-        return encode_with_run(sources, sources.run, media_ids, text_ids, encoding, progress)
-    assert sources.media is not None
-    assert sources.text is not None
-    media_nd = vectors_of(sources.media, None, pa.chunked_array([media_ids]), "media")
-    text_md = vectors_of(sources.text, "sample_id", text_ids, "samples")
-    if media_nd.shape[1] != text_md.shape[1]:
-        raise InputError(
-            f"{sources.media} holds {media_nd.shape[1]}-dimensional vectors and {sources.text} "
-            f"{text_md.shape[1]}-dimensional ones; embeddings of one space are compared, or give the run that "
-            "maps them into one"
-        )
-    return Embeddings(media_nd, text_md)
-
-
-def load_cluster_sizes(path: Path | None, sample_ids: pa.ChunkedArray) -> NDArray[np.float64] | None:
-    """Training cluster size of each sample, shape ``(n,)``; None without a file.
-
-    Raises:
-        InputError: The file can't be used, or samples are missing there.
-    """
-    if path is None:
-        return None
-    table = read_table(path, _SIZES)
-    rows = align(sample_ids, table.column("sample_id"), what="samples", path=path)
-    sizes: NDArray[np.float64] = table.column("cluster_size").to_numpy()[rows]
-    return sizes
-
-
-def vectors_of(path: Path, id_column: str | None, ids: pa.ChunkedArray, what: str) -> NDArray[np.float32]:
-    """The vectors of some ids; those of a file in that very order are not copied, since galleries can be large."""
-    vectors = read_vectors(path, id_column=id_column)
-    rows = vectors.rows_of(ids, what)
-    in_order = len(rows) == len(vectors.ids) and bool((rows == np.arange(len(rows))).all())
-    return vectors.matrix_nd if in_order else vectors.matrix_nd[rows]

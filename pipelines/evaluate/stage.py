@@ -1,34 +1,27 @@
 """Entry point of ``eval``: scores of a run, or of two embeddings files."""
 
 import dataclasses
+import warnings
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
-import numpy as np
-
-from pipelines.artifacts import StagePlan, StageResult, read_clips
-from pipelines.artifacts.files import nearest, removing_new_folders, require_folder, write_json
+from pipelines.artifacts import StagePlan, StageResult, refuse_replacing_inputs
+from pipelines.artifacts.files import nearest, read_json, require_folder, write_json
+from pipelines.artifacts.writers import one_writer, removing_new_folders
 from pipelines.encoding import AS_IT_COMES, Encoding
 from pipelines.errors import InputError
-from pipelines.evaluate.captions import Gallery, read_captions
-from pipelines.evaluate.eccv import read_coco_captions
-from pipelines.evaluate.query_table import Ids, query_table
-from pipelines.evaluate.relevancy import cached_relevancy
-from pipelines.evaluate.sources import Sources, find_sources, load_cluster_sizes, load_embeddings
-from pipelines.evaluate.tail_classes import read_tail_classes
+from pipelines.evaluate.captions import Gallery
+from pipelines.evaluate.protocols import Inputs, Protocol, score_captions, score_coco, score_kitchen
+from pipelines.evaluate.query_table import query_table
+from pipelines.evaluate.sources import Sources, find_sources
 from pipelines.progress import SILENT, Progress
 from pipelines.scores.bootstrap import RESAMPLES
-from pipelines.scores.eccv import score_eccv
-from pipelines.scores.ek100 import score_ek100
-from pipelines.scores.evaluation import Evaluation
 from pipelines.scores.ranks import BLOCK_BYTES, Ties
-from pipelines.scores.retrieval import score_retrieval
-from pipelines.scores.similarity import EmbeddingScores
 
-Protocol = Literal["captions", "pairs", "youcook2", "ek100", "eccv"]
 MIB = 2**20
 
 
+@one_writer
 def evaluate(
     output: Path | str,
     *,
@@ -64,8 +57,8 @@ def evaluate(
             annotations.
         annotations: Annotations file; the run's own by default.
         clusters: Clusters or shifts file with the training cluster size of each sample, for head, middle and tail; by
-            default the shifts the run was trained with, unless other annotations are given. Without either there are no
-            thirds.
+            default the shifts the run was trained with, where they know the samples that are scored. Without either
+            there are no thirds.
         split: Split to score; all rows where the annotations have no splits.
         protocol: ``captions`` (several texts a medium), ``pairs`` (exactly one), ``youcook2`` (pairs under that name),
             ``ek100`` (graded relevancy of clips and sentences) or ``eccv`` (MSCOCO's 5K test split by the ground truths
@@ -86,7 +79,8 @@ def evaluate(
         progress: Where to report.
 
     Returns:
-        The summary is what ``metrics.json`` holds: see `Evaluation.metrics`, and with distractors ``gallery`` (how many
+        The summary is what ``metrics.json`` holds: see `Evaluation.metrics`; ``cluster_sizes``, where these come from,
+        or why there are none and so no thirds; with distractors ``gallery`` (how many
         media there are, and how many of them are ``distractors``), with damaged media ``bad_media`` (why, by id).
 
     Raises:
@@ -98,19 +92,21 @@ def evaluate(
     _refuse_other_sources(sources, protocol, encoding)
     if block_memory < 1:
         raise InputError(f"--block-memory {block_memory}: expected 1 MiB or more")
-    strange = output.is_dir() and any(output.iterdir()) and not (output / "ranks.parquet").exists()
-    if strange and not force and not (output / "config.json").exists():
-        raise InputError(f"{output}: is a folder with files that are no scores; use --force, or another output folder")
-    if (output / "config.json").exists():
-        raise InputError(f"{output}: is a run folder, whose files scores would replace; give -o a folder of its own")
+    _refuse_other_folder(output, force=force)
     inputs = sources.inputs()
     if tail_classes is not None:
         inputs["tail classes"] = Path(tail_classes)
+    ranks, metrics_file = output / "ranks.parquet", output / "metrics.json"
+    kept = Path(relevancy or output / "relevancy.parquet")
+    refuse_replacing_inputs(metrics_file, inputs.values())
+    if protocol == "ek100":
+        others = [*inputs.values(), ranks, metrics_file]
+        refuse_replacing_inputs(kept, others if sources.run is None else [*others, sources.run])
     with removing_new_folders(output):
         require_folder(output)
         plan = StagePlan(
             "eval",
-            output / "ranks.parquet",
+            ranks,
             {
                 "split": split,
                 "protocol": protocol,
@@ -118,105 +114,82 @@ def evaluate(
                 "gallery": gallery,
                 "folds": folds,
                 "resamples": resamples,
-                "precision": encoding.precision,
+                **encoding.record(),
             },
             inputs,
             seed=seed,
             libraries=("numpy", "torch", "pyarrow"),
             foreign=(*(role for role in inputs if role.startswith("media")), *([] if sources.run else ["text"])),
+            results=2,  # 2: thirds by the run's shifts on other annotations too
         )
-        if (done := plan.finished(force=force)) and (output / "metrics.json").exists():
+        if done := _finished(plan, metrics_file, force=force):
             return StageResult(output, True, done.summary)
 
-        block_bytes = block_memory * MIB
-        options: dict[str, Any] = {"ties": ties, "resamples": resamples, "seed": seed, "block_bytes": block_bytes}
-        load: dict[str, Any] = {"encoding": encoding, "progress": progress}
-        bad_media: dict[str, str] = {}
+        options: dict[str, Any] = {
+            "ties": ties,
+            "resamples": resamples,
+            "seed": seed,
+            "block_bytes": block_memory * MIB,
+        }
+        read = Inputs(sources, protocol, encoding, progress)
         if protocol == "ek100":
-            kept = Path(relevancy or output / "relevancy.parquet")
-            evaluation, ids = _score_ek100(sources, split, kept, tail_classes, options, load, force=force)
+            scored = score_kitchen(read, split, kept, tail_classes, options, force=force)
         elif protocol == "eccv":
-            evaluation, ids = _score_eccv(sources, {**options, "progress": progress}, load)
+            scored = score_coco(read, {**options, "progress": progress})
         else:
-            ranked = {**options, "folds": folds, "progress": progress}
-            evaluation, ids, bad_media = _score_captions(sources, split, protocol, gallery, ranked, load)
-        metrics = evaluation.metrics() | ({"bad_media": bad_media} if bad_media else {})
+            scored = score_captions(read, split, protocol, gallery, {**options, "folds": folds, "progress": progress})
+        metrics = scored.evaluation.metrics() | {"cluster_sizes": scored.sizes.said}
+        if scored.bad_media:
+            metrics["bad_media"] = scored.bad_media
         if gallery == "all":
-            queries = metrics["queries"]["media_to_text"]
-            metrics["gallery"] = {"media": len(ids.media), "distractors": len(ids.media) - queries}
-        write_json(output / "metrics.json", metrics)
-        table = query_table(evaluation, ids)
+            media_count, queries = len(scored.ids.media), metrics["queries"]["media_to_text"]
+            metrics["gallery"] = {"media": media_count, "distractors": media_count - queries}
+        write_json(metrics_file, metrics)
+        table = query_table(scored.evaluation, scored.ids)
         with plan.writer(table.schema) as writer:
             writer.summary = metrics
             writer.write(table)
         return StageResult(output, False, metrics)
 
 
-def _score_captions(
-    sources: Sources, split: str, protocol: Protocol, gallery: Gallery, options: dict[str, Any], load: dict[str, Any]
-) -> tuple[Evaluation, Ids, dict[str, str]]:
-    """``captions``, ``pairs`` and ``youcook2``: one or several texts a medium; also why media are left out, by id."""
-    captions = read_captions(sources.annotations, split, sources.media, gallery)
-    found = load_embeddings(sources, captions.media_ids, captions.sample_ids, **load)
-    media_nd, text_md = found.media_nd, found.text_md
-    bad_media = {captions.media_ids[row].as_py(): reason for row, reason in found.bad_media.items()}
-    if bad_media:
-        whole_n = np.ones(len(media_nd), dtype=np.bool_)
-        whole_n[list(found.bad_media)] = False
-        captions, kept_m = captions.of_media(whole_n)
-        media_nd, text_md = media_nd[whole_n], text_md[kept_m]
-        if not len(media_nd):
-            raise InputError(f"{sources.annotations}: none of the media of split '{split}' can be decoded")
-    evaluation = score_retrieval(
-        media_nd,
-        text_md,
-        captions.media_of_text,
-        protocol="captions" if protocol == "captions" else "pairs",
-        distractors=gallery == "all",
-        cluster_size=load_cluster_sizes(sources.clusters, captions.sample_ids),
-        **options,
-    )
-    ids = Ids(captions.media_ids, captions.sample_ids.combine_chunks())
-    return dataclasses.replace(evaluation, protocol=protocol), ids, bad_media
+def _refuse_other_folder(output: Path, *, force: bool) -> None:
+    """Refuse a run's folder, and without ``force`` one that holds anything but scores."""
+    if (output / "config.json").exists():
+        raise InputError(f"{output}: is a run folder, whose files scores would replace; give -o a folder of its own")
+    if force or not output.is_dir() or not any(output.iterdir()) or (output / "ranks.parquet").exists():
+        return
+    if _read_metrics(output / "metrics.json") is None:
+        raise InputError(f"{output}: holds files that are not scores; use --force, or another output folder")
 
 
-def _score_eccv(sources: Sources, options: dict[str, Any], load: dict[str, Any]) -> tuple[Evaluation, Ids]:
-    """``eccv``: MSCOCO's test captions, known by their ids."""
-    captions = read_coco_captions(sources.annotations)
-    found = load_embeddings(sources, captions.media_ids, captions.sample_ids, **load)
-    evaluation = score_eccv(
-        found.media_nd,
-        found.text_md,
-        captions.truth,
-        cluster_size=load_cluster_sizes(sources.clusters, captions.sample_ids),
-        **options,
-    )
-    return evaluation, Ids(captions.media_ids, captions.sample_ids.combine_chunks())
+def _finished(plan: StagePlan, metrics_file: Path, *, force: bool) -> StageResult | None:
+    """The result of an earlier run, where both files are as it wrote them; damaged ones are made again.
+
+    Raises:
+        InputError: ``ranks.parquet`` isn't what mmts wrote, and nothing beside it says that the folder holds scores.
+    """
+    metrics = _read_metrics(metrics_file)
+    try:
+        done = plan.finished(force=force)
+    except InputError:
+        if metrics is None:
+            raise
+        warnings.warn(f"{plan.output}: damaged or changed since mmts wrote it; made again", stacklevel=3)
+        return None
+    if done and metrics != done.summary:
+        if metrics_file.exists():
+            warnings.warn(f"{metrics_file}: damaged or changed since mmts wrote it; made again", stacklevel=3)
+        return None
+    return done
 
 
-def _score_ek100(
-    sources: Sources,
-    split: str,
-    relevancy: Path,
-    tail_classes: Path | str | None,
-    options: dict[str, Any],
-    load: dict[str, Any],
-    *,
-    force: bool,
-) -> tuple[Evaluation, Ids]:
-    """``ek100``: clips and sentences that are relevant to each other by degrees."""
-    clips = read_clips(sources.annotations, split)
-    tail_class = None if tail_classes is None else read_tail_classes(Path(tail_classes), clips.noun_class)
-    found = load_embeddings(sources, clips.media_ids, clips.sentence_ids, **load)
-    evaluation = score_ek100(
-        EmbeddingScores(found.media_nd, found.text_md),
-        cached_relevancy(relevancy, sources.annotations, split, clips, force=force),
-        clips.clip_of_sentence,
-        cluster_size=load_cluster_sizes(sources.clusters, clips.sample_ids),
-        tail_class=tail_class,
-        **options,
-    )
-    return evaluation, Ids(clips.media_ids, clips.sentence_ids.combine_chunks())
+def _read_metrics(path: Path) -> dict[str, Any] | None:
+    """What a folder's ``metrics.json`` holds; None where it isn't what ``eval`` writes."""
+    try:
+        metrics = read_json(path)
+    except InputError:
+        return None
+    return metrics if isinstance(metrics, dict) and {"protocol", "ties", "scores"} <= set(metrics) else None
 
 
 def _refuse_other_sources(sources: Sources, protocol: Protocol, encoding: Encoding) -> None:
@@ -226,7 +199,7 @@ def _refuse_other_sources(sources: Sources, protocol: Protocol, encoding: Encodi
             if getattr(encoding, field.name) != field.default:
                 raise InputError(f"--{field.name.replace('_', '-')}: is for a run, which encodes; leave it out")
     if encoding.max_bad and protocol in ("ek100", "eccv"):
-        raise InputError(f"--max-bad: {protocol} scores a published test set, whole; mend the media, or leave it out")
+        raise InputError(f"--max-bad: {protocol} scores a whole published test set; replace damaged media instead")
 
 
 def _refuse_other_protocols(

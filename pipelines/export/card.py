@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.artifacts import read_provenance
+from pipelines.export.markdown import markdown, table
 from pipelines.export.run import Run
 from pipelines.export.scores import score_tables
 from pipelines.export.usage import Inputs
@@ -33,7 +34,7 @@ _RECIPE = {
     "min_lr": "learning rate at the end",
     "warmup_epochs": "warm-up epochs",
     "weight_decay": "weight decay",
-    "max_grad_norm": "gradient norm at most",
+    "max_grad_norm": "gradient norm clipped to",
     "layer_decay": "learning-rate decay by layer",
     "freeze": "frozen",
     "lora_rank": "rank of adapters (merged)",
@@ -41,10 +42,11 @@ _RECIPE = {
     "positives": "positives",
     "min_relevancy": "relevancy above",
     "precision": "precision",
+    "trust_remote_code": "code that came with a model was run",
     "split": "trained on split",
     "seed": "seed",
 }
-_UNREMARKABLE: tuple[object, ...] = (None, [], "none", "own")
+_UNREMARKABLE: tuple[object, ...] = (None, False, [], "none", "own")
 
 
 def model_card(run: Run, written: Written, name: str, scores: dict[str, Any] | None) -> str:
@@ -61,17 +63,17 @@ def model_card(run: Run, written: Written, name: str, scores: dict[str, Any] | N
     header += ["---"]
     parts = [
         "\n".join(header),
-        f"# {name}",
+        f"# {markdown(name)}",
         "A dual encoder: media and texts become vectors of one space, compared by cosine. Trained with mmts, "
         "contrastive learning on long-tail data with temperature and margin schedules "
         "([arXiv 2603.08202](https://arxiv.org/abs/2603.08202)).",
-        *(f"- {note}" for note in written.notes),
+        *(f"- {markdown(note)}" for note in written.notes),
         "## Use",
         f"From the folder above this one:\n\n```python\n{written.usage}\n```",
         "## Model",
-        _table(("part", "what it is"), _model(run)),
+        table(("part", "what it is"), list(_model(run))),
         "## Recipe",
-        _table(("setting", "value"), _recipe(run)),
+        table(("setting", "value"), list(_recipe(run))),
         "## Scores",
         *score_tables(run, scores),
         "## Citation",
@@ -137,8 +139,3 @@ def _shifts(run: Run) -> Iterator[tuple[str, str]]:
     if made is not None and made.stage == "shifts":
         chosen = made.parameters
         yield "shifts", f"{chosen['minimum']:g} to {chosen['maximum']:g}, {chosen['rule']} in the cluster's size"
-
-
-def _table(heads: tuple[str, ...], rows: Iterator[tuple[str, ...]]) -> str:
-    lines = [heads, tuple("---" for _ in heads), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -1,15 +1,12 @@
 """An exported folder: written whole or not at all, and known again by its record."""
 
-import contextlib
-import os
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from pipelines.artifacts import StagePlan, StageResult
 from pipelines.artifacts.files import read_json, write_json
 from pipelines.errors import InputError
+from pipelines.model_files import digest
 
 RECORD = "mmts_export.json"
 
@@ -23,30 +20,19 @@ def finished(folder: Path, plan: StagePlan, *, force: bool) -> StageResult | Non
     if force or not folder.is_dir() or not any(folder.iterdir()):
         return None
     if not (folder / RECORD).is_file():
-        raise InputError(f"{folder}: is a folder with files that are no export; use --force, or another output folder")
+        raise InputError(
+            f"{folder}: holds files that `mmts export` did not write; use --force, or another output folder"
+        )
     record = read_json(folder / RECORD)
-    if record.get("fingerprint") != plan.fingerprint or _sizes(folder) != record.get("files"):
-        return None
+    if not isinstance(record, dict) or record.get("stage") != plan.stage:
+        raise InputError(f"{folder / RECORD}: is not what `mmts export` wrote; use --force, or another output folder")
+    if record.get("fingerprint") != plan.fingerprint or _digests(folder) != record.get("files"):
+        return None  # another run or settings, or a file is damaged or gone: made again
     return StageResult(folder, True, record["summary"])
 
 
-@contextlib.contextmanager
-def replacing_folder(folder: Path) -> Iterator[Path]:
-    """Yield a new folder beside ``folder``, which takes its place on success and goes away on failure."""
-    fresh, old = (folder.with_name(f".{folder.name}.{os.getpid()}.{word}") for word in ("tmp", "old"))
-    fresh.mkdir(parents=True)
-    try:
-        yield fresh
-        if folder.exists():
-            folder.rename(old)
-        fresh.rename(folder)
-    finally:
-        for rest in (fresh, old):
-            shutil.rmtree(rest, ignore_errors=True)
-
-
 def write_record(folder: Path, plan: StagePlan, summary: dict[str, Any]) -> None:
-    """Write what made the folder, its figures, and its files with their sizes."""
+    """Write what made the folder, its figures, and the digests of its files."""
     provenance = plan.provenance()
     record = {
         "stage": provenance.stage,
@@ -55,14 +41,14 @@ def write_record(folder: Path, plan: StagePlan, summary: dict[str, Any]) -> None
         "inputs": provenance.inputs,
         "libraries": provenance.libraries,
         "summary": summary,
-        "files": _sizes(folder),
+        "files": _digests(folder),
     }
     write_json(folder / RECORD, record)
 
 
-def _sizes(folder: Path) -> dict[str, int]:
+def _digests(folder: Path) -> dict[str, str]:
     return {
-        str(file.relative_to(folder)): file.stat().st_size
+        file.relative_to(folder).as_posix(): digest(file)
         for file in sorted(folder.rglob("*"))
         if file.is_file() and file.name != RECORD
     }

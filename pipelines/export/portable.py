@@ -50,7 +50,7 @@ def portable_model(model: DualEncoder) -> MmtsModel:
 
 
 def clip_like_model(model: DualEncoder, temperature: float | None) -> Any:
-    """The whole CLIP-like model of transformers whose two sides the towers are; None where they are no such pair.
+    """The whole CLIP-like model of transformers whose two sides the towers are; None where they are not such a pair.
 
     Args:
         model: The dual encoder.
@@ -128,6 +128,6 @@ def _text_module(module: Any) -> tuple[dict[str, Any], dict[str, Tensor]]:
             sizes = {"inputs": module.in_features, "outputs": module.out_features, "bias": module.bias}
             return {"type": "dense", **sizes, "activation": activation}, module.state_dict()
     raise InputError(
-        f"the text model's module {kind} ({module.get_config_dict()}) can't be exported so; "
+        f"the text model's module {kind} ({module.get_config_dict()}) can't be exported this way; "
         "use --to sentence-transformers"
     )

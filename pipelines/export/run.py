@@ -9,6 +9,7 @@ from pipelines.artifacts import STEPS, Provenance, fingerprint_of, read_provenan
 from pipelines.artifacts.files import read_json
 from pipelines.contrast import LOSSES
 from pipelines.errors import InputError
+from pipelines.model_files import DUAL_ENCODER, model_identity, require_as_trained
 from pipelines.models import DualEncoder, load_model
 
 
@@ -21,22 +22,28 @@ class Run:
         parameters: The settings it was trained with.
         validation: Scores of the validation whose weights were kept; None without validation.
         provenance: What ``steps.parquet`` says of itself.
+        trust_remote_code: Whether code that came with a tower may run.
     """
 
     folder: Path
     parameters: dict[str, Any]
     validation: dict[str, float] | None
     provenance: Provenance
+    trust_remote_code: bool = False
 
     @cached_property
     def model(self) -> DualEncoder:
         """The model, on the CPU, in evaluation mode."""
-        return load_model(self.folder / "model")
+        return load_model(self.folder / "model", trust_remote_code=self.trust_remote_code)
 
     @property
     def steps(self) -> Path:
-        """The record of its steps, which stands for the run as an input."""
+        """The record of its steps."""
         return self.folder / "steps.parquet"
+
+    def inputs(self) -> dict[str, Path]:
+        """What stands for the run as an input, by role: the record of its steps, and that of its model."""
+        return {"run": self.steps, "model": self.folder / "model" / DUAL_ENCODER}
 
     @property
     def takes_clips(self) -> bool:
@@ -58,11 +65,9 @@ class Run:
         """The sentence-transformers model that made the text embeddings the run was trained on.
 
         Raises:
-            InputError: The embeddings file isn't there any more, isn't the one of the training, doesn't say what
+            InputError: The embeddings file is gone, changed since training, or doesn't say what
                 made it, or the model isn't the same any more.
         """
-        from pipelines.embed.encoder import model_identity
-
         path = Path(self.parameters["text"])
         what = f"{self.folder}: its texts were embeddings, and the model that made them "
         remedy = "; use --to transformers, which takes embeddings as they are, or train with --text-model"
@@ -73,24 +78,30 @@ class Run:
         made = read_provenance(path)
         if made is None or made.stage != "embed":
             raise InputError(f"{what}isn't known, since {path} was not made by `mmts embed`{remedy}")
-        name = str(made.parameters["model"])
+        name = str(made.summary.get("model") or made.parameters["model"])  # there until version 0.1.0
         if model_identity(name).get("files") != made.parameters.get("files"):
             raise InputError(f"{what}was another '{name}' than the one that is here now{remedy}")
         return name
 
 
-def read_run(folder: Path) -> Run:
+def read_run(folder: Path, *, trust_remote_code: bool = False) -> Run:
     """Read a run's folder; the model itself is loaded when it is asked for.
 
     Raises:
-        InputError: It isn't the folder of a complete run.
+        InputError: It isn't the folder of a complete run, or its model isn't as its training left it.
     """
     if not all((folder / name).exists() for name in ("config.json", "metrics.json", "steps.parquet", "model")):
         raise InputError(f"{folder}: is not the folder of a complete run; make one with `mmts train`")
+    require_as_trained(folder / "model")
     provenance = read_provenance(folder / "steps.parquet")
     if provenance is None:
         raise InputError(f"{folder / 'steps.parquet'}: doesn't say what made it, another tool rewrote it; train again")
-    metrics = read_json(folder / "metrics.json")
-    best = [each for each in metrics["validation"] if each["epoch"] == metrics["best_epoch"]]
-    parameters = read_json(folder / "config.json")["parameters"]
-    return Run(folder, parameters, best[0] if best else None, provenance)
+    metrics, config = read_json(folder / "metrics.json"), read_json(folder / "config.json")
+    try:
+        best = [each for each in metrics["validation"] if each["epoch"] == metrics["best_epoch"]]
+        parameters = dict(config["parameters"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(
+            f"{folder}: config.json or metrics.json is not what `mmts train` wrote; restore it, or train again"
+        ) from error
+    return Run(folder, parameters, best[0] if best else None, provenance, trust_remote_code)

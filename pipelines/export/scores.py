@@ -7,6 +7,7 @@ from typing import Any
 from pipelines.artifacts import fingerprint_of, read_provenance
 from pipelines.artifacts.files import read_json, require_file
 from pipelines.errors import InputError
+from pipelines.export.markdown import code_span, markdown, table
 from pipelines.export.run import Run
 
 _SEGMENTS = ("overall", "head", "middle", "tail", "tail_classes")
@@ -26,7 +27,10 @@ def read_scores(folder: Path, run: Run) -> dict[str, Any]:
         raise InputError(f"--scores {folder}: is not what `mmts eval` writes")
     if made.inputs.get("run", {}).get("fingerprint") != fingerprint_of(run.steps):
         raise InputError(f"--scores {folder}: are not of {run.folder}; score it with `mmts eval {run.folder} -o DIR`")
-    return {**read_json(folder / "metrics.json"), "split": made.parameters["split"]}
+    metrics = read_json(folder / "metrics.json")
+    if metrics != made.summary:
+        raise InputError(f"--scores {folder}: metrics.json is not what `mmts eval` wrote; score it again with --force")
+    return {**metrics, "split": made.parameters["split"]}
 
 
 def score_tables(run: Run, scores: dict[str, Any] | None) -> Iterator[str]:
@@ -41,7 +45,7 @@ def score_tables(run: Run, scores: dict[str, Any] | None) -> Iterator[str]:
         return
     queries = scores["queries"]
     yield (
-        f"Retrieval on the split `{scores['split']}`, protocol {scores['protocol']}, "
+        f"Retrieval on the split {code_span(scores['split'])}, protocol {markdown(scores['protocol'])}, "
         f"{queries['text_to_media']:,} texts and {queries['media_to_text']:,} media: percentages, in brackets 95% "
         f"bootstrap intervals."
         + ("" if "thirds" not in scores else " Head, middle and tail: thirds by training cluster size.")
@@ -54,14 +58,12 @@ def score_tables(run: Run, scores: dict[str, Any] | None) -> Iterator[str]:
 
 def _direction(scores: dict[str, Any], direction: str, segments: list[str]) -> str:
     names = list(scores["scores"]["overall"][direction])
-    lines = [[direction.replace("_", " "), "N", *(name.replace("_", " ") for name in names)]]
-    lines.append(["---"] * len(lines[0]))
+    heads = [direction.replace("_", " "), "N", *(name.replace("_", " ") for name in names)]
+    rows = []
     for segment in segments:
         values = scores["scores"][segment][direction]
-        lines.append(
-            [segment.replace("_", " "), _count(scores, direction, segment), *(_cell(values[n]) for n in names)]
-        )
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+        rows.append([segment.replace("_", " "), _count(scores, direction, segment), *(_cell(values[n]) for n in names)])
+    return table(heads, rows)
 
 
 def _count(scores: dict[str, Any], direction: str, segment: str) -> str:
@@ -84,15 +86,15 @@ def _validation(run: Run) -> Iterator[str]:
         return
     split = run.parameters.get("val_split", "val")
     yield (
-        f"On the validation split `{split}`, by which the epoch was chosen, so these are no test scores: recalls in "
-        "percent, without intervals."
+        f"On the validation split {code_span(split)}, by which the epoch was chosen, so these are not test scores: "
+        "recalls in percent, without intervals."
     )
     names = [f"{direction}_recall@{k}" for direction in _DIRECTIONS[:2] for k in (1, 5, 10)]
     heads = ["", *(name.replace("_recall", "").replace("_", " ").replace("@", " R@") for name in names)]
-    lines = [heads, ["---"] * len(heads)]
+    rows = []
     for segment in _SEGMENTS[:4]:
         prefix = "" if segment == "overall" else f"{segment}_"
         values = [run.validation.get(f"{prefix}{name}") for name in names]
         if None not in values:
-            lines.append([segment, *(f"{value:.1f}" for value in values)])
-    yield "\n".join(f"| {' | '.join(line)} |" for line in lines)
+            rows.append([segment, *(f"{value:.1f}" for value in values)])
+    yield table(heads, rows)

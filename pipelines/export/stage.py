@@ -4,10 +4,11 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from pipelines.artifacts import StagePlan, StageResult
-from pipelines.artifacts.files import nearest
+from pipelines.artifacts.files import nearest, replacing_folder
+from pipelines.artifacts.writers import one_writer
 from pipelines.errors import InputError
 from pipelines.export.card import model_card
-from pipelines.export.folder import RECORD, finished, replacing_folder, write_record
+from pipelines.export.folder import RECORD, finished, write_record
 from pipelines.export.quiet import quiet_libraries
 from pipelines.export.run import read_run
 from pipelines.export.scores import read_scores
@@ -25,12 +26,14 @@ _WRITERS = {
 }
 
 
+@one_writer
 def export(
     run: Path | str,
     output: Path | str,
     *,
     to: Target = "transformers",
     scores: Path | str | None = None,
+    trust_remote_code: bool = False,
     force: bool = False,
 ) -> StageResult:
     """Write a run's model as a folder that another library loads by itself, with a model card.
@@ -44,6 +47,7 @@ def export(
             CLIP-like model. ``sentence-transformers``: loads with ``SentenceTransformer``; texts, and images where the
             run is on such. ``onnx``: ``media.onnx`` and ``text.onnx``.
         scores: Folder that ``mmts eval`` wrote for this run, for the card; the validation's scores if None.
+        trust_remote_code: Whether code that came with a tower may run; the record says so.
         force: Write even if the output is up to date, or holds other files, which are lost.
 
     Returns:
@@ -58,19 +62,19 @@ def export(
     run, output = Path(run), Path(output)
     if to not in TARGETS:
         raise InputError(f"--to {to}: expected one of {', '.join(TARGETS)}{nearest(to, list(TARGETS))}")
-    source = read_run(run)
+    source = read_run(run, trust_remote_code=trust_remote_code)
     if output.exists() and not output.is_dir():
         raise InputError(f"{output}: is a file; a folder was expected")
     if output.resolve() in (run.resolve(), *run.resolve().parents):
         raise InputError(f"{output}: holds the run; give -o a folder of its own")
     card_scores = None if scores is None else read_scores(Path(scores), source)
-    inputs = {"run": source.steps}
+    inputs = source.inputs()
     if scores is not None:
         inputs["scores"] = Path(scores) / "ranks.parquet"
     plan = StagePlan(
         "export",
         output.parent / f"{output.name}.{RECORD}",  # only a name: the record is written with the folder
-        {"to": to, "name": output.resolve().name},
+        {"to": to, "name": output.resolve().name, **({"trust_remote_code": True} if trust_remote_code else {})},
         inputs,
         libraries=("torch", "transformers", "sentence-transformers", "safetensors"),
     )

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from pipelines.errors import InputError
+from pipelines.export.markdown import python_string
 from pipelines.export.modeling_mmts import MmtsModel
 from pipelines.export.portable import portable_model
 from pipelines.export.processors import save_processors
@@ -129,8 +130,8 @@ def _usage(inputs: Inputs, name: str, media: str, texts: list[str]) -> str:
         else "{" + ", ".join(f"'{each}': texts['{each}']" for each in texts) + "}"
     ).replace("'", '"')
     lines += [
-        f'media_side = onnxruntime.InferenceSession("{name}/media.onnx")',
-        f'text_side = onnxruntime.InferenceSession("{name}/text.onnx")',
+        f"media_side = onnxruntime.InferenceSession({python_string(f'{name}/media.onnx')})",
+        f"text_side = onnxruntime.InferenceSession({python_string(f'{name}/text.onnx')})",
         f'(media_nd,) = media_side.run(None, {{"{media}": media}})',
         f"(text_nd,) = text_side.run(None, {given})",
         "lengths = numpy.linalg.norm(media_nd, axis=1) * numpy.linalg.norm(text_nd, axis=1)",

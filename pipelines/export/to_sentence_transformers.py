@@ -7,12 +7,14 @@ from typing import Any
 from torch import nn
 
 from pipelines.errors import InputError
+from pipelines.export.markdown import python_string
 from pipelines.export.portable import clip_like_model
 from pipelines.export.processors import save_processors
 from pipelines.export.run import Run
 from pipelines.export.usage import PROCESSOR_NOTE, Inputs
 from pipelines.export.written import Written
 from pipelines.models import ClipTextTower, SentenceTower, VisionTower, load_text_tower
+from pipelines.models.loading import load_processor, load_sentence_module
 
 _VECTOR = "sentence_embedding"  # what its modules call the vector of a text or image
 
@@ -55,15 +57,13 @@ def write_sentence_transformers(run: Run, folder: Path, name: str) -> Written:
 
 def _whole(run: Run, model: Any, inputs: Inputs, scratch: Path) -> Any:
     """A CLIP-like model with both its sides."""
-    from transformers import AutoProcessor
-
     model.save_pretrained(scratch)
     save_processors(run.model, run.folder / "model" / "media_tower", scratch)
-    AutoProcessor.from_pretrained(scratch).save_pretrained(scratch)
+    load_processor(scratch).save_pretrained(scratch)
     sides = {
         side: {"method": f"get_{side}_features", "method_output_name": "pooler_output"} for side in ("text", "image")
     }
-    return _transformer(scratch, sides, _VECTOR, inputs.padding)
+    return _transformer(run, scratch, sides, _VECTOR, inputs.padding)
 
 
 def _text_side(run: Run) -> tuple[list[nn.Module], dict[str, Any]]:
@@ -74,9 +74,9 @@ def _text_side(run: Run) -> tuple[list[nn.Module], dict[str, Any]]:
     normalized = []
     if tower is None:
         source = run.text_embedding_model()
-        tower = load_text_tower(source)
+        tower = load_text_tower(source, trust_remote_code=run.trust_remote_code)
         if not isinstance(tower, SentenceTower):
-            raise InputError(f"model '{source}': is no sentence-transformers model; use --to transformers")
+            raise InputError(f"model '{source}': is not a sentence-transformers model; use --to transformers")
         normalized = [Normalize()]  # as `mmts embed` does
     if isinstance(tower, SentenceTower):
         prompts = {"prompts": tower.model.prompts, "default_prompt_name": tower.model.default_prompt_name}
@@ -86,7 +86,7 @@ def _text_side(run: Run) -> tuple[list[nn.Module], dict[str, Any]]:
     projection = getattr(tower.model, "text_projection", None)
     output = {"text": {"method": "forward", "method_output_name": "pooler_output"}}
     try:
-        first = _transformer(folder, output, _VECTOR, tower.tokenizer.padding)
+        first = _transformer(run, folder, output, _VECTOR, tower.tokenizer.padding)
     except ValueError as error:  # AutoModel doesn't know the text sides of all such models by themselves
         raise InputError(
             f"{folder}: sentence-transformers can't hold {type(tower.model).__name__} by itself; use --to transformers"
@@ -107,11 +107,11 @@ def _image_side(run: Run) -> list[nn.Module]:
     projection = getattr(tower.model, "visual_projection", None)
     if projection is not None or (pooled is not None and pooled.ndim == 2):
         entry = {"image": {"method": "forward", "method_output_name": "pooler_output"}}
-        return [_transformer(folder, entry, _VECTOR), *_linear(projection), *_head(run.model.media_head)]
+        return [_transformer(run, folder, entry, _VECTOR), *_linear(projection), *_head(run.model.media_head)]
     name = "last_hidden_state" if pooled is None else "pooler_output"  # of a convolutional network: [n, d, 1, 1]
     entry = {"image": {"method": "forward", "method_output_name": name}}
     mean = Pooling(tower.dimension, "mean")
-    return [_transformer(folder, entry, "token_embeddings"), mean, *_head(run.model.media_head)]
+    return [_transformer(run, folder, entry, "token_embeddings"), mean, *_head(run.model.media_head)]
 
 
 def _routed(text: list[nn.Module], image: list[nn.Module]) -> nn.Module:
@@ -121,11 +121,15 @@ def _routed(text: list[nn.Module], image: list[nn.Module]) -> nn.Module:
     return router
 
 
-def _transformer(folder: Path, modalities: dict[str, Any], output: str, padding: str = "longest") -> Any:
-    from sentence_transformers.sentence_transformer.modules import Transformer
-
-    padded = {} if padding == "longest" else {"processing_kwargs": {"text": {"padding": padding}}}
-    return Transformer(str(folder), modality_config=modalities, module_output_name=output, **padded)
+def _transformer(run: Run, folder: Path, modalities: dict[str, Any], output: str, padding: str = "longest") -> Any:
+    padded: dict[str, Any] = {} if padding == "longest" else {"processing_kwargs": {"text": {"padding": padding}}}
+    return load_sentence_module(
+        folder,
+        trust_remote_code=run.trust_remote_code,
+        modality_config=modalities,
+        module_output_name=output,
+        **padded,
+    )
 
 
 def _head(head: nn.Module) -> list[nn.Module]:
@@ -156,7 +160,7 @@ def _usage(inputs: Inputs, name: str) -> str:
     if inputs.media == "images":
         lines.insert(0, "from PIL import Image")
     lines += [
-        f'model = SentenceTransformer("{name}")',
+        f"model = SentenceTransformer({python_string(name)})",
         'text_nd = model.encode(["a dog in the snow", "two people on a bridge"])',
     ]
     if inputs.media == "images":

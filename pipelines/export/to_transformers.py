@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from pipelines.export.markdown import python_string
 from pipelines.export.modeling_mmts import MmtsConfig, MmtsModel
 from pipelines.export.portable import clip_like_model, portable_model
 from pipelines.export.processors import save_processors
@@ -41,7 +42,7 @@ def write_transformers(run: Run, folder: Path, name: str) -> Written:
 def _usage(inputs: Inputs, name: str, whole: bool) -> str:
     trust = "" if whole else ", trust_remote_code=True"
     lines = inputs.imports("torch", "AutoModel")
-    lines.append(f'model = AutoModel.from_pretrained("{name}"{trust}).eval()')
+    lines.append(f"model = AutoModel.from_pretrained({python_string(name)}{trust}).eval()")
     lines += inputs.media_code(name, "pt") + inputs.text_code(name, "pt")
     media = "media_features" if inputs.media == "features" else "pixel_values"
     texts = "text_embeddings=texts" if inputs.texts == "embeddings" else "**texts"

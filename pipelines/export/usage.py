@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from pipelines.export.markdown import python_string
 from pipelines.export.run import Run
 
 PROCESSOR_NOTE = (
@@ -63,7 +64,7 @@ class Inputs:
             made = "torch.randn" if tensors == "pt" else "numpy.random.default_rng(0).standard_normal"
             kind = "" if tensors == "pt" else ', dtype="float32"'
             return [f"media = {made}((1, {self.media_size}){kind})  # the features of one medium"]
-        lines = [f'processor = AutoImageProcessor.from_pretrained("{name}")']
+        lines = [f"processor = AutoImageProcessor.from_pretrained({python_string(name)})"]
         images = '[Image.open("image.jpg")]'
         if self.media == "clips":
             images += f" * {self.frames}"
@@ -79,9 +80,9 @@ class Inputs:
             kind = "" if tensors == "pt" else ', dtype="float32"'
             return [f"texts = {made}((1, {self.text_size}){kind})  # the embedding of one text"]
         return [
-            f'tokenizer = AutoTokenizer.from_pretrained("{name}")',
-            f'texts = tokenizer(["{self.prompt}a dog in the snow"], padding="{self.padding}", truncation=True, '
-            f'return_tensors="{tensors}")',
+            f"tokenizer = AutoTokenizer.from_pretrained({python_string(name)})",
+            f'texts = tokenizer([{python_string(self.prompt + "a dog in the snow")}], padding="{self.padding}", '
+            f'truncation=True, return_tensors="{tensors}")',
         ]
 
     def imports(self, library: str, *names: str) -> list[str]:

@@ -7,6 +7,7 @@ import pyarrow as pa
 
 from pipelines.artifacts import StagePlan, StageResult, require_unique, vector_schema, with_vectors
 from pipelines.artifacts.vectors import ID_COLUMNS
+from pipelines.artifacts.writers import one_writer
 from pipelines.errors import InputError
 from pipelines.features.ids import read_ids
 from pipelines.features.readers import read_features
@@ -14,6 +15,7 @@ from pipelines.features.readers import read_features
 _ROWS = 25_000  # rows in memory at a time, where the file is read piece by piece
 
 
+@one_writer
 def prepare_features(
     source: Path | str,
     output: Path | str,

@@ -18,14 +18,14 @@ def decode_image(data: bytes, least_side: int) -> Image.Image:
         least_side: Pixels that the shorter side has to keep.
 
     Raises:
-        ValueError: It is no whole image, or has too many pixels; says why.
+        ValueError: It is not a complete image, or has too many pixels; says why.
     """
     try:
         with Image.open(io.BytesIO(data)) as image:
             image.draft(None, (least_side, least_side))
             return _as_rgb(ImageOps.exif_transpose(image))
     except UnidentifiedImageError as error:  # its message has an address in it, another in each process
-        raise ValueError("it is no image of a known format") from error
+        raise ValueError("it is not an image in a known format") from error
     except Exception as error:  # whatever the bytes lead Pillow's plugins to: struct.error and IndexError too
         raise ValueError(str(error) or type(error).__name__) from error
 

@@ -9,7 +9,7 @@ def choose_device(name: str | None) -> torch.device:
     """The torch device of a name; a GPU where there is one, else the CPU, if None.
 
     Raises:
-        InputError: There is no such device here.
+        InputError: The device is not available on this machine.
     """
     try:
         device = torch.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))

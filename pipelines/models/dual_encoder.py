@@ -22,7 +22,7 @@ class DualEncoder(nn.Module):
         projection: Kind of both projection heads.
         media_tower: Vision tower, for images and the frames of clips; None where media are features.
         text_tower: Text tower; None where texts are embeddings.
-        frames: Frames of a video clip; None where media are no clips.
+        frames: Frames of a video clip; None where media are not clips.
         pooling: From the vectors of a clip's frames to one.
 
     Attributes:

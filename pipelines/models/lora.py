@@ -28,7 +28,7 @@ class LoraSettings:
         dropout: Dropout of what an adapter reads, in training.
         targets: Names, or ends of names, of the linear layers to adapt, or ``all-linear``; the query and value
             projections of attention if empty, all linear layers where a tower has none of a known name.
-        sides: Whose towers are adapted; both that are there if None.
+        sides: The towers to adapt; every tower that is not frozen if None.
     """
 
     rank: int = 8
@@ -64,6 +64,10 @@ def add_lora(model: DualEncoder, settings: LoraSettings) -> None:
     for side in sides:
         tower: Any = towers[side]
         targets = settings.targets or _attention_names(tower.transformer)
+        linear = [each for each in tower.modules() if isinstance(each, nn.Linear)]
+        largest = max((max(each.weight.shape) for each in linear), default=settings.rank)
+        if settings.rank > largest:
+            raise InputError(f"--lora-rank {settings.rank}: the {side} tower's layers have {largest} units at most")
         config = LoraConfig(
             r=settings.rank,
             lora_alpha=settings.alpha,  # type: ignore[arg-type]  # a number; peft only divides by the rank

@@ -46,7 +46,7 @@ class AttentionPooling(nn.Module):
         """
         frames, dimension = self.position.shape
         if frames_nfd.shape[1] != frames:
-            raise InputError(f"attention pooling is over {frames} frames a clip, not {frames_nfd.shape[1]}")
+            raise InputError(f"attention pooling is over {frames} frames per clip, not {frames_nfd.shape[1]}")
         scores_nf = self.norm(frames_nfd + self.position) @ self.query / math.sqrt(dimension)
         pooled: Tensor = (scores_nf.softmax(dim=1)[..., None] * frames_nfd).sum(dim=1)
         return pooled

@@ -8,21 +8,26 @@ from safetensors.torch import load_file, save_file
 
 from pipelines.artifacts.files import read_json, require_file
 from pipelines.errors import InputError
+from pipelines.model_files import DUAL_ENCODER, digest, model_manifest, require_as_trained
 from pipelines.models.dual_encoder import DualEncoder
+from pipelines.models.loading import model_errors
 from pipelines.models.lora import merged
 from pipelines.models.text import load_text_tower
 from pipelines.models.vision import load_vision_tower
 
 _HEADS = "heads.safetensors"
-_SETTINGS = "dual_encoder.json"
 _TOWERS = ("media_tower", "text_tower")
 
 
-def save_model(model: DualEncoder, folder: Path) -> None:
+def save_model(model: DualEncoder, folder: Path) -> str:
     """Write a dual encoder to a folder, adapters merged into the weights they adapt.
 
-    ``dual_encoder.json`` holds its settings and ``heads.safetensors`` what is no tower's. ``media_tower/`` loads with
-    transformers alone, ``text_tower/`` with sentence-transformers or transformers alone: the settings say which.
+    ``dual_encoder.json`` holds its settings and the digests of the other files, ``heads.safetensors`` what is no
+    tower's. ``media_tower/`` loads with transformers alone, ``text_tower/`` with sentence-transformers or transformers
+    alone: the settings say which.
+
+    Returns:
+        The digest of ``dual_encoder.json``, which stands for all of the model.
     """
     folder.mkdir(parents=True, exist_ok=True)
     heads = {
@@ -40,34 +45,37 @@ def save_model(model: DualEncoder, folder: Path) -> None:
         "media_tower": None if media is None else "transformers",
         "text_tower": None if text is None else text.kind,
         "image_size": None if media is None else media.image_size,
+        "files": model_manifest(folder),
     }
-    (folder / _SETTINGS).write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
+    (folder / DUAL_ENCODER).write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
+    return digest(folder / DUAL_ENCODER)
 
 
-def load_model(folder: Path) -> DualEncoder:
-    """Read a dual encoder that ``save_model`` wrote, in evaluation mode; nothing in the folder is unpickled.
+def load_model(folder: Path, *, trust_remote_code: bool = False) -> DualEncoder:
+    """Read a dual encoder that ``save_model`` wrote, in evaluation mode.
+
+    Args:
+        folder: Its folder.
+        trust_remote_code: Whether code that came with a tower may run.
 
     Raises:
-        InputError: The folder isn't one, or is damaged.
+        InputError: The folder isn't one, or isn't as its training left it.
     """
-    settings = read_json(folder / _SETTINGS)
+    settings = read_json(folder / DUAL_ENCODER)
     require_file(folder / _HEADS)
-    try:
-        model = _model(settings, folder)
-    except (AttributeError, KeyError, TypeError) as error:
-        raise InputError(f"{folder / _SETTINGS}: is not what `mmts train` writes ({error}); train again") from error
-    try:
+    require_as_trained(folder)
+    with model_errors(str(folder), "a trained model"):
+        model = _model(settings, folder, trust_remote_code)
         heads = load_file(folder / _HEADS)
         missing, unexpected = model.load_state_dict(heads, strict=False)
-    except Exception as error:  # safetensors has an error class of its own for a damaged file
-        raise InputError(f"{folder / _HEADS}: damaged ({' '.join(str(error).split())[:120]})") from error
-    if unexpected or any(name.split(".")[0] not in _TOWERS for name in missing):
-        raise InputError(f"{folder / _HEADS}: holds other weights than {_SETTINGS} says; train again")
+        if unexpected or any(name.split(".")[0] not in _TOWERS for name in missing):
+            raise InputError(f"{_HEADS} holds other weights than {DUAL_ENCODER} says; train again")
     return model.eval()
 
 
-def _model(settings: dict[str, Any], folder: Path) -> DualEncoder:
+def _model(settings: dict[str, Any], folder: Path, trust_remote_code: bool) -> DualEncoder:
     known = dict(settings)
+    known.pop("files", None)
     if "pixels" in known:  # as version 0.1.0 wrote it
         known["media_tower"] = "transformers" if known.pop("pixels") else None
     if "head" in known:  # as it was called once
@@ -75,16 +83,12 @@ def _model(settings: dict[str, Any], folder: Path) -> DualEncoder:
     image_size, kinds = known.pop("image_size", None), [known.pop(name, None) for name in _TOWERS]
     for name, kind in zip(_TOWERS, kinds, strict=True):
         if kind is not None and not (folder / name).is_dir():
-            raise InputError(f"{folder / name}: no such folder, but {_SETTINGS} names this tower; train again")
-    media = None if kinds[0] is None else _tower(load_vision_tower, folder / _TOWERS[0], "media")
-    text = None if kinds[1] is None else _tower(load_text_tower, folder / _TOWERS[1], "text")
+            raise InputError(f"no folder {name}, but {DUAL_ENCODER} names this tower; train again")
+    towers: list[Any] = [
+        None if kind is None else load(str(folder / name), trust_remote_code=trust_remote_code, name=name)
+        for name, kind, load in zip(_TOWERS, kinds, (load_vision_tower, load_text_tower), strict=True)
+    ]
+    media, text = towers
     if media is not None and image_size is not None:
         media.image_size = image_size
     return DualEncoder(**known, media_tower=media, text_tower=text)
-
-
-def _tower(load: Any, folder: Path, side: str) -> Any:
-    try:
-        return load(str(folder))
-    except InputError as error:
-        raise InputError(str(error).removeprefix(f"--{side}-model ")) from error

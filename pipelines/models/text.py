@@ -8,13 +8,18 @@ import torch
 from torch import Tensor, nn
 
 from pipelines.errors import InputError
-from pipelines.models.pretrained import LOAD_ERRORS, is_dual, load_transformers, one_side, read_config, reason
+from pipelines.model_files import resolve_model
+from pipelines.models.loading import (
+    load_config,
+    load_sentence_transformer,
+    load_tokenizer,
+    load_transformers,
+    model_errors,
+)
+from pipelines.models.sides import is_dual, one_side
 from pipelines.models.tokens import TextTokenizer
 
 Tokens = dict[str, Tensor]
-
-# One of these holds a tokenizer's words; without them transformers makes an empty tokenizer of the model's kind.
-_VOCABULARIES = ("tokenizer.json", "vocab.json", "vocab.txt", "tokenizer.model", "spiece.model")
 
 # Their text models read the last position, which is padding in all texts they were trained on but the longest.
 _PADDED_TO_MAXIMUM = ("siglip", "siglip2")
@@ -109,7 +114,7 @@ class ClipTextTower(TextTower):
         tokenizer: Its transformers tokenizer.
 
     Raises:
-        InputError: It is no text model.
+        InputError: It is not a text model.
     """
 
     kind = "transformers"
@@ -132,52 +137,49 @@ class ClipTextTower(TextTower):
         self.tokenizer.tokenizer.save_pretrained(folder)
 
 
-def load_text_tower(source: str) -> TextTower:
-    """Load a text tower; nothing is unpickled, and no code of the model's own is run.
+def load_text_tower(source: str, *, trust_remote_code: bool = False, name: str | None = None) -> TextTower:
+    """Load a text tower.
 
     Args:
         source: A sentence-transformers model or a CLIP-like one: folder or hub id; a folder of a CLIP-like model's
             configuration and tokenizer, without weights, starts from scratch, from torch's random state.
+        trust_remote_code: Whether code that comes with the model may run.
+        name: What errors call the model; ``--text-model SOURCE`` if None.
 
     Raises:
-        InputError: It can't be loaded, or is no text model.
+        InputError: It can't be loaded, or is not a text model.
     """
-    from pipelines.embed.encoder import load_sentence_transformer, resolve_model
-
-    try:
-        if is_clip_like(resolve_model(source)):
-            return clip_text_tower(load_transformers(source), source)
-        return SentenceTower(load_sentence_transformer(source, "cpu"))
-    except LOAD_ERRORS as error:
-        said = reason(error).removeprefix(f"model '{source}': ")
-        raise InputError(f"--text-model {source}: not a text model that loads ({said})") from error
+    trust: dict[str, Any] = {"trust_remote_code": trust_remote_code}
+    with model_errors(name or f"--text-model {source}", "a text model"):
+        if is_clip_like(source, **trust):
+            return clip_text_tower(load_transformers(source, **trust), source, **trust)
+        return SentenceTower(load_sentence_transformer(source, "cpu", **trust))
 
 
-def clip_text_tower(model: Any, source: str) -> ClipTextTower:
+def clip_text_tower(model: Any, source: str, *, trust_remote_code: bool = False) -> ClipTextTower:
     """The text tower of a CLIP-like model that was loaded from ``source``, where its tokenizer is.
 
     Raises:
         InputError: It has no text side, or there is no tokenizer.
-        OSError, ValueError, ...: One of ``LOAD_ERRORS``: the tokenizer can't be loaded.
+        Exception: Of transformers: the tokenizer can't be loaded.
     """
-    from transformers import AutoTokenizer
-    from transformers.utils import cached_file
-
-    path = Path(source)
-    folder = str(path.parent if path.is_file() else path) if path.exists() else source
-    found = (cached_file(folder, name, _raise_exceptions_for_missing_entries=False) for name in _VOCABULARIES)
-    if not any(found):
-        raise InputError(f"has no tokenizer; put its {_VOCABULARIES[0]} beside the weights")
-    return ClipTextTower(one_side(model, "text") if is_dual(model) else model, AutoTokenizer.from_pretrained(folder))
+    tokenizer = load_tokenizer(source, trust_remote_code=trust_remote_code)
+    return ClipTextTower(one_side(model, "text") if is_dual(model) else model, tokenizer)
 
 
-def is_clip_like(source: str) -> bool:
-    """Whether the model in a folder, or of a hub id, is CLIP-like or one side of such a model, by its configuration."""
-    if (Path(source) / "modules.json").is_file():
+def is_clip_like(source: str, *, trust_remote_code: bool = False) -> bool:
+    """Whether the model in a folder, or of a hub id, is CLIP-like or one side of such a model, by its configuration.
+
+    Raises:
+        InputError: The model is nowhere, or may not be loaded.
+    """
+    if (Path(resolve_model(source)) / "modules.json").is_file():
         return False
     try:
-        config = read_config(source)
-    except LOAD_ERRORS:
-        return False  # sentence-transformers keeps some configurations deeper; what it says then is the better message
+        config = load_config(source, trust_remote_code=trust_remote_code)
+    except InputError:
+        raise
+    except Exception:  # sentence-transformers keeps some configurations deeper; what it says then is the better message
+        return False
     both = hasattr(config, "text_config") and hasattr(config, "vision_config")
     return both or str(config.model_type).endswith("_text_model")

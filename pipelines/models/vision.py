@@ -9,9 +9,11 @@ from torch import Tensor, nn
 
 from pipelines.artifacts.files import read_json
 from pipelines.errors import InputError
-from pipelines.models.pretrained import LOAD_ERRORS, is_dual, load_transformers, one_side, reason
+from pipelines.models.loading import load_transformers, model_errors, model_folder
+from pipelines.models.sides import is_dual, one_side
 
-_PROCESSOR = "preprocessor_config.json"
+PROCESSOR = "preprocessor_config.json"
+_LARGEST_IMAGE = 4096
 
 
 class VisionTower(nn.Module):
@@ -32,7 +34,7 @@ class VisionTower(nn.Module):
         dimension: Size of its vectors.
 
     Raises:
-        InputError: It is no vision model.
+        InputError: It is not a vision model.
     """
 
     mean_c11: Tensor
@@ -44,6 +46,8 @@ class VisionTower(nn.Module):
         if self.model.main_input_name != "pixel_values":
             raise InputError(f"{type(self.model).__name__} takes {self.model.main_input_name}, not pixels")
         self.image_size = _image_size(self.model.config) or image_size or 224
+        if not 1 <= self.image_size <= _LARGEST_IMAGE:
+            raise InputError(f"takes images of {self.image_size:.3g} pixels a side; mmts takes 1 to {_LARGEST_IMAGE:,}")
         self.register_buffer("mean_c11", torch.tensor(mean).reshape(-1, 1, 1), persistent=False)
         self.register_buffer("std_c11", torch.tensor(std).reshape(-1, 1, 1), persistent=False)
         self.dimension = _dimension(self)
@@ -99,50 +103,37 @@ class VisionTower(nn.Module):
             "image_mean": self.mean_c11.flatten().tolist(),
             "image_std": self.std_c11.flatten().tolist(),
         }
-        (folder / _PROCESSOR).write_text(json.dumps(processor, indent=2) + "\n", encoding="utf-8")
+        (folder / PROCESSOR).write_text(json.dumps(processor, indent=2) + "\n", encoding="utf-8")
 
 
-def load_vision_tower(source: str) -> VisionTower:
+def load_vision_tower(source: str, *, trust_remote_code: bool = False, name: str | None = None) -> VisionTower:
     """Load a vision tower.
 
     Args:
         source: A folder with ``config.json`` and weights, or a hub id; or a ``config.json``, or a folder with one
             and no weights: the tower then starts from scratch, from torch's random state.
+        trust_remote_code: Whether code that comes with the model may run.
+        name: What errors call the model; ``--media-model SOURCE`` if None.
 
     Raises:
-        InputError: It can't be loaded, or is no vision model.
+        InputError: It can't be loaded, or is not a vision model.
     """
-    try:
-        return vision_tower(load_transformers(source), source)
-    except LOAD_ERRORS as error:
-        raise InputError(
-            f"--media-model {source}: not a vision model's config, folder or hub id that loads ({reason(error)})"
-        ) from error
+    with model_errors(name or f"--media-model {source}", "a vision model"):
+        trust: dict[str, Any] = {"trust_remote_code": trust_remote_code}
+        return vision_tower(load_transformers(source, **trust), source, **trust)
 
 
-def vision_tower(model: Any, source: str) -> VisionTower:
-    """The tower of a model that was loaded from ``source``, where its normalisation is read.
+def vision_tower(model: Any, source: str, *, trust_remote_code: bool = False) -> VisionTower:
+    """The vision tower of a model that was loaded from ``source``, where its normalisation is read.
 
     Raises:
-        InputError: It is no vision model.
+        InputError: It is not a vision model.
     """
-    processor = _processor(source)
+    path = model_folder(source, trust_remote_code=trust_remote_code) / PROCESSOR
+    processor: dict[str, Any] = read_json(path) if path.is_file() else {}
     mean, std = (list(processor.get(name, [0.5] * 3)) for name in ("image_mean", "image_std"))
     size = processor.get("crop_size") or processor.get("size")
     return VisionTower(model, mean, std, max(size.values()) if isinstance(size, dict) else size)
-
-
-def _processor(source: str) -> dict[str, Any]:
-    from transformers.utils import cached_file
-
-    path = Path(source)
-    folder = path.parent if path.is_file() else path
-    if folder.is_dir():
-        file: str | None = str(folder / _PROCESSOR) if (folder / _PROCESSOR).is_file() else None
-    else:
-        file = cached_file(source, _PROCESSOR, _raise_exceptions_for_missing_entries=False)
-    processor: dict[str, Any] = {} if file is None else read_json(Path(file))
-    return processor
 
 
 def _image_size(config: Any) -> int | None:

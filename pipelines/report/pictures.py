@@ -77,7 +77,7 @@ def picture_band(band: Band, output: Path | str, *, quantity: str = "temperature
 
 def _require_picture(output: Path) -> None:
     if output.suffix.lower() not in _FORMATS:
-        raise InputError(f"{output}: is no picture that can be drawn; end its name in {', '.join(_FORMATS)}")
+        raise InputError(f"{output}: not a picture format; end the name in {', '.join(_FORMATS)}")
     require_writable(output)
 
 

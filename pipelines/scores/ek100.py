@@ -65,7 +65,7 @@ def score_ek100(
         raise InputError(f"{sentences} sentences need one clip row each, from 0 to {clips - 1}")
     for name, given_n in (("cluster sizes", cluster_size), ("marks of tail classes", tail_class)):
         if given_n is not None and len(given_n) != clips:
-            raise InputError(f"{clips} clips but {len(given_n)} {name}: give one a clip")
+            raise InputError(f"{clips} clips but {len(given_n)} {name}: give one per clip")
     edges = None if cluster_size is None else frequency_edges(cluster_size)
     to_text = graded_scores(scores, relevancy, ties=ties, block_bytes=block_bytes)
     to_media = graded_scores(scores.transposed(), relevancy.transposed(), ties=ties, block_bytes=block_bytes)

@@ -67,7 +67,7 @@ def graded_scores(
         Damen et al., Rescaling Egocentric Vision (2022), and the code of its retrieval challenge.
     """
     if ties not in get_args(Ties):
-        raise InputError(f"ties={ties!r} is no rule for ties: use one of {', '.join(get_args(Ties))}")
+        raise InputError(f"ties={ties!r} is not a rule for ties: use one of {', '.join(get_args(Ties))}")
     queries, items = source.shape
     if relevancy.shape != source.shape:
         raise InputError(f"similarities are {source.shape}, relevancies {relevancy.shape}: give both the same shape")

@@ -22,7 +22,7 @@ class QueryRanks:
     Attributes:
         query: Row of each query on its own side, ascending, int64 of shape ``(q,)``.
         rank: Rank of its best positive, 1 for the best, int64 of shape ``(q,)``.
-        tied: Whether an item that is no positive ties with that positive, so that the rank depends on the rule for
+        tied: Whether an item that is not a positive ties with that positive, so that the rank depends on the rule for
             ties; bool of shape ``(q,)``.
     """
 
@@ -120,7 +120,8 @@ def positive_ranks(
         progress: Where to report.
 
     Returns:
-        The ranks, from 1, and whether an item that is no positive of the query ties with the positive; both ``(p,)``.
+        The ranks, from 1, and whether an item that is not a positive of the query ties with the positive; both have
+        shape ``(p,)``.
 
     Raises:
         InputError: An unknown rule for ties, or NaN in the similarities.
@@ -238,7 +239,7 @@ def _rows(row_q: IntArray) -> slice | IntArray:
 
 def _check_rule(ties: str) -> None:
     if ties not in get_args(Ties):
-        raise InputError(f"ties={ties!r} is no rule for ties: use one of {', '.join(get_args(Ties))}")
+        raise InputError(f"ties={ties!r} is not a rule for ties: use one of {', '.join(get_args(Ties))}")
 
 
 def _checked_pairs(

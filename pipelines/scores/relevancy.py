@@ -96,7 +96,9 @@ def class_relevancy(
         Damen et al., Rescaling Egocentric Vision (2022), section on multi-instance retrieval.
     """
     if len(verb_class) != len(noun_classes):
-        raise InputError(f"{len(verb_class)} verb classes but {len(noun_classes)} noun lists: give one of each a clip")
+        raise InputError(
+            f"{len(verb_class)} verb classes but {len(noun_classes)} noun lists: give one of each per clip"
+        )
     keys: dict[tuple[int, frozenset[int]], int] = {}
     row_key = np.empty(len(verb_class), dtype=np.int64)
     for row, (verb, nouns) in enumerate(zip(verb_class, noun_classes, strict=True)):

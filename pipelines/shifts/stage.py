@@ -9,11 +9,13 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from pipelines.artifacts import SHIFTS, StagePlan, StageResult, align, has_noise, read_clusters
+from pipelines.artifacts.writers import one_writer
 from pipelines.errors import InputError
 
 _HISTOGRAM_BINS = 10
 
 
+@one_writer
 def shifts(
     clusters: Sequence[Path | str] | Path | str,
     output: Path | str,

@@ -63,7 +63,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
         digest = extra.pop("digest")
     except (SafetensorError, KeyError, TypeError, ValueError, OSError) as error:
         reason = " ".join(str(error).split())[:120]
-        raise InputError(f"{path}: damaged, or no checkpoint of mmts ({reason})") from error
+        raise InputError(f"{path}: damaged, or not a checkpoint of mmts ({reason})") from error
     checkpoint = Checkpoint(tensors, extra)
     if digest != _digest(checkpoint):
         raise InputError(f"{path}: damaged (it holds something else than was written)")
@@ -81,7 +81,7 @@ def read_extra(path: Path) -> dict[str, Any]:
         with safe_open(path, framework="pt") as file:
             extra: dict[str, Any] = json.loads(file.metadata()[_STATE])
     except (SafetensorError, KeyError, TypeError, ValueError, OSError) as error:
-        raise InputError(f"{path}: damaged, or no checkpoint of mmts") from error
+        raise InputError(f"{path}: damaged, or not a checkpoint of mmts") from error
     return extra
 
 

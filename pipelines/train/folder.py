@@ -4,6 +4,7 @@ import contextlib
 import shutil
 import warnings
 from pathlib import Path
+from typing import Any
 
 from pipelines.artifacts import StagePlan, StageResult
 from pipelines.artifacts.files import read_json, write_json
@@ -14,7 +15,9 @@ from pipelines.train.config import TrainConfig
 _KEPT = 2  # a damaged newest checkpoint leaves the one before
 _CONFIG = "config.json"
 _FILES = ("metrics.json", "steps.parquet", "checkpoints", "model", "tensorboard", _CONFIG)
-_BESIDE = {"previous", "previous.tmp", "wandb"}  # what a folder may hold that has no run
+_PREVIOUS, _MAKING_WAY, _DISCARDED = "previous", "previous.tmp", ".discarded.tmp"
+_BESIDE = {_PREVIOUS, _MAKING_WAY, "wandb"}  # what a folder may hold that has no run
+_RESTS = ".*.tmp"  # what a kill leaves half written or half deleted
 
 
 class RunFolder:
@@ -32,6 +35,7 @@ class RunFolder:
         self.best = path / "checkpoints" / "best.safetensors"
         self._checkpoints = path / "checkpoints"
         self._config = path / _CONFIG
+        self._previous, self._making_way, self._discarded = path / _PREVIOUS, path / _MAKING_WAY, path / _DISCARDED
 
     def open(
         self, plan: StagePlan, config: TrainConfig, *, resume: bool, force: bool
@@ -42,22 +46,29 @@ class RunFolder:
             The result, where the run is complete and up to date; the checkpoint to go on from; None to start.
 
         Raises:
-            InputError: The folder isn't a run's, or holds an unfinished run and neither ``resume`` nor ``force`` was
-                given, or an unfinished one with other settings.
+            InputError: Without ``force``: the folder holds other files than a run's; or an unfinished run that
+                ``resume`` was not given for, or of other settings; or two complete runs.
         """
-        if force or not self.path.is_dir() or {each.name for each in self.path.iterdir()} <= _BESIDE:
+        if force or not self.path.is_dir():
+            return None
+        names = {each.name for each in self.path.iterdir() if not each.match(_RESTS)}
+        if not self._is_run() and not names <= _BESIDE:
+            raise InputError(
+                f"{self.path}: is not a run folder, but holds other files; choose another output folder, or --force to "
+                "start there"
+            )
+        if self.is_complete() and (done := plan.finished(force=False)):
+            return StageResult(self.path, True, done.summary)
+        if self._has_to_make_way():
+            if _holds_anything(self._previous):
+                raise InputError(
+                    f"{self.path}: holds a complete run with other settings, and another in {_PREVIOUS}/; choose "
+                    f"another output folder, or --force to delete the one in {_PREVIOUS}/"
+                )
             return None
         if not self._is_run():
-            raise InputError(
-                f"{self.path}: is a folder with files that are no run; use --force, or another output folder"
-            )
-        complete = self.is_complete()
-        if complete and (done := plan.finished(force=False)):
-            return StageResult(self.path, True, done.summary)
-        if complete:
-            return None  # of other settings: it makes way, see `start`
-        difference = self._difference(plan, config)
-        return self._unfinished(difference, resume=resume)
+            return None
+        return self._unfinished(self._difference(plan, config), resume=resume)
 
     def _unfinished(self, difference: str | None, *, resume: bool) -> Checkpoint | None:
         if not self.checkpoints():
@@ -81,22 +92,22 @@ class RunFolder:
     def start(self, config: TrainConfig, plan: StagePlan) -> None:
         """Write ``config.json``, with nothing left beside it that could pass for this run's.
 
-        A complete run that was here is kept in ``previous``, until another takes its place there; so are files of
-        these names that are no run's.
+        A complete run that was here is kept in ``previous``, and so are files of these names that are not a run's. What
+        ``previous`` held before goes: `open` has let that happen with ``force`` alone. A kill between any two of these
+        steps leaves a folder in which ``start`` takes up where it was.
         """
-        aside = self.path / "previous.tmp"
-        if aside.exists() or self.is_complete() or not self._is_run():
-            aside.mkdir(exist_ok=True)
-            for found in (self.path / name for name in _FILES):
-                if found.exists():
-                    found.rename(aside / found.name)
-            shutil.rmtree(self.path / "previous", ignore_errors=True)
-            aside.rename(self.path / "previous")
-        for found in (self.path / name for name in _FILES):
-            if found.is_dir():
-                shutil.rmtree(found)
-            else:
-                found.unlink(missing_ok=True)
+        self._remove_rests()
+        if self._has_to_make_way():
+            if self._previous.exists():
+                self._previous.rename(self._discarded)
+                _remove(self._discarded)
+            self._making_way.mkdir(exist_ok=True)
+            for name in _FILES:
+                if (self.path / name).exists():
+                    (self.path / name).rename(self._making_way / name)
+            self._making_way.rename(self._previous)
+        for name in _FILES:
+            _remove(self.path / name)
         write_json(
             self._config,
             {
@@ -109,10 +120,22 @@ class RunFolder:
 
     def _is_run(self) -> bool:
         """Whether the folder's ``config.json`` is one that a run wrote."""
-        if not self._config.is_file():
-            return False
-        recorded = read_json(self._config)
-        return isinstance(recorded, dict) and recorded.get("command") == "train"
+        return self._recorded().get("command") == "train"
+
+    def _recorded(self) -> dict[str, Any]:
+        """What ``config.json`` says; nothing where there is none, or it isn't one of ours."""
+        try:
+            recorded = read_json(self._config) if self._config.is_file() else {}
+        except InputError:
+            recorded = {}
+        return recorded if isinstance(recorded, dict) and isinstance(recorded.get("parameters"), dict) else {}
+
+    def _has_to_make_way(self) -> bool:
+        """Whether something is here, or half moved already, that a new run must not delete."""
+        was_complete = self.metrics.exists()  # it is written last
+        if was_complete or _holds_anything(self._making_way):
+            return True
+        return not self._is_run() and any((self.path / name).exists() for name in _FILES)
 
     def checkpoints(self) -> list[Path]:
         """The checkpoints a run can go on from, newest first."""
@@ -142,7 +165,7 @@ class RunFolder:
         for path in self._checkpoints.glob("best-*.safetensors"):
             if int(path.stem.removeprefix("best-")) not in needed:
                 path.unlink()
-        for path in self._checkpoints.glob(".*.tmp"):
+        for path in self._checkpoints.glob(_RESTS):
             path.unlink()
 
     def newest_checkpoint(self) -> Checkpoint:
@@ -158,17 +181,36 @@ class RunFolder:
                 warnings.warn(f"{error}; going on from the checkpoint before", stacklevel=2)
         raise InputError(f"{self.path}: none of its checkpoints is whole; --force starts over")
 
-    def finish(self) -> None:
-        """Leave of a complete run's checkpoints the best weights, under one name."""
-        best = self._checkpoints / f"best-{read_json(self.metrics)['best_epoch']:06d}.safetensors"
+    def finish(self, best_epoch: int) -> None:
+        """Leave of a complete run's checkpoints the best weights, under one name, and nothing that a kill left over."""
+        best = self._checkpoints / f"best-{best_epoch:06d}.safetensors"
         with contextlib.suppress(FileNotFoundError):  # it has its name already, or another process gives it now
             best.replace(self.best)
         for path in [*self.checkpoints(), *self._checkpoints.glob("best-*.safetensors")]:
             path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # it isn't there, as a rule; or holds the run of before, which stays
+            self._making_way.rmdir()
+        self._remove_rests()
+
+    def _remove_rests(self) -> None:
+        for rest in self.path.glob(_RESTS):
+            _remove(rest)
 
     def _difference(self, plan: StagePlan, config: TrainConfig) -> str | None:
         """How this run differs from the one in the folder; None if it doesn't."""
-        recorded = read_json(self._config)
+        recorded = self._recorded()
         if recorded.get("fingerprint") == plan.fingerprint:
             return None
-        return config.differences(recorded.get("parameters", {})) or "its input files, or mmts, changed"
+        return config.differences(recorded["parameters"]) or "its input files, or mmts, changed"
+
+
+def _holds_anything(folder: Path) -> bool:
+    return folder.is_dir() and any(folder.iterdir())
+
+
+def _remove(path: Path) -> None:
+    """Remove a file or a folder, where there is one."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

@@ -2,7 +2,7 @@
 
 import logging
 import os
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
@@ -10,13 +10,12 @@ from torch import nn
 from pipelines.encoding import Precision
 from pipelines.errors import InputError
 from pipelines.models import choose_device
+from pipelines.train.settings import ParallelName
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
     from lightning_fabric.strategies.strategy import Strategy
     from torch.distributed.device_mesh import DeviceMesh
-
-ParallelName = Literal["auto", "ddp", "fsdp"]
 
 
 def processes_started(devices: int, nodes: int) -> tuple[int, int]:

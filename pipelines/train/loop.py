@@ -71,7 +71,7 @@ def _is_patience_over(session: Session, state: RunState) -> bool:
 
 
 def _require_finite(session: Session, state: RunState, batch: Batch, taken: StepRecord, record: Record) -> None:
-    """Stop a run whose loss, or its gradient, is no number any more.
+    """Stop a run whose loss, or its gradient, is no longer a number.
 
     Where gradients are scaled an infinite one is skipped and the scale lowered; many in a row are a fault all the same.
     """
@@ -88,7 +88,7 @@ def _require_finite(session: Session, state: RunState, batch: Batch, taken: Step
     kept = [*record.folder.checkpoints(), *([best] if best.exists() else [])]
     where = f"the last good checkpoint is {kept[0]}" if kept else "no checkpoint was written yet"
     raise InputError(
-        f"the {what} at step {state.step}, in a batch of {len(ids)} samples that begins with {', '.join(ids[:3])}; "
+        f"the {what} at step {state.step}, in a batch of {len(ids)} samples starting with {', '.join(ids[:3])}; "
         f"{where}; lower --lr or raise the temperature"
     )
 

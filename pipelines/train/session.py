@@ -267,6 +267,7 @@ class Session:
             freeze_patterns=config.freeze,
             lora=lora,
             gradient_checkpointing=config.gradient_checkpointing,
+            trust_remote_code=config.trust_remote_code,
         )
 
 

@@ -1,12 +1,13 @@
 """Entry point of ``train``: check everything, run the loop, keep the best epoch."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from pipelines.artifacts import StagePlan, StageResult
-from pipelines.artifacts.files import removing_new_folders, require_folder, sync_files, write_json
+from pipelines.artifacts.files import require_folder, sync_files, write_json
+from pipelines.artifacts.writers import removing_new_folders, sole_writer, writing
 from pipelines.media import media_inputs
+from pipelines.model_files import MODEL_DIGEST, model_identity
 from pipelines.models import save_model
 from pipelines.progress import SILENT, Progress
 from pipelines.train.checkpoint import Checkpoint, read_checkpoint
@@ -36,7 +37,8 @@ def train(
     Args:
         config: The settings.
         resume: Go on with the unfinished run in the folder; start where there is none.
-        force: Train even if the run is up to date, or the folder holds an unfinished run, or is no run's.
+        force: Train even if the run is up to date, or the folder holds an unfinished run, two complete
+            ones, or other files.
         progress: Where to report.
 
     Returns:
@@ -48,7 +50,8 @@ def train(
             is not finite.
         Interrupted: SIGTERM or SIGINT asked the run to stop; a checkpoint was written.
     """
-    with removing_new_folders(config.output):  # where something is refused before the run begins
+    # Folders go again where something is refused before the run begins.
+    with removing_new_folders(config.output), sole_writer(config.output), writing(config.output):
         return _train(config, resume=resume, force=force, progress=progress)
 
 
@@ -57,7 +60,7 @@ def _train(config: TrainConfig, *, resume: bool, force: bool, progress: Progress
     plan = _plan(config)
     found = folder.open(plan, config, resume=resume, force=force)
     if isinstance(found, StageResult):
-        folder.finish()
+        folder.finish(found.summary["best_epoch"])
         return found
     fabric = make_fabric(
         device=config.device,
@@ -80,7 +83,8 @@ def _train(config: TrainConfig, *, resume: bool, force: bool, progress: Progress
             logger.close()
     summary = _summarise(state, session.strategy.settings)
     if fabric.is_global_zero:
-        save_model(session.best_model(read_checkpoint(folder.best_of(state.best_epoch))), folder.model)
+        best = session.best_model(read_checkpoint(folder.best_of(state.best_epoch)))
+        summary[MODEL_DIGEST] = save_model(best, folder.model)
         sync_files(folder.model)
         log.write(folder.steps, plan.provenance(), summary)
         # Last of all: it is what says that the run is complete.
@@ -92,7 +96,7 @@ def _train(config: TrainConfig, *, resume: bool, force: bool, progress: Progress
                 **({"bad_media": state.bad_media} if state.bad_media else {}),
             },
         )
-        folder.finish()
+        folder.finish(state.best_epoch)
     fabric.barrier()
     return StageResult(config.output, False, summary)
 
@@ -102,17 +106,20 @@ def _plan(config: TrainConfig) -> StagePlan:
     media = media_inputs(config.media_path)
     roles = {"annotations": config.annotations, **media, "text": config.text, "shifts": config.shifts}
     inputs = {role: path for role, path in roles.items() if path is not None}
+    recipe = config.recipe()
     for role, model in (("media_model", config.media_model), ("text_model", config.text_model)):
-        if model is not None and (path := Path(model)).exists():
-            inputs[role] = path.parent if path.is_file() else path  # what lies beside a config.json counts too
+        if model is not None:
+            recipe[role] = model_identity(model)
+    if config.trust_remote_code:
+        recipe["trust_remote_code"] = True
     return StagePlan(
         "train",
         config.output / "steps.parquet",
-        config.recipe(),
+        recipe,
         inputs,
         seed=config.seed,
         libraries=("torch", "transformers", "safetensors", "pyarrow"),
-        foreign=(*media, "media_model", "text_model"),
+        foreign=tuple(media),
     )
 
 

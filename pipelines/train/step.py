@@ -40,7 +40,7 @@ def take_step(session: Session, batch: Batch, step: int) -> StepRecord:
         step,
         highest=config.lr,
         lowest=config.min_lr,
-        warmup_steps=round(config.warmup_epochs * session.sampler.steps),
+        warmup_steps=config.warmup_steps(session.sampler.steps),
         total_steps=session.total_steps,
     )
     set_learning_rate(session.optimizer, rate)

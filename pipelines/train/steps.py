@@ -38,7 +38,7 @@ class StepLog:
         self._next_write = now + max(_SECONDS, (now - start) / _SHARE)
 
     def write_if_due(self, path: Path, provenance: Provenance) -> None:
-        """Write the file every few seconds; the longer it takes, the more seldom."""
+        """Write the file every few seconds; the longer it takes, the less often."""
         if time.monotonic() >= self._next_write:
             self.write(path, provenance, {})
 

@@ -56,7 +56,7 @@ def test_images_are_located(captions, tmp_path, make, name, media) -> None:
 @pytest.mark.parametrize(("make", "name"), [(folder, "images"), (archive, "images.zip")])
 def test_missing_images_are_counted_and_named(captions, tmp_path, make, name) -> None:
     images = make(tmp_path / name, ["2.jpg"])
-    with pytest.raises(InputError, match=r"1 of 2 images are missing there, first: 1\.jpg"):
+    with pytest.raises(InputError, match=r"1 of 2 media are missing there, first: 1\.jpg"):
         prepare_flickr8k(captions, tmp_path / "out.parquet", images=images)
     assert not (tmp_path / "out.parquet").exists()
 

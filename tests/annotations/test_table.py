@@ -41,7 +41,7 @@ def prepared(source, tmp_path, **options) -> dict[str, list]:
 def test_every_format_gives_the_same_annotations(tmp_path, suffix) -> None:
     source = write(tmp_path / f"in{suffix}")
     assert prepared(source, tmp_path, media_column="image", split_column="split", start_column="begin") == {
-        "sample_id": ["1.jpg#0", "1.jpg#1", "2.jpg#0"],
+        "sample_id": ["1.jpg#d2894c61", "1.jpg#a7a8377f", "2.jpg#d2894c61"],
         "text": ["A dog", "A cat", "A dog"],
         "media_id": ["1.jpg", "1.jpg", "2.jpg"],
         "media": ["1.jpg", "1.jpg", "2.jpg"],
@@ -59,9 +59,10 @@ def test_annotations_are_of_their_kind_and_summed_up(tmp_path) -> None:
     assert not result.up_to_date
 
 
-def test_made_ids_do_not_depend_on_the_order_of_rows(tmp_path) -> None:
-    forward = prepared(write(tmp_path / "a.csv"), tmp_path)
-    backward = prepared(write(tmp_path / "b.csv", ROWS[::-1]), tmp_path)
+@pytest.mark.parametrize("media", [{}, {"media_id_column": "image"}])
+def test_made_ids_do_not_depend_on_the_order_of_rows(tmp_path, media) -> None:
+    forward = prepared(write(tmp_path / "a.csv"), tmp_path, **media)
+    backward = prepared(write(tmp_path / "b.csv", ROWS[::-1]), tmp_path, **media)
     assert len(set(forward["sample_id"])) == 3
     assert set(forward["sample_id"]) == set(backward["sample_id"])
     text_of = dict(zip(backward["sample_id"], backward["text"], strict=True))
@@ -72,6 +73,8 @@ def test_made_ids_are_these(tmp_path) -> None:
     """Ids are in users' files: another version of mmts has to make the same ones."""
     ids = prepared(write(tmp_path / "in.csv"), tmp_path)["sample_id"]
     assert ids == ["d2894c61cfd420d0#0", "a7a8377f6368041e#0", "d2894c61cfd420d0#1"]
+    ids = prepared(write(tmp_path / "in.csv", [*ROWS, ROWS[0]]), tmp_path, media_id_column="image")["sample_id"]
+    assert ids == ["1.jpg#d2894c61", "1.jpg#a7a8377f", "2.jpg#d2894c61", "1.jpg#d2894c61#1"]
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".parquet"])
@@ -112,9 +115,9 @@ def test_texts_keep_commas_quotes_and_line_breaks(tmp_path) -> None:
 
 
 def test_empty_cells_are_null(tmp_path) -> None:
-    (tmp_path / "in.csv").write_text("caption,noun\nx,\n,b\n")
+    (tmp_path / "in.csv").write_text("caption,noun,size\nx,,1\ny,b,\n")
     columns = prepared(tmp_path / "in.csv", tmp_path)
-    assert (columns["text"], columns["noun"]) == (["x", None], [None, "b"])
+    assert (columns["noun"], columns["size"]) == ([None, "b"], [1, None])
 
 
 REFUSALS = [
@@ -125,10 +128,10 @@ REFUSALS = [
     ("caption,id\nx,7\ny,7\nz,8\n", {"id_column": "id"}, "1 values of id occur more than once, first: 7"),
     ("caption,id\nx,7\ny,\n", {"id_column": "id"}, "1 rows have no id"),
     ("caption,noun\nx,a\ny,\n", {"class_columns": ["noun"]}, "1 rows have no noun"),
-    ("caption,t\nx,soon\n", {"start_column": "t"}, "column 't' holds string; seconds were expected"),
+    ("caption,t\nx,soon\n", {"start_column": "t"}, "column 't' has 'soon' in row 1; seconds were expected"),
     ("caption\n", {}, "has no rows"),
     ("caption,caption\nx,y\n", {}, "the header repeats caption"),
-    ("caption,id\nx\n", {}, r"can't be parsed as csv \(CSV parse error: Expected 2 columns, got 1"),
+    ("caption,id\nx\n", {}, r"line 2 has 1 cell, the header 2 \(separator: comma\); correct it"),
 ]
 
 
@@ -145,9 +148,9 @@ def test_refusals(tmp_path, content, options, message) -> None:
     ("name", "content", "message"),
     [
         ("in.xlsx", b"x", "can't read '.xlsx' files; expected one of .csv, .tsv"),
-        ("in.json", b'[{"caption": "x"}]', "can't be parsed as json .*; one JSON object a line was expected"),
-        ("in.jsonl", b'{"caption": "x"', "can't be parsed as jsonl .*; one JSON object a line was expected"),
-        ("in.csv", b"caption\n\xff\xfe\n", "can't be parsed as csv .*invalid UTF8"),
+        ("in.json", b'[{"caption": "x"}', r"not a whole JSON array \(.*\); get the file again"),
+        ("in.jsonl", b'{"caption": "x"', r"line 1 is not a whole JSON object \(.*\); one a line, or an array, was"),
+        ("in.csv", b"caption\n\xff\xfe\n", r"isn't UTF-8 text \(line 2, byte 1\); give its encoding"),
         ("in.parquet", b"PAR1 and so on", "not a whole Parquet file"),
     ],
 )
@@ -157,9 +160,9 @@ def test_files_of_other_formats_are_refused(tmp_path, name, content, message) ->
         prepare_table(tmp_path / name, tmp_path / "out.parquet", text_column="caption")
 
 
-def test_a_list_is_no_text(tmp_path) -> None:
-    source = write(tmp_path / "in.parquet", [{"caption": ["a", "b"]}])
-    with pytest.raises(InputError, match=r"column 'caption' is list<.*>; it can't be read as text"):
+def test_a_list_of_objects_is_no_text(tmp_path) -> None:
+    source = write(tmp_path / "in.parquet", [{"caption": [{"raw": "a"}, {"raw": "b"}]}])
+    with pytest.raises(InputError, match=r"column 'caption' is list<.*, can't be read as string"):
         prepare_table(source, tmp_path / "out.parquet", text_column="caption")
 
 
@@ -168,3 +171,101 @@ def test_a_column_that_turns_to_text_late_in_the_file_is_text(tmp_path) -> None:
     rows = [f"caption {row},{row}" for row in range(150_000)]
     (tmp_path / "in.csv").write_text("\n".join(["caption,noun", *rows, "last,unknown"]) + "\n")
     assert prepared(tmp_path / "in.csv", tmp_path)["noun"][-2:] == ["149999", "unknown"]
+
+
+def test_splits_get_their_plain_names(tmp_path) -> None:
+    rows = [{"caption": name, "Part": name} for name in ("Train", "validation", "TEST", "extra")]
+    with pytest.warns(UserWarning, match=r"in\.csv: splits read by their plain names: 'Train' as train, "):
+        result = prepare_table(
+            write(tmp_path / "in.csv", rows), tmp_path / "out.parquet", text_column="caption", split_column="Part"
+        )
+    assert pq.read_table(result.output).column("split").to_pylist() == ["train", "val", "test", "extra"]
+
+
+CAPTIONS = pa.array([["a dog", "a brown dog"], ["a cat"]])
+
+
+def test_a_list_of_captions_gives_samples_of_one_medium(tmp_path) -> None:
+    pq.write_table(pa.table({"file": ["a.jpg", "b.jpg"], "caption": CAPTIONS, "n": [1, 2]}), tmp_path / "in.parquet")
+    columns = prepared(tmp_path / "in.parquet", tmp_path, media_id_column="file")
+    assert columns["text"] == ["a dog", "a brown dog", "a cat"]
+    assert (columns["media_id"], columns["n"]) == (["a.jpg", "a.jpg", "b.jpg"], [1, 1, 2])
+    assert len(set(columns["sample_id"])) == 3
+
+
+def test_ids_of_a_list_of_captions(tmp_path) -> None:
+    pq.write_table(pa.table({"id": [7, 8], "caption": CAPTIONS}), tmp_path / "in.parquet")
+    columns = prepared(tmp_path / "in.parquet", tmp_path, id_column="id")
+    assert (columns["sample_id"], columns["media_id"]) == (["7#0", "7#1", "8#0"], ["7", "7", "8"])
+    pq.write_table(pa.table({"caption": CAPTIONS}), tmp_path / "in.parquet")
+    first, second, third = prepared(tmp_path / "in.parquet", tmp_path)["media_id"]
+    assert first == second != third
+
+
+def test_an_empty_list_is_a_row_without_text(tmp_path) -> None:
+    pq.write_table(pa.table({"caption": pa.array([["a"], [], None, ["b", ""]])}), tmp_path / "in.parquet")
+    with pytest.raises(InputError, match=r"3 texts are empty, first: row 2 .*, row 3 .*, row 4 "):
+        prepared(tmp_path / "in.parquet", tmp_path)
+
+
+def images(path, paths, **columns) -> None:
+    kind = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+    rows = pa.array([{"bytes": b"an image", "path": path} for path in paths], kind)
+    pq.write_table(pa.table({"image": rows, "caption": [f"caption {n}" for n in range(len(paths))], **columns}), path)
+
+
+def test_parquet_with_images_gives_annotations_without_them(tmp_path) -> None:
+    images(tmp_path / "in.parquet", [None, None], image_id=[7, 8])
+    columns = prepared(tmp_path / "in.parquet", tmp_path, media_id_column="image_id")
+    assert list(columns) == ["sample_id", "text", "media_id"]
+    assert columns["media_id"] == ["7", "8"]
+
+
+@pytest.mark.parametrize(
+    ("paths", "media_ids"), [(["a.jpg", "b.jpg"], ["a.jpg", "b.jpg"]), ([None, None], ["in.parquet#0", "in.parquet#1"])]
+)
+def test_media_in_parquet_without_ids_are_named_by_the_rule_that_media_go_by(tmp_path, paths, media_ids) -> None:
+    images(tmp_path / "in.parquet", paths)
+    assert prepared(tmp_path / "in.parquet", tmp_path)["media_id"] == media_ids
+
+
+@pytest.mark.parametrize("source", ["data", "data/*.parquet"])
+def test_shards_are_one_table_and_their_names_tell_the_split(tmp_path, source) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "README.md").write_text("about")
+    for split, name in (("train", "a"), ("validation", "b"), ("test", "c")):
+        images(tmp_path / "data" / f"{split}-00000-of-00001.parquet", [f"{name}.jpg"])
+    columns = prepared(tmp_path / source, tmp_path)
+    assert dict(zip(columns["media_id"], columns["split"], strict=True)) == {
+        "a.jpg": "train",
+        "b.jpg": "val",
+        "c.jpg": "test",
+    }
+
+
+def test_shards_that_are_not_alike(tmp_path) -> None:
+    (tmp_path / "data").mkdir()
+    write(tmp_path / "data" / "a.jsonl", [{"caption": "x", "n": 1}])
+    write(tmp_path / "data" / "b.jsonl", [{"caption": "y", "m": 2}])
+    assert prepared(tmp_path / "data", tmp_path)["n"] == [1, None]
+    write(tmp_path / "data" / "b.jsonl", [{"caption": "y", "n": [2]}])
+    with pytest.raises(InputError, match=r"a\.jsonl and 1 more: their columns differ \(.*\); write them alike"):
+        prepared(tmp_path / "data", tmp_path)
+
+
+def test_failed_downloads_of_img2dataset_are_left_out_and_listed(tmp_path) -> None:
+    rows = [
+        {"key": f"k{n}", "url": "http://h", "status": status, "caption": "a"}
+        for n, status in enumerate(["success", "failed"])
+    ]
+    with pytest.warns(UserWarning, match="1 images could not be downloaded, first: row 2"):
+        result = prepare_table(
+            write(tmp_path / "00000.parquet", rows),
+            tmp_path / "o.parquet",
+            text_column="caption",
+            media_id_column="key",
+        )
+    assert pq.read_table(result.output).column("media_id").to_pylist() == ["k0"]
+    assert (tmp_path / "o.left-out.csv").read_text().splitlines()[1:] == [
+        "00000.parquet,2,,images could not be downloaded"
+    ]

@@ -1,10 +1,20 @@
 """Files written whole or not at all."""
 
+import contextlib
 import errno
+from pathlib import Path
 
 import pytest
 
-from pipelines.artifacts.files import nearest, read_json, replacing, require_file, require_folder, write_json
+from pipelines.artifacts.files import (
+    nearest,
+    read_json,
+    replacing,
+    replacing_folder,
+    require_file,
+    require_folder,
+    write_json,
+)
 from pipelines.errors import InputError
 
 
@@ -64,9 +74,64 @@ def test_a_full_disk_is_the_users_to_know(tmp_path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("number", [errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO])
+def test_so_are_other_reasons_of_a_disk(tmp_path, number) -> None:
+    with pytest.raises(InputError, match=r"file: can't be written \("):
+        write_and_raise(tmp_path / "file", OSError(number, "said in Rust or C"))
+
+
+def test_a_library_that_only_spells_the_number_is_understood(tmp_path) -> None:
+    with pytest.raises(InputError, match=r"can't be written \(File too large\)"):
+        write_and_raise(tmp_path / "file", RuntimeError("I/O error: (os error 27)"))
+
+
 def test_another_operating_system_error_stays_what_it_is(tmp_path) -> None:
     with pytest.raises(OSError, match="odd"):
-        write_and_raise(tmp_path / "file", OSError(errno.EIO, "odd"))
+        write_and_raise(tmp_path / "file", OSError(errno.EBADF, "odd"))
+
+
+def test_an_output_that_is_a_link_is_written_where_it_leads(tmp_path) -> None:
+    (tmp_path / "far").mkdir()
+    (tmp_path / "far" / "file").write_text("old")
+    for target in ("far/file", "far/new"):
+        link = tmp_path / "link"
+        link.symlink_to(target)
+        with replacing(link) as temporary:
+            temporary.write_text("new")
+        assert link.is_symlink()
+        assert (tmp_path / target).read_text() == "new"
+        link.unlink()
+    assert sorted(path.name for path in (tmp_path / "far").iterdir()) == ["file", "new"]
+
+
+def test_a_folder_is_replaced_whole(tmp_path) -> None:
+    folder = tmp_path / "folder"
+    for content in ("old", "new"):
+        with replacing_folder(folder) as fresh:
+            (fresh / content).write_text(content)
+    with contextlib.suppress(RuntimeError), replacing_folder(folder) as fresh:
+        (fresh / "half").touch()
+        raise RuntimeError
+    assert [path.name for path in folder.iterdir()] == ["new"]
+    assert list(tmp_path.iterdir()) == [folder]
+
+
+def test_a_folder_comes_back_where_its_successor_cant_take_its_place(tmp_path, monkeypatch) -> None:
+    folder = tmp_path / "folder"
+    (folder / "old").mkdir(parents=True)
+    rename, calls = Path.rename, []
+
+    def fails_second(path: Path, target: Path) -> Path:
+        calls.append(path)
+        if len(calls) == 2:
+            raise OSError(errno.EIO, "odd")
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", fails_second)
+    with pytest.raises(InputError, match="can't be written"), replacing_folder(folder) as fresh:
+        (fresh / "new").touch()
+    assert [path.name for path in folder.iterdir()] == ["old"]
+    assert list(tmp_path.iterdir()) == [folder]
 
 
 def test_json_comes_back(tmp_path) -> None:

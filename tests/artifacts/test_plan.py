@@ -1,12 +1,14 @@
 """Is a stage's output up to date, and may it be overwritten."""
 
+import dataclasses
 import warnings
 
 import pandas as pd
 import pyarrow as pa
 import pytest
 
-from pipelines.artifacts import StagePlan
+from pipelines.artifacts import StagePlan, fingerprint_of
+from pipelines.artifacts.provenance import stage_fingerprint
 from pipelines.errors import InputError
 
 SCHEMA = pa.schema([("x", pa.int64())])
@@ -39,6 +41,22 @@ def test_the_same_plan_again_is_up_to_date_and_reports_the_same(tmp_path) -> Non
 def test_any_change_is_work(tmp_path, change) -> None:
     run(plan(tmp_path, k=2))
     assert plan(tmp_path, **{"k": 2, **change}).finished(force=False) is None
+
+
+def test_an_output_of_earlier_results_is_made_again(tmp_path) -> None:
+    run(plan(tmp_path))
+    later = dataclasses.replace(plan(tmp_path), results=2)
+    assert later.finished(force=False) is None
+    run(later)
+    assert later.finished(force=False).up_to_date
+    assert plan(tmp_path).finished(force=False) is None
+    assert pd.read_parquet(tmp_path / "out.parquet")["x"].tolist() == [1]
+
+
+def test_outputs_written_before_there_were_numbers_are_up_to_date(tmp_path) -> None:
+    made = plan(tmp_path, k=2)
+    inputs = {"source": fingerprint_of(tmp_path / "in.csv")}
+    assert made.fingerprint == stage_fingerprint("double", {"k": 2, "seed": 0}, inputs)
 
 
 def by_hand(path) -> None:

@@ -4,10 +4,11 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from mmts_cli.app import app
-from mmts_cli.command import run_app
 from tiny_towers import make
 from tiny_world import make_tiny_world, write_tower_config
+
+from mmts_cli.app import app
+from mmts_cli.command import run_app
 
 CAPTIONS = "image,caption,split,noun\n" + "".join(
     f"{row // 2}.jpg,caption number {row},{'test' if row % 4 == 3 else 'train'},{row % 3}\n" for row in range(24)

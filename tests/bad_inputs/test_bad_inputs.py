@@ -1,4 +1,4 @@
-"""Wrong input to every command: exit 2, one short line that says where and what to do, nothing changed, nothing left."""
+"""Wrong input to every command: exit 2, one short line with what, where and a remedy; nothing changed or left."""
 
 import shlex
 from collections import Counter

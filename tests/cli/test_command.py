@@ -74,6 +74,10 @@ def test_the_overview_lists_every_command_in_order_of_use(mmts) -> None:
     assert order == [name for name in wanted if name in names]
 
 
+def test_the_overview_cuts_no_sentence_off(mmts) -> None:
+    assert "..." not in mmts("--help").out.partition("Commands:")[2]
+
+
 def test_no_command_is_refused(mmts) -> None:
     ran = mmts()
     assert (ran.code, ran.err) == (2, "mmts: Missing command. (see mmts --help)\n")

@@ -40,7 +40,7 @@ def test_typed_flags_win(made, mmts, toml) -> None:
 
 def test_one_file_can_serve_several_commands(made, mmts, toml) -> None:
     flags = toml(
-        '[prepare.table]\ntext-column = "caption"\n[cluster]\nk = 3\ncolumn = ["noun"]\nmethod = "class"\n'
+        '[prepare.table]\ntext-column = "caption"\n[cluster]\ncolumn = ["noun"]\nmethod = "class"\n'
         "[shifts]\nmin = 0.1\nmax = 0.3\n"
     )
     assert mmts("prepare", "table", "captions.csv", "-o", "a", "--config", flags).code == 0
@@ -62,7 +62,7 @@ def test_one_file_can_serve_several_commands(made, mmts, toml) -> None:
         ("spherical = 1", "flags.toml: spherical = 1: Input should be a valid boolean"),
         ('column = "noun"', "flags.toml: column = 'noun': Input should be a valid array"),
         ("source = 3", "flags.toml: source = 3: "),
-        ('method = "kmean"', "flags.toml: method = 'kmean': Input should be 'kmeans', 'hdbscan' or 'class'"),
+        ('method = "kmean"', "flags.toml: method = 'kmean': Input should be 'class', 'hdbscan' or 'kmeans'"),
         ("k = ", "flags.toml: not valid TOML ("),
     ],
 )

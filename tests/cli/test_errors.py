@@ -64,7 +64,7 @@ def test_a_missing_file(refusal, command) -> None:
 def test_a_directory_where_a_file_was_expected(refusal, made, command) -> None:
     folder = "folder" + SOURCES[command][SOURCES[command].index(".") :]
     (made / folder).mkdir()
-    assert refusal(command, folder) == f"{folder}: is a directory; a file was expected"
+    assert refusal(command, folder).startswith(f"{folder}: is a directory; a file was expected")
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -177,7 +177,8 @@ def test_vectors_that_are_no_numbers(refusal, made, write_artifact, command, val
     columns["embedding"][5][0] = value
     write_artifact(made / "bad.parquet", columns)
     message = refusal(command, "bad.parquet")
-    assert message == "bad.parquet: 2 vectors hold NaN or infinite values, first sample_id: 1.jpg#1, 2.jpg#1"
+    first = ", ".join(columns["sample_id"][row] for row in (3, 5))
+    assert message.startswith(f"bad.parquet: 2 vectors hold NaN or infinite values, first sample_id: {first}; ")
 
 
 @pytest.mark.parametrize("command", ["kmeans", "hdbscan"])
@@ -185,13 +186,16 @@ def test_vectors_of_several_dimensions(refusal, made, write_artifact, command) -
     columns = pq.read_table("embeddings.parquet").to_pydict()
     columns["embedding"][3] = columns["embedding"][3][:5]
     write_artifact(made / "bad.parquet", columns)
-    assert refusal(command, "bad.parquet") == "bad.parquet: vectors of 5 and 8 dimensions in one file"
+    said = f"vectors of 5 and 8 dimensions in one file, first of other size: {columns['sample_id'][3]}"
+    assert refusal(command, "bad.parquet") == f"bad.parquet: {said}"
 
 
 def test_ids_of_one_file_missing_in_another(made, refused, write_artifact) -> None:
-    write_artifact(made / "fewer.parquet", pq.read_table("clusters.parquet").slice(2))
+    clusters = pq.read_table("clusters.parquet")
+    write_artifact(made / "fewer.parquet", clusters.slice(2))
     message = refused(*arguments("shifts", "clusters.parquet fewer.parquet"))
-    assert message == ("fewer.parquet: 2 of 24 samples of clusters.parquet are missing there, first: 0.jpg#0, 0.jpg#1")
+    first = ", ".join(clusters.column("sample_id").to_pylist()[:2])
+    assert message == f"fewer.parquet: 2 of 24 samples of clusters.parquet are missing there, first: {first}"
     message = refused(*arguments("shifts", "fewer.parquet clusters.parquet"))
     assert message.startswith("fewer.parquet: 2 of 24 samples of clusters.parquet are missing there")
     assert not (made / "out.parquet").exists()
@@ -210,7 +214,7 @@ def test_missing_classes(refusal, made, write_artifact) -> None:
     columns = pq.read_table("annotations.parquet").to_pydict()
     columns["noun"][1] = None
     write_artifact(made / "bad.parquet", columns)
-    assert refusal("class", "bad.parquet") == "bad.parquet: 1 rows have no noun, first: 0.jpg#1"
+    assert refusal("class", "bad.parquet") == f"bad.parquet: 1 rows have no noun, first: {columns['sample_id'][1]}"
 
 
 def test_more_clusters_than_distinct_points(made, refused) -> None:
@@ -222,7 +226,7 @@ def test_missing_images(made, refused) -> None:
     (made / "images").mkdir()
     (made / "images" / "0.jpg").touch()
     message = refused("prepare", "flickr8k", "--captions", "captions.csv", "--images", "images", "-o", "out.parquet")
-    assert message == "images: 11 of 12 images are missing there, first: 1.jpg, 2.jpg, 3.jpg"
+    assert message.startswith("images: 11 of 12 media are missing there, first: 1.jpg, 2.jpg, 3.jpg; ")
 
 
 @pytest.mark.parametrize(

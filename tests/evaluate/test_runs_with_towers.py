@@ -182,7 +182,7 @@ def test_what_does_not_fit_is_refused(world, run, refused) -> None:
     )
     assert "a vision model takes images" in refused(*scored, "--media", world.media)
     assert "no column 'media'" in refused(*scored, "--media", "annotations")
-    assert "scores a published test set" in refused(*scored, "--max-bad", 1, "--protocol", "eccv")
+    assert "scores a whole published test set" in refused(*scored, "--max-bad", 1, "--protocol", "eccv")
     assert "--frames: " in refused(
         "embed", world.annotations, *out, "--model", run, "--media", world.images(), "--frames", 2
     )

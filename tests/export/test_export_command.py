@@ -63,7 +63,7 @@ def test_another_folder_is_not_written_over(world, run, refused, mmts) -> None:
     output = world.folder / "mine"
     output.mkdir()
     (output / "thesis.tex").write_text("years of work")
-    assert "is a folder with files that are no export; use --force" in refused("export", run, "-o", output)
+    assert "holds files that `mmts export` did not write; use --force" in refused("export", run, "-o", output)
     assert (output / "thesis.tex").exists()
     assert mmts("export", run, "-o", output, "--force").code == 0
     assert not (output / "thesis.tex").exists()
@@ -127,7 +127,7 @@ def test_the_card_has_the_recipe_and_the_scores_by_third(world, mmts) -> None:
 def test_without_scores_the_card_says_that_they_are_of_the_validation(world, run) -> None:
     export(run, world.folder / "out")
     card = (world.folder / "out" / "README.md").read_text()
-    assert "On the validation split `val`, by which the epoch was chosen, so these are no test scores" in card
+    assert "On the validation split `val`, by which the epoch was chosen, so these are not test scores" in card
     found = json.loads((run / "metrics.json").read_text())["validation"][0]
     names = [f"{way}_recall@{k}" for way in ("text_to_media", "media_to_text") for k in (1, 5, 10)]
     assert f"| overall | {' | '.join(f'{found[name]:.1f}' for name in names)} |" in card

@@ -48,7 +48,7 @@ def test_the_place_of_a_frame_counts() -> None:
 
 
 def test_what_does_not_fit_is_refused() -> None:
-    with pytest.raises(InputError, match="attention pooling is over 4 frames a clip, not 3"):
+    with pytest.raises(InputError, match="attention pooling is over 4 frames per clip, not 3"):
         AttentionPooling(5, 4)(FRAMES[:, :3])
     with pytest.raises(InputError, match="--pooling attention is over the frames of video clips; give --frames"):
         make_pooling("attention", 5, None)

@@ -148,15 +148,15 @@ def refusal(source) -> str:
     with pytest.raises(InputError) as error:
         load_vision_tower(str(source))
     message = str(error.value)
-    assert message.startswith(f"--media-model {source}: not a vision model's config, folder or hub id that loads (")
+    assert message.startswith(f"--media-model {source}: ")
     assert "\n" not in message
     return message
 
 
 def test_what_is_no_vision_model_is_refused(tmp_path) -> None:
     (tmp_path / "none").mkdir()
-    refusal(tmp_path / "none")
-    refusal(tmp_path / "missing")
+    assert "holds no model; neither config.json nor modules.json is there" in refusal(tmp_path / "none")
+    assert "no such folder" in refusal(tmp_path / "missing")
     (tmp_path / "config.json").write_text("{")
     refusal(tmp_path)
     sizes = {"hidden_size": 8, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
@@ -169,7 +169,7 @@ def test_weights_that_are_damaged_or_missing_are_refused(tiny, tmp_path) -> None
     weights = (tiny("vit") / "model.safetensors").read_bytes()
     (tmp_path / "config.json").write_bytes((tiny("vit") / "config.json").read_bytes())
     (tmp_path / "model.safetensors").write_bytes(weights[:-100])
-    assert "damaged weights" in refusal(tmp_path)
+    assert "not a vision model that loads (" in refusal(tmp_path)
     state = load_file(tiny("vit") / "model.safetensors")
     name = next(each for each in state if "layer" in each)
     save_file({key: value for key, value in state.items() if key != name}, tmp_path / "model.safetensors")

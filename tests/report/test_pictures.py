@@ -42,9 +42,9 @@ def test_the_name_says_the_format(world, tmp_path, suffix, magic) -> None:
 
 @pytest.mark.parametrize("name", ["tail.doc", "tail"])
 def test_another_format_is_refused(world, tmp_path, name) -> None:
-    with pytest.raises(InputError, match=rf"{name}: is no picture that can be drawn; end its name in \.png, "):
+    with pytest.raises(InputError, match=rf"{name}: not a picture format; end the name in \.png, "):
         picture_clusters(world.clusters, world.shifts, tmp_path / name)
-    with pytest.raises(InputError, match=rf"{name}: is no picture that can be drawn; end its name in \.png, "):
+    with pytest.raises(InputError, match=rf"{name}: not a picture format; end the name in \.png, "):
         picture_band(plan_band(world.shifts, steps=10, alpha=0.04), tmp_path / name)
 
 

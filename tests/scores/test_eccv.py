@@ -75,7 +75,7 @@ def test_block_size_changes_no_score_and_ties_go_by_the_rule(monkeypatch) -> Non
         assert results[0].metrics()["ties"]["media_to_text"] == 2
     # Image 0: caption 1 ties with caption 0 for ranks 1 and 2, caption 3 with caption 2 for 3 and 4.
     assert by_rule == pytest.approx({"index": 100 / 6, "optimistic": 100 * (1 + 2 / 3) / 3, "pessimistic": 100 / 6})
-    with pytest.raises(InputError, match="ties='random' is no rule for ties"):
+    with pytest.raises(InputError, match="ties='random' is not a rule for ties"):
         score_eccv(vectors(IMAGES), doubled, truth(), ties="random", resamples=0)
 
 

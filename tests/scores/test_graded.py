@@ -63,7 +63,7 @@ def test_refusals() -> None:
     source = DenseScores(np.ones((3, 2)))
     with pytest.raises(InputError, match=r"similarities are \(3, 2\), relevancies \(2, 3\)"):
         graded_scores(source, matrix_relevancy(np.ones((2, 3))))
-    with pytest.raises(InputError, match="'coin' is no rule for ties"):
+    with pytest.raises(InputError, match="'coin' is not a rule for ties"):
         graded_scores(source, matrix_relevancy(np.ones((3, 2))), ties="coin")  # type: ignore[arg-type]
     nan = np.ones((3, 2))
     nan[1] = np.nan

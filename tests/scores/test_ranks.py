@@ -160,7 +160,7 @@ def test_nan_is_an_error_naming_the_row() -> None:
         ([], [], "index", "no pair"),
         ([2], [0], "index", "media row 2, but there are 2"),
         ([0], [-1], "index", "text row -1"),
-        ([0], [0], "random", "'random' is no rule for ties"),
+        ([0], [0], "random", "'random' is not a rule for ties"),
     ],
 )
 def test_refusals(media_p, text_p, ties, message) -> None:

@@ -178,13 +178,39 @@ def test_a_complete_run_is_kept_aside_when_another_takes_its_place(world) -> Non
     assert results(world.folder / "run") != before
 
 
+def test_a_third_run_does_not_delete_the_first(world) -> None:
+    first, third = world.config("run", epochs=1), world.config("run", epochs=1, seed=3)
+    train(first)
+    kept = results(world.folder / "run")
+    train(world.config("run", epochs=1, seed=2))
+    for resume in (False, True):
+        with pytest.raises(InputError, match=r"holds a complete run with other settings, and another in previous/"):
+            train(third, resume=resume)
+    assert results(world.folder / "run" / "previous") == kept
+    second = results(world.folder / "run")
+    train(third, force=True)
+    assert results(world.folder / "run" / "previous") == second
+
+
+def test_a_complete_run_whose_model_was_taken_away_is_kept_too(world) -> None:
+    train(world.config("run", epochs=1))
+    run = world.folder / "run"
+    (run / "model").rename(world.folder / "model")
+    best = (run / "checkpoints" / "best.safetensors").read_bytes()
+    assert not train(world.config("run", epochs=1)).up_to_date
+    assert (run / "model").is_dir()
+    assert (run / "previous" / "checkpoints" / "best.safetensors").read_bytes() == best
+
+
 def test_a_folder_of_another_library_is_not_taken_for_a_run(world) -> None:
     """Its config.json says nothing of mmts; with --force its files are kept aside."""
     folder = world.folder / "vit"
     (folder / "model").mkdir(parents=True)
     (folder / "config.json").write_text('{"model_type": "vit"}')
     (folder / "model" / "mine.txt").write_text("mine")
-    with pytest.raises(InputError, match="is a folder with files that are no run"):
+    with pytest.raises(
+        InputError, match="is not a run folder, but holds other files; choose another output folder, or --force"
+    ):
         train(world.config("vit", epochs=1))
     train(world.config("vit", epochs=1), force=True)
     assert (folder / "previous" / "model" / "mine.txt").read_text() == "mine"

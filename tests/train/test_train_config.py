@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from pipelines.contrast import STRATEGIES
 from pipelines.errors import InputError
 from pipelines.train import TrainConfig
+from pipelines.train.settings import FLAGS
 
 FILES = {"annotations": "a.parquet", "output": "run", "media": "m.parquet", "text": "t.parquet"}
 VALUES = {"tau": 0.1, "alpha": 0.02, "oscillations": 3.0, "tau_min": 0.01, "tau_max": 0.2, "rho": 4.0}
@@ -27,11 +27,7 @@ def checked(**values) -> TrainConfig:
     return TrainConfig(**{**FILES, **values})
 
 
-def test_every_strategy_is_named_here_and_there() -> None:
-    assert set(TAKES) == set(STRATEGIES)
-
-
-@pytest.mark.parametrize("name", STRATEGIES)
+@pytest.mark.parametrize("name", TAKES)
 def test_an_option_without_effect_is_refused(name) -> None:
     needed = {"shifts": "s.parquet"} if "shifts" in TAKES[name] else {}
     for option, value in {**VALUES, "shifts": "s.parquet"}.items():
@@ -80,7 +76,7 @@ def test_values_out_of_range_are_refused_in_a_line(wrong, message) -> None:
 # Another value for each setting that shapes the result.
 OTHER: dict[str, Any] = {
     **{"loss": "max-margin", "temperature": "learned", "tau": 0.3, "projection": "mlp", "dimension": 7, "epochs": 3},
-    **{"batch_size": 4, "micro_batch": 2, "lr": 0.5, "min_lr": 0.1, "warmup_epochs": 2.0, "weight_decay": 0.3},
+    **{"batch_size": 4, "micro_batch": 2, "lr": 0.5, "min_lr": 1e-4, "warmup_epochs": 2.0, "weight_decay": 0.3},
     **{"max_grad_norm": 1.0, "split": "all", "val_split": "none", "val_every": 2, "metric": "text_to_media_recall@1"},
     **{"positives": "relevancy", "patience": 3, "media_model": "vit", "precision": "bf16-mixed"},
 }
@@ -98,7 +94,8 @@ OF_STRATEGIES = {"shifts", "alpha", "oscillations", "tau_min", "tau_max", "rho"}
 HOW_IT_IS_RUN: dict[str, Any] = {
     **{"output": "other", "annotations": "b.parquet", "media": "n.parquet", "text": "u.parquet", "seed": 4},
     **{"device": "cpu", "devices": 2, "nodes": 2, "parallel": "ddp", "checkpoint_steps": 5, "checkpoint_minutes": 1.0},
-    **{"logger": ["wandb"], "workers": 3, "max_bad": 4, "gradient_checkpointing": True, "compile": True},
+    **{"logger": ["wandb"], "log_every": 3, "workers": 3, "max_bad": 4, "gradient_checkpointing": True},
+    **{"compile": True, "trust_remote_code": True},
 }
 
 
@@ -132,20 +129,46 @@ def test_differences_are_told_in_flags() -> None:
     [
         ({"text": None}, "give either --text, .* or --text-model"),
         ({"text_model": "bert"}, "give either --text, .* or --text-model"),
-        ({"frames": 3}, "--frames: is for images and clips; give --media-model"),
-        ({"augment": "crop"}, "--augment: is for images and clips"),
-        ({"max_bad": 1}, "--max-bad: is for images and clips"),
-        ({"workers": 0}, "--workers: is for images and clips"),
-        ({"freeze": ["a"]}, "--freeze: is for towers; give --media-model or --text-model"),
-        ({"layer_decay": 0.5}, "--layer-decay: is for towers"),
-        ({"compile": True}, "--compile: is for towers"),
-        ({"media_model": "vit", "pooling": "mean"}, "--pooling: is for clips; give --frames"),
-        ({"media_model": "vit", "lora_alpha": 2.0}, "--lora-alpha: has no effect without --lora-rank"),
-        ({"min_relevancy": 0.1}, "--min-relevancy: has no effect without --positives relevancy"),
+        ({"frames": 3}, "--frames has no effect without --media-model; leave it out$"),
+        ({"augment": "crop"}, "--augment has no effect without --media-model"),
+        ({"max_bad": 1}, "--max-bad has no effect without --media-model"),
+        ({"workers": 0}, "--workers has no effect without --media-model"),
+        ({"freeze": ["a"]}, "--freeze has no effect without --media-model or --text-model; leave it out$"),
+        ({"layer_decay": 0.5}, "--layer-decay has no effect without --media-model or --text-model"),
+        ({"compile": True}, "--compile has no effect without --media-model or --text-model"),
+        ({"media_model": "vit", "pooling": "mean"}, "--pooling has no effect without --frames"),
+        ({"media_model": "vit", "lora_alpha": 2.0}, "--lora-alpha has no effect without --lora-rank"),
+        ({"min_relevancy": 0.1}, "--min-relevancy has no effect without --positives relevancy; leave it out$"),
         ({"min_relevancy": 1.0, "positives": "relevancy"}, "--min-relevancy 1.0: Input should be less than 1"),
-        ({"patience": 2, "val_split": "none"}, "--patience: has no effect with --val-split none"),
+        ({"patience": 2, "val_split": "none"}, "--patience has no effect with --val-split none; leave it out$"),
+        ({"val_every": 2, "val_split": "none"}, "--val-every has no effect with --val-split none"),
+        ({"metric": "text_to_media_recall@1", "val_split": "none"}, "--metric has no effect with --val-split none"),
+        ({"temperature": "cosine", "alpha": 0, "oscillations": 2}, "--oscillations has no effect with --alpha 0.0"),
+        ({"min_lr": 0.1, "lr": 0.01}, "--min-lr 0.1 is above --lr 0.01, the highest rate; lower it$"),
+        ({"warmup_epochs": 3.0, "epochs": 3}, "--warmup-epochs 3 of --epochs 3 would warm up to the end; lower it$"),
+        ({"val_every": 4, "epochs": 3}, "--val-every 4 is more than --epochs 3; lower it$"),
+        ({"patience": 3, "epochs": 3}, "--patience 3 can't stop a run of 3 validations early; lower it, or leave it"),
+        ({"patience": 5, "epochs": 10, "val_every": 2}, "--patience 5 can't stop a run of 5 validations early"),
     ],
 )
-def test_towers_are_asked_for_where_an_option_needs_them(given, message) -> None:
+def test_an_option_that_would_do_nothing_is_refused(given, message) -> None:
     with pytest.raises(InputError, match=f"^{message}"):
-        checked(temperature="fixed", **given)
+        checked(**{"temperature": "fixed", **given})
+
+
+def test_every_condition_names_settings_there_are() -> None:
+    """And a value the other can have; with the conditions met, the option is accepted."""
+    conditions = [text for flag in FLAGS.values() for text in (*flag.only_with, *filter(None, [flag.not_with]))]
+    assert len(conditions) > 15
+    for name, *value in (text.split() for text in conditions):
+        assert name in TrainConfig.model_fields
+        assert not value or str(getattr(checked(temperature="cosine", **{name: value[0]}), name)) == value[0]
+    checked(temperature="cosine", alpha=0.01, oscillations=2)
+    checked(temperature="fixed", epochs=4, patience=2, val_every=1)
+
+
+@pytest.mark.parametrize(("epochs", "expected"), [(1, 0.5), (2, 1.0), (30, 1.0)])
+def test_a_run_leaves_its_default_warm_up(epochs, expected) -> None:
+    config = checked(temperature="fixed", epochs=epochs)
+    assert config.warmup_epochs == expected
+    assert config.warmup_steps(10) == 10 * expected

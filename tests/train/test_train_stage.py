@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 
 import numpy as np
 import pyarrow as pa
@@ -214,12 +215,14 @@ def test_a_run_is_up_to_date_until_something_changes(world) -> None:
     for change in ({"alpha": 0.03}, {"seed": 5}, {"lr": 0.02}, {"oscillations": 2.0}, {"projection": "mlp"}):
         assert not train(world.config("run", **{**options, **change})).up_to_date
         assert train(world.config("run", **{**options, **change})).up_to_date
+        shutil.rmtree(world.folder / "run" / "previous")  # else the next one has no place to move this one to
 
     def louder(table: pa.Table) -> pa.Table:
         moved = pa.array(np.asarray(table["shift"]) + np.float32(0.01), pa.float32())
         return table.set_column(1, "shift", moved)
 
-    train(world.config("run", **options))
+    train(world.config("run", **options), force=True)
+    shutil.rmtree(world.folder / "run" / "previous")
     world.rewrite("shifts", louder)
     assert not train(world.config("run", **options)).up_to_date
     assert min(steps(world, "run")["temperature_min"]) == pytest.approx(0.06 + 0.01)  # a period is one step
@@ -281,7 +284,7 @@ def test_a_failed_run_is_run_again_in_its_place(world) -> None:
 def test_a_folder_of_something_else_is_not_written_to(world) -> None:
     (world.folder / "mine").mkdir()
     (world.folder / "mine" / "notes.txt").write_text("keep")
-    with pytest.raises(InputError, match="is a folder with files that are no run; use --force, or another"):
+    with pytest.raises(InputError, match="is not a run folder, but holds other files; choose another output folder"):
         train(world.config("mine"))
     assert contents(world.folder / "mine") == {"notes.txt": b"keep"}
     train(world.config("mine"), force=True)

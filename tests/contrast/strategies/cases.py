@@ -3,24 +3,11 @@
 import torch
 from torch import Tensor
 
-from pipelines.contrast import Strategy, make_strategy
+from pipelines.contrast import STRATEGIES, Strategy, make_strategy
 
 N, SIZE = 12, 6
 SAMPLE_IDS = [f"sample-{i}" for i in range(20)]
-CASES = [
-    ("fixed", "infonce"),
-    ("fixed", "max-margin"),
-    ("learned", "infonce"),
-    ("cosine", "infonce"),
-    ("cosine", "max-margin"),
-    ("mmts", "infonce"),
-    ("mmts", "max-margin"),
-    ("mmts-learned", "infonce"),
-    ("ts", "infonce"),
-    ("ts", "max-margin"),
-    ("isogclr", "infonce"),
-    ("tempnet", "infonce"),
-]
+CASES = [(name, loss) for name, kind in STRATEGIES.items() for loss in kind.losses]
 
 
 def build(name: str, loss: str, **options: object) -> Strategy:

@@ -3,11 +3,7 @@ import pytest
 from pipelines.contrast import LOSSES, STRATEGIES, make_strategy
 from pipelines.errors import InputError
 
-from .cases import CASES, build
-
-
-def test_the_cases_the_tests_share_cover_every_name() -> None:
-    assert set(CASES) == {(name, loss) for name, kind in STRATEGIES.items() for loss in kind.losses}
+from .cases import build
 
 
 @pytest.mark.parametrize(
@@ -65,7 +61,7 @@ def test_settings_are_the_numbers_used() -> None:
 @pytest.mark.parametrize("name", STRATEGIES)
 def test_a_loss_it_does_not_work_with_is_refused(name: str) -> None:
     for loss in set(LOSSES) - set(STRATEGIES[name].losses):
-        with pytest.raises(InputError, match=f"'{name}' doesn't work with loss '{loss}': .*; use loss infonce, or one"):
+        with pytest.raises(InputError, match=f"'{name}' doesn't work with loss '{loss}': .*; use loss infonce"):
             build(name, loss)
 
 

@@ -1,0 +1,148 @@
+"""The protocols: what each reads of the annotations, and how it scores."""
+
+import dataclasses
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pyarrow as pa
+
+from pipelines.artifacts import ANNOTATIONS, CLIPS, Kind, clips_of, read_table, with_media_ids
+from pipelines.encoding import Encoding
+from pipelines.errors import InputError
+from pipelines.evaluate.captions import Gallery, captions_of
+from pipelines.evaluate.eccv import COCO_CAPTIONS, coco_captions_of
+from pipelines.evaluate.embeddings import Embeddings, compared_as_they_are
+from pipelines.evaluate.query_table import Ids
+from pipelines.evaluate.relevancy import cached_relevancy
+from pipelines.evaluate.sizes import Sizes, find_sizes
+from pipelines.evaluate.sources import Sources
+from pipelines.evaluate.tail_classes import read_tail_classes
+from pipelines.progress import Progress
+from pipelines.scores.eccv import score_eccv
+from pipelines.scores.ek100 import score_ek100
+from pipelines.scores.evaluation import Evaluation
+from pipelines.scores.retrieval import score_retrieval
+from pipelines.scores.similarity import EmbeddingScores
+
+Protocol = Literal["captions", "pairs", "youcook2", "ek100", "eccv"]
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What a protocol gives.
+
+    Attributes:
+        evaluation: The scores.
+        ids: What the rows of the similarities are called.
+        sizes: The cluster sizes that the thirds follow from.
+        bad_media: Why media are left out, by id.
+    """
+
+    evaluation: Evaluation
+    ids: Ids
+    sizes: Sizes
+    bad_media: dict[str, str] = field(default_factory=dict)
+
+
+class Inputs:
+    """The annotations, read once, and the embeddings of what a protocol finds in them.
+
+    Args:
+        sources: The files.
+        protocol: What the annotations are read for.
+        encoding: How a run's model encodes.
+        progress: Where to report.
+
+    Raises:
+        InputError: The annotations can't be used.
+    """
+
+    def __init__(self, sources: Sources, protocol: Protocol, encoding: Encoding, progress: Progress) -> None:
+        self.sources = sources
+        self.path = sources.annotations
+        self._encoding, self._progress = encoding, progress
+        own = {"ek100": CLIPS, "eccv": COCO_CAPTIONS}.get(protocol, ANNOTATIONS)
+        # A run reads texts, and where media are; without one there need be no more than the protocol's own columns.
+        columns = own.columns | (ANNOTATIONS.columns if sources.run is not None else {})
+        kind = Kind(own.name, own.key, columns, {**ANNOTATIONS.optional, **own.optional})
+        self.table = read_table(self.path, kind)
+
+    def embeddings(self, media_ids: pa.Array, text_ids: pa.ChunkedArray) -> Embeddings:
+        """Embeddings of media and of texts, in the order of the ids.
+
+        Raises:
+            InputError: A file can't be used, ids are missing there, the dimensions don't fit, or more media are damaged
+                than may be.
+        """
+        sources = self.sources
+        if sources.run is None:
+            assert sources.media is not None
+            assert sources.text is not None
+            return compared_as_they_are(sources.media, sources.text, media_ids, text_ids)
+        from pipelines.evaluate.encoded import encode_with_run  # brings torch and transformers
+
+        annotations = with_media_ids(self.table, self.path)
+        return encode_with_run(sources, sources.run, annotations, media_ids, text_ids, self._encoding, self._progress)
+
+
+def score_captions(inputs: Inputs, split: str, protocol: Protocol, gallery: Gallery, options: dict[str, Any]) -> Scored:
+    """``captions``, ``pairs`` and ``youcook2``: one or several texts a medium; damaged media are left out."""
+    captions = captions_of(inputs.table, inputs.path, split, inputs.sources.media, gallery)
+    found = inputs.embeddings(captions.media_ids, captions.sample_ids)
+    media_nd, text_md = found.media_nd, found.text_md
+    bad_media = {captions.media_ids[row].as_py(): reason for row, reason in found.bad_media.items()}
+    if bad_media:
+        whole_n = np.ones(len(media_nd), dtype=np.bool_)
+        whole_n[list(found.bad_media)] = False
+        captions, kept_m = captions.of_media(whole_n)
+        media_nd, text_md = media_nd[whole_n], text_md[kept_m]
+        if not len(media_nd):
+            raise InputError(f"{inputs.path}: none of the media of split '{split}' can be decoded")
+    sizes = find_sizes(inputs.sources, captions.sample_ids)
+    evaluation = score_retrieval(
+        media_nd,
+        text_md,
+        captions.media_of_text,
+        protocol="captions" if protocol == "captions" else "pairs",
+        distractors=gallery == "all",
+        cluster_size=sizes.size_n,
+        **options,
+    )
+    ids = Ids(captions.media_ids, captions.sample_ids.combine_chunks())
+    return Scored(dataclasses.replace(evaluation, protocol=protocol), ids, sizes, bad_media)
+
+
+def score_coco(inputs: Inputs, options: dict[str, Any]) -> Scored:
+    """``eccv``: MSCOCO's test captions, known by their ids."""
+    captions = coco_captions_of(inputs.table, inputs.path)
+    found = inputs.embeddings(captions.media_ids, captions.sample_ids)
+    sizes = find_sizes(inputs.sources, captions.sample_ids)
+    evaluation = score_eccv(found.media_nd, found.text_md, captions.truth, cluster_size=sizes.size_n, **options)
+    return Scored(evaluation, Ids(captions.media_ids, captions.sample_ids.combine_chunks()), sizes)
+
+
+def score_kitchen(
+    inputs: Inputs,
+    split: str,
+    relevancy: Path,
+    tail_classes: Path | str | None,
+    options: dict[str, Any],
+    *,
+    force: bool,
+) -> Scored:
+    """``ek100``: clips and sentences that are relevant to each other by degrees."""
+    clips = clips_of(inputs.table, split, inputs.path)
+    tail_class = None if tail_classes is None else read_tail_classes(Path(tail_classes), clips.noun_class)
+    found = inputs.embeddings(clips.media_ids, clips.sentence_ids)
+    sizes = find_sizes(inputs.sources, clips.sample_ids)
+    evaluation = score_ek100(
+        EmbeddingScores(found.media_nd, found.text_md),
+        cached_relevancy(relevancy, inputs.path, split, clips, force=force),
+        clips.clip_of_sentence,
+        cluster_size=sizes.size_n,
+        tail_class=tail_class,
+        **options,
+    )
+    return Scored(evaluation, Ids(clips.media_ids, clips.sentence_ids.combine_chunks()), sizes)
