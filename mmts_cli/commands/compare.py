@@ -35,13 +35,7 @@ def compare(
     seed: SeedOption = 0,
     force: ForceOption = False,
 ) -> None:
-<<<<<<< HEAD
     """Compare settings by runs scored on the same queries, overall and by third.
-=======
-    """Compare runs that were scored on the same queries.
-
-    Differences overall and by third, with 95% intervals of a paired bootstrap.
->>>>>>> main
 
     Runs that differ in nothing but the seed count as one setting. A verdict takes two seeds or more of each.
 

@@ -144,7 +144,7 @@ def _by_group(queries: Queries) -> dict[_Key, _Score]:
         for direction in DIRECTIONS:
             for metric, score in _of_segment(queries[direction], segment, groups).items():
                 found[segment, direction, metric] = score
-        for metric in {metric for of, _, metric in found if of == segment}:
+        for metric in dict.fromkeys(metric for of, _, metric in found if of == segment):
             both = [found.get((segment, direction, metric)) for direction in DIRECTIONS]
             if both[0] is not None and both[1] is not None:
                 found[segment, "mean", metric] = _Score(
