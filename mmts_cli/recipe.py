@@ -13,8 +13,7 @@ from mmts_cli.config import check_flags, current_names, read_toml
 from pipelines.artifacts.files import nearest
 from pipelines.errors import InputError
 
-# Beside the packages, in a checkout as where they are installed.
-SHIPPED = Path(mmts_cli.__file__).parents[1] / "recipes"
+SHIPPED = Path(mmts_cli.__file__).parent / "recipes"
 
 _Scalar = StrictBool | StrictInt | StrictFloat | StrictStr
 Flags = dict[str, _Scalar | list[_Scalar]]

@@ -26,11 +26,13 @@ def compare(
     console: "Output",
     folders: Annotated[
         list[Path],
-        typer.Argument(help="Folders that mmts eval wrote, two or more; the setting of the first is the baseline."),
+        typer.Argument(help="Two or more folders that 'mmts eval' wrote; the setting of the first is the baseline."),
     ],
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="JSON file to write as well.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Also write the comparison to this JSON file.")
+    ] = None,
     resamples: Annotated[
-        int, typer.Option("--resamples", min=0, help="Bootstrap resamples with one run a side; 0 for none.")
+        int, typer.Option("--resamples", min=0, help="Bootstrap resamples where each setting has one run; 0 for none.")
     ] = 1000,
     seed: SeedOption = 0,
     force: ForceOption = False,

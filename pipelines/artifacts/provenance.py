@@ -8,19 +8,25 @@ that a file changed afterwards is recognised even where the tool that changed it
 import hashlib
 import importlib.metadata
 import json
+import os
 import warnings
 import zipfile
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from pipelines.artifacts.files import require_file
+from pipelines.artifacts.listing import Listed, folder_files, plain, tar_members, zip_members
+from pipelines.artifacts.media_tables import byte_column
 from pipelines.artifacts.opening import open_parquet
 
 FOOTER_KEY = "mmts"
 _PARQUET_TAIL = 8  # a Parquet file ends with the footer's length (4 bytes) and the magic "PAR1"
 _CHUNK = 1 << 20
+# Up to which size media are read whole at every start, to tell whether they changed.
+_LARGE_FILE, _LARGE_FOLDER = 16 * 2**20, 256 * 2**20
 
 
 @dataclass(frozen=True)
@@ -96,9 +102,11 @@ def is_intact(path: Path, provenance: Provenance) -> bool:
 def fingerprint_of(path: Path) -> str:
     """The fingerprint of an input file, or of a folder of media.
 
-    An artifact of ours answers from its footer, after its data has been checked against the footer's digest. Any other
-    file is hashed whole. A folder of media is hashed by names, sizes and modification times, a zip archive by the
-    names, sizes and checksums in its index.
+    An artifact of ours answers from its footer, after its data has been checked against the footer's digest. Of others
+    content counts, not where they lie or when they were touched: a zip is hashed by the names, sizes and checksums in
+    its index, a folder by the names and the content of its files, any other file by its content. What is too large to
+    be read whole at every start is hashed by its index: a tar by the names, sizes and header checksums of its members,
+    Parquet with media by its footer, a folder by names, sizes and times of change.
 
     Raises:
         InputError: The path is missing, unreadable or empty.
@@ -107,7 +115,9 @@ def fingerprint_of(path: Path) -> str:
         return _folder_fingerprint(path)
     require_file(path)
     if path.suffix.lower() == ".zip" and zipfile.is_zipfile(path):
-        return _archive_fingerprint(path)
+        return _listing_fingerprint(zip_members(path))
+    if path.suffix.lower() == ".tar" and path.stat().st_size > _LARGE_FILE:
+        return _listing_fingerprint(tar_members(path))
     stat = path.stat()
     return _file_fingerprint(path, stat.st_mtime_ns, stat.st_size)
 
@@ -120,6 +130,8 @@ def _file_fingerprint(path: Path, modified: int, size: int) -> str:
             if is_intact(path, provenance):
                 return provenance.fingerprint
             warnings.warn(f"{path}: changed since mmts wrote it; used as it is now", stacklevel=2)
+        elif size > _LARGE_FILE and _holds_media(path):
+            return _footer_fingerprint(path)
     return hash_bytes(path, size)
 
 
@@ -136,18 +148,43 @@ def hash_bytes(path: Path, count: int) -> str:
     return digest.hexdigest()[:32]
 
 
-def _archive_fingerprint(archive: Path) -> str:
+def fingerprint_of_files(files: Sequence[tuple[str, Path]]) -> str:
+    """Hash of files with the names that they are to be known by: of their content, or where that is too much to read at
+    every start, of their sizes and times of change. A file that isn't there counts as such.
+    """
+    stats = [path.stat() if os.path.isfile(path) else None for _, path in files]
+    by_content = sum(stat.st_size for stat in stats if stat is not None) <= _LARGE_FOLDER
     digest = hashlib.sha256()
-    with zipfile.ZipFile(archive) as index:
-        for entry in index.infolist():
-            digest.update(f"{entry.filename}\0{entry.file_size}\0{entry.CRC}\n".encode())
+    for (name, path), stat in zip(files, stats, strict=True):
+        check: object = stat and (hash_bytes(path, stat.st_size) if by_content else stat.st_mtime_ns)
+        _update(digest, name, stat.st_size if stat else -1, check)
     return digest.hexdigest()[:32]
 
 
 def _folder_fingerprint(folder: Path) -> str:
+    return fingerprint_of_files([(plain(each.name), folder / each.name) for each in folder_files(folder)])
+
+
+def _listing_fingerprint(members: Sequence[Listed]) -> str:
     digest = hashlib.sha256()
-    for file in sorted(folder.rglob("*")):
-        if file.is_file():
-            stat = file.stat()
-            digest.update(f"{file.relative_to(folder)}\0{stat.st_size}\0{stat.st_mtime_ns}\n".encode())
+    for member in members:
+        _update(digest, member.name, member.size, member.check)
     return digest.hexdigest()[:32]
+
+
+def _update(digest: "hashlib._Hash", name: str, size: int, check: object) -> None:
+    digest.update(f"{name}\0{size}\0{check}\n".encode(errors="surrogateescape"))  # names need not be UTF-8
+
+
+def _holds_media(path: Path) -> bool:
+    with open_parquet(path) as file:
+        return byte_column(file.schema_arrow) is not None
+
+
+def _footer_fingerprint(path: Path) -> str:
+    """Hash of a Parquet file's size and footer, which holds the sizes and statistics of all its pages."""
+    with path.open("rb") as handle:
+        size = handle.seek(-_PARQUET_TAIL, os.SEEK_END) + _PARQUET_TAIL
+        length = int.from_bytes(handle.read(4), "little")
+        handle.seek(size - _PARQUET_TAIL - length)
+        return hashlib.sha256(f"{size}\n".encode() + handle.read(length)).hexdigest()[:32]

@@ -43,7 +43,7 @@ def compare(
         output: JSON file to write as well.
         resamples: Resamples of the bootstrap with one run a side; 0 for no intervals there.
         seed: Seed of the bootstrap.
-        force: Write ``output`` even over a file that is no comparison.
+        force: Write ``output`` even over a file that is not a comparison.
 
     Returns:
         ``protocol``, ``queries`` (how many, by direction), ``resamples``, ``seed``, ``folders`` (with the fingerprint
@@ -153,4 +153,4 @@ def _refuse_other_file(path: Path, *, force: bool) -> None:
     except InputError:
         content = None
     if not isinstance(content, dict) or "comparisons" not in content:
-        raise InputError(f"{path}: exists and is no comparison; use --force to overwrite it, or another output path")
+        raise InputError(f"{path}: exists and is not a comparison; use --force to overwrite it, or another output path")

@@ -118,7 +118,7 @@ def pair_batch(
     if media_nd.ndim != 2 or media_nd.shape != text_nd.shape:
         raise InputError(
             f"media and text embeddings have shapes {tuple(media_nd.shape)} and {tuple(text_nd.shape)}; "
-            "give one row a pair and the same number of columns on both sides"
+            "give one row per pair and the same number of columns on both sides"
         )
     if related not in ("mask", "count"):
         raise InputError(f"related is {related!r}; choose 'mask' or 'count'")

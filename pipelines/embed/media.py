@@ -60,7 +60,7 @@ def embed_media(
     Raises:
         InputError: A file or the model can't be used, or more media are damaged than may be.
     """
-    from pipelines.media import media_inputs, media_list
+    from pipelines.media import linked_parameters, media_inputs, media_list
     from pipelines.models import open_inputs
 
     annotations, output, where = Path(annotations), Path(output), media_path(Path(media))
@@ -70,6 +70,7 @@ def embed_media(
     parameters: dict[str, Any] = {**model_identity(model), "dtype": dtype, "media": True, **encoding.record()}
     if frames is not None:
         parameters["frames"] = frames
+    parameters |= linked_parameters(where, annotations)
     plan = StagePlan(
         "embed",
         output,

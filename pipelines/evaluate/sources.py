@@ -46,6 +46,12 @@ class Sources:
             others |= {"run": self.run / "steps.parquet", "model": self.run / "model" / DUAL_ENCODER}
         return _media_inputs(self.media) | {role: path for role, path in others.items() if path is not None}
 
+    def parameters(self) -> dict[str, str]:
+        """What decides the scores besides these files: those that the annotations name."""
+        from pipelines.media import linked_parameters  # brings torch
+
+        return linked_parameters(self.media, self.annotations)
+
 
 def find_sources(
     run: Path | str | None,

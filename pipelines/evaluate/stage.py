@@ -116,6 +116,7 @@ def evaluate(
                 "folds": folds,
                 "resamples": resamples,
                 **encoding.record(),
+                **sources.parameters(),
             },
             inputs,
             seed=seed,

@@ -9,9 +9,10 @@ for loaded in batches(source, plan, workers=4, seed=0, max_bad=10):  # augmented
 
 from pipelines.media.errors import DamagedMediumError, require_few_damaged
 from pipelines.media.features import FeatureMedia
+from pipelines.media.linked import linked_parameters
 from pipelines.media.listing import MediaList, media_list
 from pipelines.media.loader import LoadedBatch, PlannedBatch, Replacement, batches
-from pipelines.media.source import CACHE_BYTES, MediaSource, media_files, media_inputs, open_media
+from pipelines.media.source import CACHE_BYTES, MediaSource, media_files, media_inputs, open_media, read_features
 from pipelines.media.view import View
 
 __all__ = [
@@ -25,9 +26,11 @@ __all__ = [
     "Replacement",
     "View",
     "batches",
+    "linked_parameters",
     "media_files",
     "media_inputs",
     "media_list",
     "open_media",
+    "read_features",
     "require_few_damaged",
 ]

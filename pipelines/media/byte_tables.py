@@ -7,16 +7,16 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from pipelines.artifacts import align, open_parquet, require_unique
+from pipelines.artifacts import open_parquet
+from pipelines.artifacts.ids import first_few
 from pipelines.artifacts.media_tables import BYTE_COLUMNS, byte_column
 from pipelines.errors import InputError
 from pipelines.media.blobs import PerProcess
 from pipelines.media.listing import MediaList
+from pipelines.media.row_ids import rows_of_media
 
-_ID_COLUMNS = ("media_id", "key", "__key__", "sample_id")
 _GROUPS_KEPT = 2
 _LARGE_GROUP = 256 * 2**20
 
@@ -49,31 +49,29 @@ class TableBlobs:
     Args:
         paths: The files.
         where: What the files are called together, for messages.
-        media: The media wanted, named by ``media_id``, ``key`` or ``sample_id``, or by ``path`` in ``image``.
+        media: The media wanted, see `rows_of_media` for how they are found.
+        suffixes: What names of such media end in.
 
     Raises:
         InputError: A file can't be used, media are missing there, or ids repeat.
     """
 
-    def __init__(self, paths: Sequence[Path], where: str, media: MediaList) -> None:
+    def __init__(self, paths: Sequence[Path], where: str, media: MediaList, suffixes: tuple[str, ...]) -> None:
         self._paths = [str(path) for path in paths]
         self._columns: list[str] = []
-        ids, locations = [], []
+        locations = []
         for number, path in enumerate(paths):
             with open_parquet(path) as file:
                 column = byte_column(file.schema_arrow)
                 if column is None:
-                    present = ", ".join(file.schema_arrow.names)
+                    present = first_few(file.schema_arrow.names)
                     raise InputError(f"{path}: no column of bytes ({', '.join(BYTE_COLUMNS)}); columns: {present}")
                 self._columns.append(column)
-                ids.append(_ids(file, column, path))
                 sizes = [file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)]
                 _warn_of_large_groups(file, path)
             for group, size in enumerate(sizes):
                 locations.append(np.stack(np.broadcast_arrays(number, group, np.arange(size)), axis=1))
-        present_ids = pa.chunked_array([chunk for column in ids for chunk in column.chunks], pa.string())
-        require_unique(present_ids, "media_id", Path(where))
-        rows = align(pa.chunked_array([media.ids], pa.string()), present_ids, what="media", path=Path(where))
+        rows = rows_of_media(media, paths, where, suffixes)
         self._location = np.concatenate(locations)[rows]
         self._groups = PerProcess(_Groups)
 
@@ -97,17 +95,6 @@ class TableBlobs:
     def name(self, row: int) -> str:
         """Nothing: what the bytes are is for them to say."""
         return ""
-
-
-def _ids(file: pq.ParquetFile, column: str, path: Path) -> pa.ChunkedArray:
-    names = file.schema_arrow.names
-    name = next((name for name in _ID_COLUMNS if name in names), None)
-    if name is not None:
-        return file.read(columns=[name]).column(name).cast(pa.string())
-    kind = file.schema_arrow.field(column).type
-    if pa.types.is_struct(kind) and kind.get_field_index("path") >= 0:
-        return pc.struct_field(file.read(columns=[f"{column}.path"]).column(column), "path").cast(pa.string())
-    raise InputError(f"{path}: no column names the media; expected {', '.join(_ID_COLUMNS)}")
 
 
 def _warn_of_large_groups(file: pq.ParquetFile, path: Path) -> None:

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
-from pipelines.artifacts.files import require_file
-from pipelines.artifacts.places import VIDEO_SUFFIXES
-from pipelines.errors import InputError
-from pipelines.media.blobs import PerProcess, candidates, find, refuse_missing
+from pipelines.artifacts.listing import folder_files, zip_members
+from pipelines.media.blobs import PerProcess
+from pipelines.media.finding import candidates, find, refuse_missing
 from pipelines.media.listing import MediaList
+
+_LARGE_MEMBER, _BOMB_RATIO = 256 * 2**20, 100
 
 
 class FileBlobs:
@@ -59,7 +60,11 @@ class ZipBlobs:
             OSError, ValueError: It can't be read.
         """
         try:
-            return self._archive.get().read(self._members[row])
+            archive = self._archive.get()
+            info = archive.getinfo(self._members[row])
+            if info.file_size > _LARGE_MEMBER and info.file_size > _BOMB_RATIO * info.compress_size:
+                raise ValueError(f"{info.compress_size:,} bytes that unpack to {info.file_size:,}, as in a zip bomb")
+            return archive.read(info)
         except Exception as error:  # zlib.error, BadZipFile, RuntimeError (encrypted), NotImplementedError (method)
             raise ValueError(str(error)) from error
 
@@ -73,48 +78,40 @@ class ZipBlobs:
 
 
 def open_folder(root: Path, media: MediaList, suffixes: tuple[str, ...]) -> FileBlobs:
-    """Find media in a folder: by path below it; videos by file name without suffix at any depth as well.
+    """Find media in a folder: by path below it, else among all files below it, see `find`.
 
     Raises:
-        InputError: Media are missing, or two files have a video's name.
+        InputError: Media are missing, or two files have the name of one.
     """
     paths: list[str | None] = []
     for row in range(len(media)):
-        names = candidates(media, row)
-        paths.append(next((str(root / name) for name in names if (root / name).is_file()), None))
+        tried = (str(root / name) for name in candidates(media, row))
+        paths.append(next((path for path in tried if os.path.isfile(path)), None))
     lost = [row for row, path in enumerate(paths) if path is None]
-    if lost and suffixes == VIDEO_SUFFIXES:
-        names = sorted(
-            str(Path(folder, file).relative_to(root)) for folder, _, files in os.walk(root) for file in files
-        )
-        places = find(media, names, suffixes, str(root))
-        for row in lost:
-            paths[row] = None if places[row] < 0 else str(root / names[places[row]])
-    refuse_missing(str(root), media, [row for row, path in enumerate(paths) if path is None])
+    if lost:
+        names = [listed.name for listed in folder_files(root)]
+        places = find(media.select([media.ids[row] for row in lost]), names, suffixes, str(root))
+        refuse_missing(str(root), media, [lost[row] for row in np.flatnonzero(places < 0)], iter(names))
+        for row, place in zip(lost, places, strict=True):
+            paths[row] = str(root / names[place])
     return FileBlobs([path for path in paths if path is not None], str(root))
 
 
-def zip_members(path: Path) -> list[str]:
-    """Names of the members of a zip.
-
-    Raises:
-        InputError: It is missing or damaged.
-    """
-    require_file(path)
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return archive.namelist()
-    except (zipfile.BadZipFile, OSError) as error:
-        raise InputError(f"{path}: not a whole zip archive ({error})") from error
-
-
 def open_zip(path: Path, media: MediaList, suffixes: tuple[str, ...]) -> ZipBlobs:
-    """Find media in a zip.
+    """Find media in a zip, see `find`.
 
     Raises:
-        InputError: The zip is missing or damaged, media are missing there, or two members have a medium's name.
+        InputError: The zip is missing or damaged, media are missing there, or two members have the name of one.
     """
-    names = zip_members(path)
-    places = find(media, names, suffixes, str(path))
-    refuse_missing(str(path), media, np.flatnonzero(places < 0))
+    names = [member.name for member in zip_members(path)]
+    places = find(media, [_as_utf8(name) for name in names], suffixes, str(path))
+    refuse_missing(str(path), media, np.flatnonzero(places < 0), iter(names))
     return ZipBlobs(path, [names[place] for place in places])
+
+
+def _as_utf8(name: str) -> str:
+    """A member's name as a Mac means it, whose zips don't say that names are UTF-8."""
+    try:
+        return name.encode("cp437").decode("utf-8")
+    except UnicodeError:
+        return name

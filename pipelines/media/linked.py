@@ -1,15 +1,23 @@
 """Media where the annotations' column ``media`` says."""
 
+import hashlib
+import os
 from pathlib import Path
 
 import numpy as np
 
+from pipelines.artifacts import fingerprint_of, open_parquet
+from pipelines.artifacts.ids import shortened
+from pipelines.artifacts.listing import zip_members
 from pipelines.artifacts.places import Place
+from pipelines.artifacts.provenance import fingerprint_of_files
 from pipelines.errors import InputError
-from pipelines.media.blobs import Blobs, refuse_missing
-from pipelines.media.files import FileBlobs, ZipBlobs, zip_members
+from pipelines.media.blobs import Blobs
+from pipelines.media.files import FileBlobs, ZipBlobs
 from pipelines.media.listing import MediaList
-from pipelines.media.tars import TarBlobs, tar_members
+from pipelines.media.tars import TarBlobs, members_of
+
+_SHOWN = 2
 
 
 class LinkedBlobs:
@@ -39,7 +47,7 @@ class LinkedBlobs:
             self._part_of_row[found] = len(self._parts)
             self._row_in_part[found] = np.arange(len(found))
             self._parts.append(part)
-        refuse_missing(f"{media.source}: column 'media'", media, np.flatnonzero(self._part_of_row < 0))
+        _refuse_missing(media, np.flatnonzero(self._part_of_row < 0).tolist())
 
     def get(self, row: int) -> bytes | Path:
         """The content of a medium's file, or where it lies.
@@ -64,18 +72,54 @@ class LinkedBlobs:
         return self._parts[self._part_of_row[row]], int(self._row_in_part[row])
 
 
+def linked_parameters(media: Path | None, annotations: Path) -> dict[str, str]:
+    """What a stage's fingerprint has to hold besides its inputs where ``--media annotations`` says where media are.
+
+    Args:
+        media: Where media are; None where the annotations' column ``media`` says it.
+        annotations: The annotations.
+
+    Returns:
+        A hash of the files and archives that the column names; nothing where ``media`` is given, which is an input.
+
+    Raises:
+        InputError: The annotations can't be read, or an archive is damaged.
+    """
+    if media is not None:
+        return {}
+    with open_parquet(annotations) as file:
+        if "media" not in file.schema_arrow.names:
+            return {}
+        texts = file.read(columns=["media"]).column("media").unique().drop_null().to_pylist()
+    places = [Place.parse(str(text)) for text in texts]
+    archives = sorted({place.path for place in places if place.scheme is not None})
+    whole = [f"{name}\0{fingerprint_of(Path(name))}" for name in archives]
+    files = fingerprint_of_files([(place.path, Path(place.path)) for place in places if place.scheme is None])
+    text = "\n".join([files, *whole])
+    return {"media_places": hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()[:32]}
+
+
 def _open_part(
     scheme: str | None, archive: Path, rows: list[int], places: list[Place | None]
 ) -> tuple[list[int], Blobs]:
     """The rows that are there, and their files."""
     named = {row: place for row in rows if (place := places[row]) is not None}
     if scheme is None:
-        found = [row for row, place in named.items() if Path(place.path).is_file()]
+        found = [row for row, place in named.items() if os.path.isfile(place.path)]
         return found, FileBlobs([named[row].path for row in found])
     if scheme == "zip":
-        present = set(zip_members(archive))
+        present = {member.name for member in zip_members(archive)}
         found = [row for row, place in named.items() if place.member in present]
         return found, ZipBlobs(archive, [str(named[row].member) for row in found])
-    members = {member[3]: member for member in tar_members(archive)}
+    members = {member[3]: member for member in members_of(archive)}
     found = [row for row, place in named.items() if place.member in members]
     return found, TarBlobs([members[str(named[row].member)] for row in found])
+
+
+def _refuse_missing(media: MediaList, rows: list[int]) -> None:
+    if rows and media.places is not None:
+        shown = (f"{shortened(media.ids[row])} ({shortened(media.places[row] or 'null')})" for row in rows[:_SHOWN])
+        raise InputError(
+            f"{media.source}: column 'media': {len(rows)} of {len(media)} media are missing there, first: "
+            f"{', '.join(shown)}; `mmts prepare` again, or give --media their folder"
+        )

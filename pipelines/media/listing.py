@@ -1,5 +1,6 @@
 """The distinct media that some samples name."""
 
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,10 +9,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from pipelines.artifacts.ids import first_few
 from pipelines.errors import InputError
 
 _DESCRIBING = ("media", "video_id", "start_s", "end_s")
-_SHOWN = 3
 
 
 @dataclass(frozen=True)
@@ -47,8 +48,7 @@ class MediaList:
         missing = [media_id for media_id in ids if media_id not in row_of]
         if missing:
             raise InputError(
-                f"{self.source}: {len(missing)} of {len(ids)} media are missing there, first: "
-                f"{', '.join(missing[:_SHOWN])}"
+                f"{self.source}: {len(missing)} of {len(ids)} media are missing there, first: {first_few(missing)}"
             )
         rows = [row_of[media_id] for media_id in ids]
         return MediaList(
@@ -70,8 +70,8 @@ def media_list(table: pa.Table, path: Path = Path("annotations")) -> MediaList:
         path: Where the annotations came from.
 
     Raises:
-        InputError: Samples of one medium say different things of it, or a clip ends before it starts; says how many
-            and which first.
+        InputError: Samples of one medium say different things of it, or a clip ends before it or its video starts; says
+            how many and which first.
     """
     encoded = table.column("media_id").combine_chunks().dictionary_encode()
     ids: list[str] = encoded.dictionary.to_pylist()
@@ -83,8 +83,7 @@ def media_list(table: pa.Table, path: Path = Path("annotations")) -> MediaList:
         differ = np.unique(media_of_sample[codes[first][media_of_sample] != codes])
         _refuse([ids[row] for row in differ], f"have samples that differ in '{name}'", path, "give each its media_id")
     starts, ends = (_seconds(columns[name], first) if name in columns else None for name in ("start_s", "end_s"))
-    if starts is not None and ends is not None:
-        _refuse([ids[row] for row in np.flatnonzero(ends < starts)], "end before they start", path, "correct the times")
+    starts = _times(ids, starts, ends, path)
     places, video_ids = (
         columns[name].take(pa.array(first)).to_pylist() if name in columns else None for name in ("media", "video_id")
     )
@@ -104,6 +103,28 @@ def _seconds(column: pa.ChunkedArray, rows: NDArray[np.int64]) -> NDArray[np.flo
     return np.asarray(pc.fill_null(column.take(pa.array(rows)), float("nan")).to_numpy(), dtype=np.float64)
 
 
+def _times(
+    ids: list[str], starts: NDArray[np.float64] | None, ends: NDArray[np.float64] | None, path: Path
+) -> NDArray[np.float64] | None:
+    """The starts of clips, those before their video's moved to it, which is said once."""
+    if starts is not None and ends is not None:
+        _refuse([ids[row] for row in np.flatnonzero(ends < starts)], "end before they start", path, "correct the times")
+    if ends is not None:
+        early = [ids[row] for row in np.flatnonzero(ends < 0)]
+        _refuse(early, "end before their video begins", path, "correct the times, which are seconds from its begin")
+    for times in (starts, ends):
+        if times is not None:
+            endless = [ids[row] for row in np.flatnonzero(np.isinf(times))]
+            _refuse(endless, "have infinite times", path, "leave a time empty for the video's start or end")
+    if starts is not None and (early := [ids[row] for row in np.flatnonzero(starts < 0)]):
+        warnings.warn(
+            f"{path}: {len(early)} media start before their video, first: {first_few(early)}; they begin with it",
+            stacklevel=3,
+        )
+        return starts.clip(0)
+    return starts
+
+
 def _refuse(ids: list[str], what: str, path: Path, remedy: str) -> None:
     if ids:
-        raise InputError(f"{path}: {len(ids)} media {what}, first: {', '.join(ids[:_SHOWN])}; {remedy}")
+        raise InputError(f"{path}: {len(ids)} media {what}, first: {first_few(ids)}; {remedy}")

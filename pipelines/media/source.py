@@ -6,7 +6,7 @@ from typing import Protocol
 import numpy as np
 from torch import Tensor
 
-from pipelines.artifacts import open_parquet
+from pipelines.artifacts import Vectors, open_parquet, read_vectors
 from pipelines.artifacts.files import require_file
 from pipelines.artifacts.media_tables import byte_column
 from pipelines.artifacts.places import IMAGE_SUFFIXES, VIDEO_SUFFIXES
@@ -79,11 +79,7 @@ def open_media(
         InputError: Media are missing (how many, which first), can't be read, or are not of the kind the tower takes.
     """
     if view is None:
-        if path is None or not _holds_features(path):
-            raise InputError(
-                f"{path or media.source}: holds images, which need a vision model; give one with --media-model"
-            )
-        return FeatureMedia(path, media.ids)
+        return FeatureMedia(read_features(path, media.source), media.ids)
     if path is not None and _holds_features(path):
         raise InputError(
             f"{path}: a vision model takes images; give --media a folder or a zip of them, tars, or Parquet with bytes"
@@ -93,6 +89,21 @@ def open_media(
     if view.frames is None:
         return ImageMedia(blobs, media.ids, view, cache_bytes)
     return ClipMedia(blobs, media, view, cache_bytes)
+
+
+def read_features(path: Path | None, annotations: Path) -> Vectors:
+    """Read the features that media are, where no model takes pixels.
+
+    Args:
+        path: What ``--media`` names; None where the annotations say where media are.
+        annotations: The annotations, for messages.
+
+    Raises:
+        InputError: It holds pixels, or can't be used.
+    """
+    if path is None or not _holds_features(path):
+        raise InputError(f"{path or annotations}: holds images, which need a vision model; give one with --media-model")
+    return read_vectors(path)
 
 
 def media_files(path: Path) -> list[Path]:
@@ -122,8 +133,12 @@ def _holds_features(path: Path) -> bool:
     """Whether a path is a Parquet file without bytes, or nothing that holds pixels."""
     if path.is_dir() or path.suffix.lower() in (".zip", ".tar") or len(expand(path)) > 1:
         return False
+    return not _holds_bytes(path)
+
+
+def _holds_bytes(path: Path) -> bool:
     with open_parquet(path) as file:
-        return byte_column(file.schema_arrow) is None or "embedding" in file.schema_arrow.names
+        return byte_column(file.schema_arrow) is not None and "embedding" not in file.schema_arrow.names
 
 
 def _open_blobs(path: Path | None, media: MediaList, suffixes: tuple[str, ...]) -> Blobs:
@@ -131,19 +146,30 @@ def _open_blobs(path: Path | None, media: MediaList, suffixes: tuple[str, ...]) 
         return LinkedBlobs(media)
     files = media_files(path)
     if path.is_dir():
-        files = sorted(file for file in path.iterdir() if file.is_file() and not file.name.startswith("."))
-        tars = [file for file in files if file.suffix.lower() == ".tar"]
-        if not tars and not (files and all(file.suffix.lower() == ".parquet" for file in files)):
+        files = _shards_in(path)
+        if not files:
             return open_folder(path, media, suffixes)
-        files = tars or files
     suffix = files[0].suffix.lower()
     if suffix == ".zip" and len(files) == 1:
         return open_zip(path, media, suffixes)
     if suffix == ".tar":
         return open_tars(files, str(path), media, suffixes)
     if suffix == ".parquet":
-        return TableBlobs(files, str(path), media)
-    raise InputError(f"{path}: can't be read as media; patterns name tars or Parquet files")
+        return TableBlobs(files, str(path), media, suffixes)
+    raise InputError(f"{path}: can't be read as media; give a folder, a zip, tars or Parquet files")
+
+
+def _shards_in(folder: Path) -> list[Path]:
+    """The tars of a folder, or its Parquet files with bytes, there or in its folder ``data``; none in one of files."""
+    for place in (folder, folder / "data"):
+        if place.is_dir():
+            files = sorted(file for file in place.iterdir() if file.is_file() and not file.name.startswith("."))
+            if tars := [file for file in files if file.suffix.lower() == ".tar"]:
+                return tars
+            tables = [file for file in files if file.suffix.lower() == ".parquet"]
+            if tables and _holds_bytes(tables[0]):
+                return tables
+    return []
 
 
 def _refuse_other_kind(blobs: Blobs, media: MediaList, view: View) -> None:

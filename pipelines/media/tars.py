@@ -1,19 +1,21 @@
 """Media as members of tars, in the layout of webdataset, without extracting them."""
 
 import re
-import tarfile
 from collections.abc import Sequence
+from itertools import product
 from pathlib import Path
 
 import numpy as np
 
-from pipelines.artifacts.files import require_file
+from pipelines.artifacts.ids import shortened
+from pipelines.artifacts.listing import tar_members
 from pipelines.errors import InputError
-from pipelines.media.blobs import find, refuse_missing
+from pipelines.media.finding import find, refuse_missing
 from pipelines.media.listing import MediaList
 
 _BRACES = re.compile(r"\{(\d+)\.\.(\d+)\}")
-_MOST_FILES = 1_000_000
+_MOST_FILES, _MOST_DIGITS = 1_000_000, 12
+_TOO_MANY = f"more than {_MOST_FILES:,} files; give fewer, or a folder"
 TarMember = tuple[str, int, int, str]
 
 
@@ -54,51 +56,54 @@ class TarBlobs:
         return self._names[row]
 
 
-def tar_members(path: Path) -> list[TarMember]:
-    """Files in a tar, from its headers.
+def members_of(path: Path) -> list[TarMember]:
+    """The files of a tar.
 
     Raises:
         InputError: It is missing, damaged or compressed.
     """
-    require_file(path)
-    try:
-        with tarfile.open(path, "r:") as archive:
-            return [(str(path), m.offset_data, m.size, m.name) for m in archive if m.isreg() and not m.issparse()]
-    except (tarfile.TarError, OSError) as error:
-        raise InputError(f"{path}: not a whole, uncompressed tar archive ({error})") from error
+    return [(str(path), member.offset, member.size, member.name) for member in tar_members(path)]
 
 
 def open_tars(paths: Sequence[Path], where: str, media: MediaList, suffixes: tuple[str, ...]) -> TarBlobs:
-    """Find media in tars as webdataset writes them: by member name, or by key, which is that without suffix.
+    """Find media in tars as webdataset writes them: by member name, or by key, see `find`.
 
     Raises:
-        InputError: A tar is missing or damaged, media are missing there, or two members have a medium's name.
+        InputError: A tar is missing or damaged, media are missing there, or two members have the name of one.
     """
-    members = [member for path in paths for member in tar_members(path)]
-    wanted = [member for member in members if member[3].lower().endswith(suffixes)] or members
-    tars = {member[0] for member in wanted}
-    places = find(media, [member[3] for member in wanted], suffixes, where if len(tars) > 1 else str(paths[0]))
-    refuse_missing(where, media, np.flatnonzero(places < 0))
-    return TarBlobs([wanted[place] for place in places])
+    members = [member for path in paths for member in members_of(path)]
+    names = [member[3] for member in members]
+    places = find(media, names, suffixes, where, [member[0] for member in members])
+    refuse_missing(
+        where, media, np.flatnonzero(places < 0), (name for name in names if name.lower().endswith(suffixes))
+    )
+    return TarBlobs([members[place] for place in places])
 
 
 def expand(path: Path) -> list[Path]:
     """The files of a pattern such as ``shards-{00000..00099}.tar``; the path itself where it is none.
 
     Raises:
-        InputError: A range runs backwards or is larger than any data set.
+        InputError: A range runs backwards, or all of them together name more files than any data set has.
     """
-    match = _BRACES.search(str(path))
-    if match is None:
-        return [path]
-    first, last = match.groups()
-    count = int(last) - int(first) + 1
-    if not 0 < count <= _MOST_FILES:
-        raise InputError(f"{path}: {match.group()} names no files; give the lower number first")
+    ranges = list(_BRACES.finditer(str(path)))
+    count = 1
+    for match in ranges:
+        first, last = match.groups()
+        if len(last) > _MOST_DIGITS or (of_range := int(last) - int(first) + 1) > _MOST_FILES:
+            raise InputError(f"{shortened(str(path), 100)}: {shortened(match.group())} names {_TOO_MANY}")
+        if of_range < 1:
+            raise InputError(f"{path}: {match.group()} names no files; give the lower number first")
+        count *= of_range
+        if count > _MOST_FILES:
+            raise InputError(f"{shortened(str(path), 100)}: its {len(ranges)} ranges together name {_TOO_MANY}")
+    between = _BRACES.split(str(path))[:: _BRACES.groups + 1]  # without what the groups matched
+    parts = [[text] for text in between]
+    for place, match in enumerate(ranges):
+        parts.insert(2 * place + 1, _numbers(*match.groups()))
+    return [Path("".join(chosen)) for chosen in product(*parts)]
+
+
+def _numbers(first: str, last: str) -> list[str]:
     width = len(first) if first.startswith("0") or len(first) == len(last) else 0
-    text = str(path)
-    return [
-        expanded
-        for number in range(int(first), int(last) + 1)
-        for expanded in expand(Path(f"{text[: match.start()]}{number:0{width}d}{text[match.end() :]}"))
-    ]
+    return [f"{number:0{width}d}" for number in range(int(first), int(last) + 1)]

@@ -153,6 +153,7 @@ def _checked_index(
     if protocol == "pairs" and len(unpaired):
         media = int(unpaired[0])
         raise InputError(
-            f"protocol pairs needs one text a medium, but media row {media} has {texts_n[media]}: use protocol captions"
+            f"protocol pairs needs one text per medium, but media row {media} has {texts_n[media]}: "
+            "use protocol captions"
         )
     return index_m

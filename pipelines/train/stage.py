@@ -6,7 +6,7 @@ from typing import Any
 from pipelines.artifacts import StagePlan, StageResult
 from pipelines.artifacts.files import require_folder, sync_files, write_json
 from pipelines.artifacts.writers import removing_new_folders, sole_writer, writing
-from pipelines.media import media_inputs
+from pipelines.media import linked_parameters, media_inputs
 from pipelines.model_files import MODEL_DIGEST, model_identity
 from pipelines.models import save_model
 from pipelines.progress import SILENT, Progress
@@ -115,7 +115,7 @@ def _plan(config: TrainConfig) -> StagePlan:
     return StagePlan(
         "train",
         config.output / "steps.parquet",
-        recipe,
+        recipe | linked_parameters(config.media_path, config.annotations),
         inputs,
         seed=config.seed,
         libraries=("torch", "transformers", "safetensors", "pyarrow"),

@@ -9,8 +9,9 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 from pipelines.train.backward import backward
+from pipelines.train.batches import Batch, micro_batches
 from pipelines.train.optimizer import gradient_norm, learning_rate, set_learning_rate
-from pipelines.train.session import Batch, Session
+from pipelines.train.session import Session
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ def take_step(session: Session, batch: Batch, step: int) -> StepRecord:
     output = backward(
         embed,
         contrast,
-        batch.split(session.micro_batches(batch)),
+        batch.split(micro_batches(session, batch)),
         push=fabric.backward,
         no_sync=lambda: fabric.no_backward_sync(session.model),
     )

@@ -1,6 +1,9 @@
 """Fingerprints: what makes an output out of date."""
 
+import io
 import os
+import shutil
+import tarfile
 import warnings
 import zipfile
 
@@ -63,17 +66,79 @@ def test_a_file_is_hashed_by_its_content(tmp_path) -> None:
     assert first == same != other
 
 
-def test_a_folder_is_hashed_by_names_sizes_and_times(tmp_path) -> None:
-    for name in ("a.jpg", "b.jpg"):
-        (tmp_path / name).write_text("x")
-        os.utime(tmp_path / name, ns=(0, 0))
-    seen = [fingerprint_of(tmp_path)]
-    assert fingerprint_of(tmp_path) == seen[0]
-    os.utime(tmp_path / "a.jpg", ns=(0, 5))
-    seen.append(fingerprint_of(tmp_path))
-    (tmp_path / "a.jpg").rename(tmp_path / "c.jpg")
-    seen.append(fingerprint_of(tmp_path))
-    assert len(set(seen)) == 3
+@pytest.fixture
+def folder(tmp_path):
+    """Two files, one of them below a link to a folder elsewhere."""
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "media").mkdir()
+    (tmp_path / "media" / "a.jpg").write_text("x")
+    (tmp_path / "elsewhere" / "b.jpg").write_text("y")
+    (tmp_path / "media" / "sub").symlink_to(tmp_path / "elsewhere")
+    return tmp_path / "media"
+
+
+def test_a_folder_is_hashed_by_names_and_content_through_links(folder) -> None:
+    seen = [fingerprint_of(folder)]
+    (folder / "sub" / "b.jpg").write_text("z")  # as long as before
+    seen.append(fingerprint_of(folder))
+    (folder / "a.jpg").rename(folder / "c.jpg")
+    seen.append(fingerprint_of(folder))
+    (folder / "sub").unlink()
+    seen.append(fingerprint_of(folder))
+    assert len(set(seen)) == 4
+
+
+def test_a_folder_that_was_touched_moved_or_copied_is_the_same(folder, tmp_path) -> None:
+    first = fingerprint_of(folder)
+    os.utime(folder / "a.jpg", ns=(0, 5))
+    (folder / ".DS_Store").write_text("left by a Mac")
+    assert fingerprint_of(folder) == first
+    shutil.copytree(folder, tmp_path / "copy")
+    assert fingerprint_of(tmp_path / "copy") == first
+
+
+def test_a_large_folder_is_hashed_by_names_sizes_and_times(folder, monkeypatch) -> None:
+    monkeypatch.setattr("pipelines.artifacts.provenance._LARGE_FOLDER", 1)
+    monkeypatch.setattr("pipelines.artifacts.provenance.hash_bytes", None)
+    first = fingerprint_of(folder)
+    assert fingerprint_of(folder) == first
+    os.utime(folder / "sub" / "b.jpg", ns=(0, 5))
+    assert fingerprint_of(folder) != first
+
+
+def test_names_that_are_not_utf8_are_hashed(tmp_path) -> None:
+    first = fingerprint_of(tmp_path)
+    (tmp_path / os.fsdecode(b"\xff.jpg")).write_text("x")
+    assert fingerprint_of(tmp_path) != first
+
+
+def tar(path, content: bytes, modified: int = 0):
+    with tarfile.open(path, "w") as file:
+        info = tarfile.TarInfo("a.jpg")
+        info.size, info.mtime = len(content), modified
+        file.addfile(info, io.BytesIO(content))
+    return path
+
+
+def test_a_large_tar_is_hashed_by_its_index_read_once(tmp_path, monkeypatch) -> None:
+    small = [fingerprint_of(tar(tmp_path / name, content)) for name, content in (("a.tar", b"x"), ("b.tar", b"y"))]
+    assert small[0] != small[1]
+    monkeypatch.setattr("pipelines.artifacts.provenance._LARGE_FILE", 1)
+    monkeypatch.setattr("pipelines.artifacts.provenance.hash_bytes", None)
+    first = fingerprint_of(tmp_path / "a.tar")
+    assert fingerprint_of(tar(tmp_path / "c.tar", b"x")) == first
+    assert len({first, *(fingerprint_of(tar(tmp_path / f"{n}.tar", b"x" * n, n)) for n in (1, 2))}) == 3
+    monkeypatch.setattr("tarfile.open", None)
+    assert fingerprint_of(tmp_path / "a.tar") == first
+
+
+def test_large_parquet_with_media_is_hashed_by_its_footer(tmp_path, monkeypatch) -> None:
+    for name, content in (("a", b"xyz"), ("b", b"xyz"), ("c", b"xyzz")):
+        pq.write_table(pa.table({"jpg": [content]}), tmp_path / f"{name}.parquet")
+    monkeypatch.setattr("pipelines.artifacts.provenance._LARGE_FILE", 1)
+    monkeypatch.setattr("pipelines.artifacts.provenance.hash_bytes", None)
+    first, same, other = (fingerprint_of(tmp_path / f"{name}.parquet") for name in "abc")
+    assert first == same != other
 
 
 def archive(path, **entries: str):

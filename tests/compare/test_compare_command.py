@@ -62,11 +62,11 @@ def test_another_file_is_not_written_over(pair, tmp_path, mmts, refused) -> None
     metrics = pair[0] / "metrics.json"
     before = metrics.read_bytes()
     message = refused("compare", *pair, "-o", metrics)
-    assert message.startswith(f"{metrics}: exists and is no comparison; use --force")
+    assert message.startswith(f"{metrics}: exists and is not a comparison; use --force")
     assert metrics.read_bytes() == before
     output = tmp_path / "d.json"
     output.write_text("notes")
-    assert "exists and is no comparison" in refused("compare", *pair, "-o", output)
+    assert "exists and is not a comparison" in refused("compare", *pair, "-o", output)
     for flags in (["--force"], []):
         assert mmts("compare", *pair, "-o", output, *flags).code == 0
 

@@ -1,6 +1,8 @@
 """Bytes of images of every kind to RGB."""
 
+import struct
 import warnings
+import zlib
 
 import numpy as np
 import pytest
@@ -19,13 +21,38 @@ def pixel(image: Image.Image) -> tuple[int, ...]:
 def test_grey_transparent_and_palette_images_become_rgb(encoded) -> None:
     assert pixel(decode_image(encoded(Image.new("L", (9, 9), 51)), 9)) == (51, 51, 51)
     assert pixel(decode_image(encoded(Image.new("1", (9, 9), 1)), 9)) == (255, 255, 255)
-    assert pixel(decode_image(encoded(Image.new("LA", (9, 9), (7, 0))), 9)) == (7, 7, 7)
-    assert pixel(decode_image(encoded(Image.new("RGBA", (9, 9), (255, 102, 0, 128))), 9)) == (255, 102, 0)
+    assert pixel(decode_image(encoded(Image.new("LA", (9, 9), (7, 255))), 9)) == (7, 7, 7)
+    assert pixel(decode_image(encoded(Image.new("RGBA", (9, 9), (255, 102, 0, 255))), 9)) == (255, 102, 0)
     palette = Image.new("RGB", (9, 9), (10, 200, 30)).quantize(4)
     assert pixel(decode_image(encoded(palette), 9)) == (10, 200, 30)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert pixel(decode_image(encoded(palette, transparency=bytes([0, 255])), 9)) == (10, 200, 30)
+        assert pixel(decode_image(encoded(palette, transparency=bytes([255, 0])), 9)) == (10, 200, 30)
+
+
+@pytest.mark.parametrize("form", ["PNG", "WEBP", "TIFF"])
+def test_what_is_transparent_shows_white(encoded, form) -> None:
+    half = Image.new("RGBA", (9, 9), (200, 100, 0, 51))  # a fifth of it, and four fifths of white
+    expected = (244, 224, 204)
+    assert pixel(decode_image(encoded(half, form, **({"lossless": True} if form == "WEBP" else {})), 9)) == expected
+    drawing = Image.new("RGBA", (9, 9), (0, 0, 0, 0))  # as clip art comes: black where it is transparent
+    drawing.putpixel((4, 4), (0, 0, 0, 255))
+    found = decode_image(encoded(drawing, form, **({"lossless": True} if form == "WEBP" else {})), 9)
+    assert (pixel(found), found.getpixel((4, 4))) == ((255, 255, 255), (0, 0, 0))
+
+
+def test_transparency_of_greys_palettes_and_single_colours(encoded) -> None:
+    assert pixel(decode_image(encoded(Image.new("LA", (9, 9), (5, 0))), 9)) == (255, 255, 255)
+    assert pixel(decode_image(encoded(Image.new("LA", (9, 9), (0, 51))), 9)) == (204, 204, 204)
+    palette = Image.new("P", (9, 9), 1)
+    palette.putpalette([10, 20, 30, 40, 50, 60])
+    palette.putpixel((4, 4), 0)
+    for form, transparency in (("PNG", 1), ("PNG", bytes([255, 0])), ("GIF", 1)):
+        found = decode_image(encoded(palette, form, transparency=transparency), 9)
+        assert (pixel(found), found.getpixel((4, 4))) == ((255, 255, 255), (10, 20, 30))
+    keyed = Image.new("RGB", (9, 9), (1, 2, 3))
+    assert pixel(decode_image(encoded(keyed, transparency=(1, 2, 3)), 9)) == (255, 255, 255)
+    assert pixel(decode_image(encoded(Image.new("L", (9, 9), 7), transparency=7), 9)) == (255, 255, 255)
 
 
 def test_bytes_of_other_formats(encoded) -> None:
@@ -46,6 +73,45 @@ def test_16_bits_become_8(encoded, dtype) -> None:
     image = Image.fromarray(GRADIENT.astype(dtype))
     found = np.asarray(decode_image(encoded(image, "TIFF"), 16))
     assert np.array_equal(found, np.repeat((GRADIENT >> 8)[:, :, None], 3, axis=2))
+
+
+@pytest.mark.parametrize(
+    ("brightest", "shift"), [(81, 0), (255, 0), (256, 2), (1023, 2), (1024, 4), (4095, 4), (4096, 6), (65_535, 8)]
+)
+@pytest.mark.parametrize(("dtype", "form"), [(np.uint16, "PNG"), (np.uint16, "TIFF"), (np.int32, "TIFF")])
+def test_wide_integers_are_scaled_by_the_bits_that_hold_the_brightest(encoded, dtype, form, brightest, shift) -> None:
+    values = np.linspace(0, brightest, 81).round().astype(dtype).reshape(9, 9)
+    found = np.asarray(decode_image(encoded(Image.fromarray(values), form), 9))
+    assert np.array_equal(found, np.repeat((values.astype(int) >> shift)[:, :, None], 3, axis=2))
+
+
+def test_wide_integers_below_zero_and_beyond_16_bits(encoded) -> None:
+    values = np.array([[-5, 0], [2**23, 2**24 - 1]], np.int32)
+    found = np.asarray(decode_image(encoded(Image.fromarray(values), "TIFF"), 2))[:, :, 0]
+    assert found.tolist() == [[0, 0], [128, 255]]
+
+
+def test_cmyk_of_a_tiff(encoded) -> None:
+    assert pixel(decode_image(encoded(Image.new("CMYK", (9, 9), (0, 255, 255, 0)), "TIFF"), 9)) == (255, 0, 0)
+    assert pixel(decode_image(encoded(Image.new("CMYK", (9, 9), (0, 0, 0, 255)), "TIFF"), 9)) == (0, 0, 0)
+
+
+def test_damaged_exif_says_nothing_of_the_pixels(encoded) -> None:
+    data = encoded(Image.new("RGB", (16, 9), (0, 255, 0)), "PNG", exif=b"Exif\0\0MM\0*\0\0\0\x08\xff\xff\x01")
+    assert decode_image(data, 9).size == (16, 9)
+
+
+def test_an_image_that_starts_a_program_is_not_opened() -> None:
+    with pytest.raises(ValueError, match="it is not an image in a known format"):
+        decode_image(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\nshowpage\n", 9)
+
+
+def test_a_header_that_claims_50000_pixels_a_side(encoded) -> None:
+    data = bytearray(encoded(Image.new("L", (9, 9))))
+    data[16:24] = struct.pack(">II", 50_000, 50_000)
+    data[29:33] = struct.pack(">I", zlib.crc32(bytes(data[12:29])))
+    with pytest.raises(ValueError, match=r"Image size \(2500000000 pixels\) exceeds limit"):
+        decode_image(bytes(data), 9)
 
 
 def test_floats_are_refused(encoded) -> None:

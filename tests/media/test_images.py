@@ -142,7 +142,10 @@ def test_a_corrupt_member_of_a_zip_is_named(archive) -> None:
 
 @pytest.mark.parametrize("kind", ["folder", "archive"])
 def test_missing_images_are_counted(request, kind) -> None:
-    with pytest.raises(InputError, match=r": 2 of 3 media are missing there, first: a\.png, b\.png$"):
+    with pytest.raises(
+        InputError,
+        match=r": 2 of 3 media are missing there, first: a\.png, b\.png; it holds square\.png, sub/tall\.png$",
+    ):
         images(request.getfixturevalue(kind), ["a.png", "wide.png", "b.png"], 16)
 
 
@@ -184,7 +187,7 @@ def test_members_are_found_without_suffix_unless_two_have_the_name(folder, archi
     assert images(archive, ["tall", "sub/tall", "square"], 16).load(0).shape == (3, 16, 16)
     with zipfile.ZipFile(archive, "a") as file:
         file.write(folder / "wide.png", "other/tall.jpg")
-    with pytest.raises(InputError, match=r"two media have the name tall: sub/tall\.png and other/tall\.jpg; leave one"):
+    with pytest.raises(InputError, match=r"two media have the name tall: sub/tall\.png and other/tall\.jpg; give"):
         images(archive, ["tall"], 16)
 
 

