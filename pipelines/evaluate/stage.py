@@ -60,7 +60,7 @@ def evaluate(
             default the shifts the run was trained with, where they know the samples that are scored. Without either
             there are no thirds.
         split: Split to score; all rows where the annotations have no splits.
-        protocol: ``captions`` (several texts a medium), ``pairs`` (exactly one), ``youcook2`` (pairs under that name),
+        protocol: ``captions`` (several texts per medium), ``pairs`` (exactly one), ``youcook2`` (``pairs`` by name),
             ``ek100`` (graded relevancy of clips and sentences) or ``eccv`` (MSCOCO's 5K test split by the ground truths
             of MSCOCO, CxC and ECCV Caption, which the extra ``[eccv]`` brings; see `score_eccv` for the names).
         gallery: What texts are to find: the media of the ``split``, or ``all`` of the media file, where those that the
