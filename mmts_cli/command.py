@@ -182,14 +182,14 @@ def _explain(error: Exception) -> int:
         say(str(error))
         return EXIT_INTERRUPTED
     if isinstance(error, RuntimeError) and _tells_of_another_process(error):
-        say("another process of this run failed; what it says is the reason")
+        say("another process of this run failed; see its message")
         return EXIT_FAULT
     if isinstance(error, OSError) and error.errno in _ENVIRONMENT:
         place = f"{error.filename}: " if isinstance(error.filename, str) else ""
         say(f"{place}can't be read or written ({error.strerror}); check its permissions and the room on its disk")
         return EXIT_INPUT
     reason = " ".join(str(error).split())[:300]
-    say(f"a fault of mmts: {type(error).__name__}: {reason}; run again with --debug for the traceback")
+    say(f"internal error in mmts: {type(error).__name__}: {reason}; run again with --debug for the traceback")
     return EXIT_FAULT
 
 

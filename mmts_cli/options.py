@@ -7,13 +7,13 @@ import typer
 
 OutputOption = Annotated[Path, typer.Option("--output", "-o", help="File to write.")]
 ForceOption = Annotated[
-    bool, typer.Option("--force", help="Work even if the output is up to date, or was not written by mmts.")
+    bool, typer.Option("--force", help="Write the output even if it is up to date or was not written by mmts.")
 ]
-SeedOption = Annotated[int, typer.Option("--seed", help="Seed of everything random.")]
-DeviceOption = Annotated[str | None, typer.Option("--device", help="Torch device; what is there if not given.")]
+SeedOption = Annotated[int, typer.Option("--seed", help="Random seed.")]
+DeviceOption = Annotated[str | None, typer.Option("--device", help="Torch device (default: a GPU if available).")]
 
 PrecisionOption = Annotated[
-    Literal["32", "bf16-mixed", "16-mixed"], typer.Option("--precision", help="Of the forward pass that encodes.")
+    Literal["32", "bf16-mixed", "16-mixed"], typer.Option("--precision", help="Precision of the forward pass.")
 ]
 WorkersOption = Annotated[int, typer.Option("--workers", min=0, help="Processes that decode media.")]
 TrustOption = Annotated[
@@ -22,7 +22,7 @@ TrustOption = Annotated[
         "--trust-remote-code", help="Run code that comes with a model; only for models whose author you trust."
     ),
 ]
-MaxBadOption = Annotated[int, typer.Option("--max-bad", min=0, help="Media that may be damaged; they are left out.")]
+MaxBadOption = Annotated[int, typer.Option("--max-bad", min=0, help="Damaged media to tolerate; they are left out.")]
 
 
 def stage_json(command: str, result: Any) -> dict[str, Any]:

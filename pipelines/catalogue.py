@@ -96,7 +96,7 @@ MSCOCO = DataSet(
 
 CC3M = DataSet(
     name="cc3m",
-    title="Conceptual Captions (CC3M): 3,318,333 training and 15,840 validation captions, one an image.",
+    title="Conceptual Captions (CC3M): 3,318,333 training and 15,840 validation captions, one per image.",
     splits=("train", "val"),
     ways=(
         (

@@ -39,20 +39,20 @@ def embed(
         Path | None,
         typer.Option(
             "--media",
-            help="Encode these, not the texts: images or clips in a folder, zip, tar shards, Parquet of bytes, or "
-            "'annotations': the paths in their column media.",
+            help="Encode these instead of the texts: images or clips in a folder, zip, tar shards, Parquet of bytes, "
+            "or 'annotations': the paths in their column media.",
         ),
     ] = None,
     model: Annotated[
         str | None,
         typer.Option(
             "--model",
-            help="Hub id or folder of a model, or a run. For texts sentence-transformers or CLIP-like (default: "
-            "sentence-transformers/all-MiniLM-L6-v2); for media vision or CLIP-like.",
+            help="Hub id or folder of a model, or a run folder. For texts: sentence-transformers or CLIP-like "
+            "(default: sentence-transformers/all-MiniLM-L6-v2); for media: vision or CLIP-like.",
         ),
     ] = None,
     text: Annotated[
-        Path | None, typer.Option("--text", help="embeddings.parquet that a run trained on embeddings maps.")
+        Path | None, typer.Option("--text", help="embeddings.parquet for a run that was trained on embeddings.")
     ] = None,
     frames: Annotated[
         int | None, typer.Option("--frames", min=1, help="Frames to take from a clip (with a run: as it was trained).")
@@ -64,7 +64,9 @@ def embed(
     precision: PrecisionOption = "32",
     workers: WorkersOption = 0,
     max_bad: MaxBadOption = 0,
-    dtype: Annotated[Literal["float32", "float16"], typer.Option("--dtype", help="Of the stored vectors.")] = "float32",
+    dtype: Annotated[
+        Literal["float32", "float16"], typer.Option("--dtype", help="Data type of the stored vectors.")
+    ] = "float32",
     trust_remote_code: TrustOption = False,
     force: ForceOption = False,
 ) -> None:

@@ -36,38 +36,38 @@ def register(app: typer.Typer) -> None:
 def evaluate(
     console: "Output",
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write.")],
-    run: Annotated[Path | None, typer.Argument(help="Run folder; or give --media and --text alone.")] = None,
+    run: Annotated[Path | None, typer.Argument(help="Run folder (not needed with --media and --text).")] = None,
     media: Annotated[
         Path | None,
         typer.Option(
             "--media",
-            help="features.parquet; with a run on pixels images or clips, or 'annotations': the paths in their column "
-            "media. The run's by default.",
+            help="features.parquet; for a run trained on pixels, images or clips, or 'annotations' for the paths in "
+            "their column media (default: the run's).",
         ),
     ] = None,
     text: Annotated[
         Path | None,
-        typer.Option("--text", help="embeddings.parquet of the texts; the run's by default, unless it reads texts."),
+        typer.Option("--text", help="embeddings.parquet of the texts (default: the run's, if it has any)."),
     ] = None,
     annotations: Annotated[
-        Path | None, typer.Option("--annotations", help="annotations.parquet; the run's by default.")
+        Path | None, typer.Option("--annotations", help="annotations.parquet (default: the run's).")
     ] = None,
     clusters: Annotated[
         Path | None,
-        typer.Option("--clusters", help="clusters or shifts file, for thirds; the run's shifts on its own data."),
+        typer.Option("--clusters", help="Clusters or shifts file for the thirds (default: the run's shifts)."),
     ] = None,
     split: Annotated[str, typer.Option("--split", help="Split to score.")] = "test",
     protocol: Annotated[
         Literal["captions", "pairs", "youcook2", "ek100", "eccv"],
         typer.Option(
             "--protocol",
-            help="Several texts a medium, exactly one (youcook2 too), EK-100's degrees, or MSCOCO's 5K test split by "
-            "CxC and ECCV Caption.",
+            help="captions: several texts per medium; pairs, youcook2: exactly one; ek100: graded relevancy; eccv: "
+            "MSCOCO's 5K test split by CxC and ECCV Caption.",
         ),
     ] = "captions",
     gallery: Annotated[
         Literal["split", "all"],
-        typer.Option("--gallery", help="What texts are to find: the split's media, or all of the media file."),
+        typer.Option("--gallery", help="Media to rank: those of the split, or all of the media file."),
     ] = "split",
     ties: Annotated[
         Literal["index", "optimistic", "pessimistic"],
@@ -79,22 +79,22 @@ def evaluate(
     relevancy: Annotated[
         Path | None,
         typer.Option(
-            "--relevancy", help="ek100: file that keeps the relevancies, made if need be; in the output by default."
+            "--relevancy", help="ek100: file of relevancies, made if missing (default: in the output folder)."
         ),
     ] = None,
     tail_classes: Annotated[
         Path | None,
-        typer.Option("--tail-classes", help="ek100: CSV of noun classes to score by themselves, with column noun."),
+        typer.Option("--tail-classes", help="ek100: CSV whose column noun lists classes to score separately."),
     ] = None,
     resamples: Annotated[int, typer.Option("--resamples", min=0, help="Bootstrap resamples; 0 for none.")] = 1000,
     seed: SeedOption = 0,
     block_memory: Annotated[
-        int, typer.Option("--block-memory", min=1, help="Memory bound of a block of similarities, in MiB.")
+        int, typer.Option("--block-memory", min=1, help="Memory limit of a block of similarities, in MiB.")
     ] = 128,
     device: DeviceOption = None,
     precision: PrecisionOption = "32",
     batch_size: Annotated[
-        int | None, typer.Option("--batch-size", help="Media or texts in one forward pass; by their kind by default.")
+        int | None, typer.Option("--batch-size", help="Media or texts in one forward pass (default: by their kind).")
     ] = None,
     workers: WorkersOption = 0,
     max_bad: MaxBadOption = 0,

@@ -27,12 +27,13 @@ def export(
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write.")],
     to: Annotated[
         Literal["transformers", "sentence-transformers", "onnx"],
-        typer.Option("--to", help="The library that is to load it, alone."),
+        typer.Option("--to", help="Library that will load the model."),
     ] = "transformers",
     scores: Annotated[
         Path | None,
         typer.Option(
-            "--scores", help="Folder mmts eval wrote for this run, for the model card; else the validation's."
+            "--scores",
+            help="Folder that 'mmts eval' wrote for this run, for the model card (default: validation scores).",
         ),
     ] = None,
     trust_remote_code: TrustOption = False,

@@ -35,7 +35,9 @@ def plan(
     oscillations: Annotated[
         float | None, typer.Option("--oscillations", help="Full periods in the run. [default: 5]")
     ] = None,
-    loss: Annotated[LossName, typer.Option("--loss", help="Whether temperatures or margins are planned.")] = "infonce",
+    loss: Annotated[
+        LossName, typer.Option("--loss", help="Loss of the run: decides whether temperatures or margins are planned.")
+    ] = "infonce",
     annotations: Annotated[
         Path | None, typer.Option("--annotations", help="Count only the samples of --split, as training does.")
     ] = None,

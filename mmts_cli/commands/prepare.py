@@ -83,7 +83,8 @@ def _published(data_set: DataSet) -> Callable[..., None]:
             str | None, typer.Option("--split", help=f"One of {', '.join(data_set.splits)} (default: all).")
         ] = None,
         media_root: Annotated[
-            Path | None, typer.Option("--media-root", help=f"Links each sample to its medium: {data_set.media}.")
+            Path | None,
+            typer.Option("--media-root", help=f"Folder of the media, to link samples to: {data_set.media}."),
         ] = None,
         allow_partial: AllowPartialOption = False,
         force: ForceOption = False,

@@ -39,7 +39,8 @@ def run(
         Path, typer.Option("--root", help="Folder with the data sets' files, under their published names.")
     ],
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Folder for everything it makes; named after the recipe.")
+        Path | None,
+        typer.Option("--output", "-o", help="Folder for everything it makes (default: named after the recipe)."),
     ] = None,
     media_root: Annotated[
         Path | None, typer.Option("--media-root", help="Folder with the videos or images, at any depth.")
@@ -48,23 +49,23 @@ def run(
         list[str] | None,
         typer.Option(
             "--media",
-            help="features.parquet in place of videos or images: the recipe's towers are left out. With several data "
-            "sets NAME=FILE, repeatable.",
+            help="features.parquet instead of videos or images; the recipe's towers are left out. With several data "
+            "sets: NAME=FILE, repeatable.",
         ),
     ] = None,
     only: Annotated[
         list[str] | None,
-        typer.Option("--only", help="Only this stage, on what earlier ones have written; repeatable."),
+        typer.Option("--only", help="Run only this stage, on what earlier ones have written; repeatable."),
     ] = None,
     only_run: Annotated[
         list[str] | None,
-        typer.Option("--run", help="Only this run of the recipe, such as one a GPU; repeatable."),
+        typer.Option("--run", help="Train only this run of the recipe; repeatable."),
     ] = None,
     overrides: Annotated[
         list[str] | None,
-        typer.Option("--set", help="TABLE.FLAG=VALUE in place of the recipe's, such as train.epochs=2; repeatable."),
+        typer.Option("--set", help="TABLE.FLAG=VALUE to override the recipe, such as train.epochs=2; repeatable."),
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the commands, and do nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the commands without running them.")] = False,
     list_recipes: Annotated[
         bool,
         typer.Option("--list", help="Show the recipes that come with mmts.", is_eager=True, callback=_list_recipes),

@@ -78,7 +78,7 @@ def _read_tsv(path: Path, split: str, checks: Checks) -> pa.Table:
     except pa.ArrowInvalid as error:
         reason = str(error).splitlines()[0][:200]
         raise InputError(
-            f"{path}: can't be parsed as caption<TAB>url ({reason}); get the published file again"
+            f"{path}: can't be parsed as caption<TAB>url ({reason}); download the published file again"
         ) from error
     if table.slice(0, 1).to_pylist() == [{"caption": "caption", "url": "url"}]:  # the header img2dataset asks for
         table = table.slice(1)

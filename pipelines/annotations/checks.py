@@ -34,7 +34,7 @@ class Checks:
     notes: list[str] = field(default_factory=list)
     left_out: list[LeftOut] = field(default_factory=list)
 
-    def incomplete(self, message: str, partial: str = "goes on with what is there") -> None:
+    def incomplete(self, message: str, partial: str = "continues with what is there") -> None:
         """Report that a part is missing.
 
         Args:
@@ -99,7 +99,7 @@ class Checks:
             return
         counted = f"{path}: {found:,} {what}, {published:,} were published"
         if found > published:
-            raise InputError(f"{counted}: {found - published:,} too many; get the published file again")
+            raise InputError(f"{counted}: {found - published:,} too many; download the published file again")
         self.incomplete(f"{counted}: {published - found:,} are missing; get the whole file")
 
 
@@ -115,7 +115,7 @@ def possible_times(table: pa.Table, path: Path, checks: Checks, *, published: bo
     Raises:
         InputError: Times are out of range, and a part is not allowed.
     """
-    remedy = "; get the published file again" if published else ""
+    remedy = "; download the published file again" if published else ""
     times = [name for name in ("start_s", "end_s") if name in table.column_names]
     for name in times:
         if published:
@@ -147,7 +147,7 @@ def member(value: Any, key: str, kind: type | tuple[type, ...], where: str) -> A
         where: What the object is, file first, for the message.
 
     Raises:
-        InputError: ``value`` is no object, or the member is missing or of another type.
+        InputError: ``value`` is not an object, or the member is missing or of another type.
     """
     if not isinstance(value, dict) or key not in value:
         keys = f" (it has {', '.join(list(value)[:6])})" if isinstance(value, dict) else ""

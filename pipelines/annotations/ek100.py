@@ -33,7 +33,7 @@ def read(files: Mapping[str, Path], splits: Sequence[str], checks: Checks) -> pa
     ``retrieval_sentence`` (bool): whether the official list of unique sentences names the row.
 
     Raises:
-        InputError: A file can't be used, ids repeat, classes are no numbers, a clip ends before it starts, or counts
+        InputError: A file can't be used, ids repeat, classes are not numbers, a clip ends before it starts, or counts
             differ from the published ones.
 
     Source:

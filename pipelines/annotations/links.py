@@ -68,7 +68,7 @@ def images(root: Path, other_names: Callable[[str], tuple[str, ...]] = lambda na
                     if not member.startswith("__MACOSX/"):
                         places[PurePosixPath(member).name].append(str(Place(str(root), member, "zip")))
         except zipfile.BadZipFile as error:
-            raise InputError(f"{root}: neither a folder nor a whole zip archive ({error})") from error
+            raise InputError(f"{root}: neither a folder nor a complete zip archive ({error})") from error
     return lambda name: next((_only(places[n], n) for n in (name, *other_names(name)) if n in places), None)
 
 
@@ -76,7 +76,7 @@ def videos(root: Path) -> Locate:
     """Videos by file name without suffix, at any depth of a folder.
 
     Raises:
-        InputError: ``root`` is no folder; or, when a video is looked up, two files have its name.
+        InputError: ``root`` is not a folder; or, when a video is looked up, two files have its name.
     """
     places: dict[str, list[str]] = defaultdict(list)
     for name, paths in Folder(root).by_name.items():
@@ -92,7 +92,7 @@ def shards(root: Path) -> Locate:
     A medium's name is ``SHARD/KEY``, with the shard's path.
 
     Raises:
-        InputError: ``root`` is no folder; or, when an image is looked up, its tar is damaged.
+        InputError: ``root`` is not a folder; or, when an image is looked up, its tar is damaged.
     """
     folder = Folder(root)
     tars = {str(path.relative_to(root).with_suffix("")): path for path in folder.matching(r"\d{5,}\.tar")}
@@ -113,7 +113,7 @@ def _images_in_tar(tar: Path) -> dict[str, str]:
         with tarfile.open(tar) as archive:
             names = archive.getnames()
     except (tarfile.TarError, OSError) as error:
-        raise InputError(f"{tar}: not a whole tar archive ({error}); run img2dataset again") from error
+        raise InputError(f"{tar}: not a complete tar archive ({error}); run img2dataset again") from error
     return {_key(name): str(Place(str(tar), name, "tar")) for name in names if _is_image(name)}
 
 

@@ -35,7 +35,7 @@ def read(files: Mapping[str, Path], splits: Sequence[str], checks: Checks) -> pa
     if not tables:
         only = next(iter(files.values()))
 
-        raise InputError(f"{only}: is of no use alone; MSRVTT_data.json and MSRVTT_train.9k.csv are needed together")
+        raise InputError(f"{only}: can't be used alone; MSRVTT_data.json and MSRVTT_train.9k.csv are needed together")
     return pa.concat_tables(tables)
 
 

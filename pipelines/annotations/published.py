@@ -96,7 +96,7 @@ def prepare_published(
     table = reader.read(files, splits, checks)
     require_unique(table.column("sample_id"), "sample_id", root)
     blank = is_blank(table.column("text"))
-    table = checks.keep(table, blank, root, "texts are empty", remedy="; get the published file again")
+    table = checks.keep(table, blank, root, "texts are empty", remedy="; download the published file again")
     if media_root is not None:
         table = reader.link(table, Path(media_root), checks)
     summary = write_annotations(plan, table, checks)

@@ -64,7 +64,7 @@ def _read_segments(path: Path, splits: Sequence[str], checks: Checks) -> pa.Tabl
     without = [name for name, video in database.items() if not isinstance(video, dict) or not video.get("duration")]
     if without:
         message = f"{len(without)} videos have no duration, first: {first_few(without)}"
-        raise InputError(f"{path}: {message}; get the published file again")
+        raise InputError(f"{path}: {message}; download the published file again")
     rows: list[dict[str, Any]] = []
     for split in splits:
         before = len(rows)

@@ -26,7 +26,7 @@ from pipelines.artifacts.schemas import (
     STEPS,
     Kind,
 )
-from pipelines.artifacts.shifts import Shifts, read_shifts
+from pipelines.artifacts.shifts import Shifts, read_shifts, select_shifts
 from pipelines.artifacts.splits import canonical_split, plain_splits
 from pipelines.artifacts.text import text_column
 from pipelines.artifacts.vectors import (
@@ -82,6 +82,7 @@ __all__ = [
     "require_texts",
     "require_unique",
     "rows_of_split",
+    "select_shifts",
     "shortened",
     "text_column",
     "vector_schema",

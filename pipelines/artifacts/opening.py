@@ -31,7 +31,7 @@ def open_parquet(path: Path) -> Iterator[pq.ParquetFile]:
             yield file
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
         reason = str(error).splitlines()[0][:120]
-        raise InputError(f"{path}: not a whole Parquet file, truncated or damaged ({reason}); make it again") from error
+        raise InputError(f"{path}: truncated or damaged Parquet file ({reason}); make it again") from error
 
 
 def _what_reads(path: Path) -> str:

@@ -43,7 +43,11 @@ def read_shifts(path: Path, sample_ids: pa.ChunkedArray | None = None) -> Shifts
     Raises:
         InputError: The file can't be used, samples are missing there (how many, which first), or a shift is NaN.
     """
-    table = read_table(path, SHIFTS)
+    return select_shifts(read_table(path, SHIFTS), path, sample_ids)
+
+
+def select_shifts(table: pa.Table, path: Path, sample_ids: pa.ChunkedArray | None = None) -> Shifts:
+    """Take the shifts of some samples from the content of a shifts file; else as `read_shifts`."""
     if sample_ids is not None:
         rows = align(sample_ids, table.column("sample_id"), what="training samples", path=path)
         table = table.take(pa.array(rows))

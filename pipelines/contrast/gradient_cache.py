@@ -41,7 +41,7 @@ def cached_backward(
         )
 
     Args:
-        embed: From a micro-batch to its embeddings, a tuple of tensors with one row a pair.
+        embed: From a micro-batch to its embeddings, a tuple of tensors with one row per pair.
         micro_batches: The parts of the batch, in order.
         loss: From the embeddings of all micro-batches, concatenated and in float32 or float64, to a scalar. Called
             once.

@@ -107,6 +107,15 @@ class CosineSchedule(Schedule):
         """
         return cls(alpha, period_steps(total_steps, oscillations), mean)
 
+    def range(self, total_steps: int) -> tuple[float, float]:
+        """Return the lowest and highest value at the steps ``0 .. total_steps - 1``, as actually reached."""
+        if total_steps < 1 or self.period != int(self.period):
+            return super().range(total_steps)
+        # It falls from step 0 to the middle of a period: these steps tell, however many there are.
+        half, last = int(self.period) // 2, total_steps - 1
+        values = [self(min(step, last)) for step in (0, half, int(self.period) - half)]
+        return min(values), max(values)
+
     def __call__(self, step: int) -> float:
         """Return the value at a step."""
         # Reduced to one period first: the cosine of a large angle loses digits, and repeats only nearly.

@@ -65,8 +65,8 @@ def export(
     source = read_run(run, trust_remote_code=trust_remote_code)
     if output.exists() and not output.is_dir():
         raise InputError(f"{output}: is a file; a folder was expected")
-    if output.resolve() in (run.resolve(), *run.resolve().parents):
-        raise InputError(f"{output}: holds the run; give -o a folder of its own")
+    if output.resolve() in (run.resolve(), *run.resolve().parents) or run.resolve() in output.resolve().parents:
+        raise InputError(f"{output}: holds the run, or lies in it; give -o a folder of its own")
     card_scores = None if scores is None else read_scores(Path(scores), source)
     inputs = source.inputs()
     if scores is not None:

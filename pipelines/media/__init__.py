@@ -12,7 +12,7 @@ from pipelines.media.features import FeatureMedia
 from pipelines.media.linked import linked_parameters
 from pipelines.media.listing import MediaList, media_list
 from pipelines.media.loader import LoadedBatch, PlannedBatch, Replacement, batches
-from pipelines.media.source import CACHE_BYTES, MediaSource, media_files, media_inputs, open_media
+from pipelines.media.source import CACHE_BYTES, MediaSource, media_files, media_inputs, open_media, read_features
 from pipelines.media.view import View
 
 __all__ = [
@@ -31,5 +31,6 @@ __all__ = [
     "media_inputs",
     "media_list",
     "open_media",
+    "read_features",
     "require_few_damaged",
 ]

@@ -1,30 +1,27 @@
 """Media as feature vectors extracted beforehand."""
 
-from pathlib import Path
-
 import numpy as np
 import pyarrow as pa
 import torch
 from torch import Tensor
 
-from pipelines.artifacts import read_vectors
+from pipelines.artifacts import Vectors
 
 
 class FeatureMedia:
     """Feature vectors of media, in memory.
 
     Args:
-        path: Parquet file with ``media_id`` (or ``sample_id``) and ``embedding``.
+        vectors: What a features file holds, see `read_vectors`.
         ids: The media wanted, in this order.
 
     Raises:
-        InputError: The file can't be used, or lacks some of the media.
+        InputError: The file lacks some of the media.
     """
 
     is_in_memory = True
 
-    def __init__(self, path: Path, ids: list[str]) -> None:
-        vectors = read_vectors(path)
+    def __init__(self, vectors: Vectors, ids: list[str]) -> None:
         rows = vectors.rows_of(pa.chunked_array([ids], pa.string()), "media")
         self.ids = ids
         self.vectors_nd = torch.from_numpy(vectors.matrix_nd[rows])

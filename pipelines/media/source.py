@@ -6,7 +6,7 @@ from typing import Protocol
 import numpy as np
 from torch import Tensor
 
-from pipelines.artifacts import open_parquet
+from pipelines.artifacts import Vectors, open_parquet, read_vectors
 from pipelines.artifacts.files import require_file
 from pipelines.artifacts.media_tables import byte_column
 from pipelines.artifacts.places import IMAGE_SUFFIXES, VIDEO_SUFFIXES
@@ -79,11 +79,7 @@ def open_media(
         InputError: Media are missing (how many, which first), can't be read, or are not of the kind the tower takes.
     """
     if view is None:
-        if path is None or not _holds_features(path):
-            raise InputError(
-                f"{path or media.source}: holds images, which need a vision model; give one with --media-model"
-            )
-        return FeatureMedia(path, media.ids)
+        return FeatureMedia(read_features(path, media.source), media.ids)
     if path is not None and _holds_features(path):
         raise InputError(
             f"{path}: a vision model takes images; give --media a folder or a zip of them, tars, or Parquet with bytes"
@@ -93,6 +89,21 @@ def open_media(
     if view.frames is None:
         return ImageMedia(blobs, media.ids, view, cache_bytes)
     return ClipMedia(blobs, media, view, cache_bytes)
+
+
+def read_features(path: Path | None, annotations: Path) -> Vectors:
+    """Read the features that media are, where no model takes pixels.
+
+    Args:
+        path: What ``--media`` names; None where the annotations say where media are.
+        annotations: The annotations, for messages.
+
+    Raises:
+        InputError: It holds pixels, or can't be used.
+    """
+    if path is None or not _holds_features(path):
+        raise InputError(f"{path or annotations}: holds images, which need a vision model; give one with --media-model")
+    return read_vectors(path)
 
 
 def media_files(path: Path) -> list[Path]:

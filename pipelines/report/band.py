@@ -10,6 +10,8 @@ from pipelines.artifacts import read_annotations, read_shifts, rows_of_split
 from pipelines.contrast import MMTS, BandLine, LossName, band, make_strategy
 from pipelines.errors import InputError
 
+_MOST_STEPS = 10**9  # far beyond any run
+
 
 @dataclass(frozen=True)
 class Band:
@@ -52,8 +54,8 @@ def plan_band(
     Raises:
         InputError: A file can't be used, or ``train`` would refuse the settings.
     """
-    if steps < 1:
-        raise InputError(f"--steps {steps}: expected at least 1")
+    if not 1 <= steps <= _MOST_STEPS:
+        raise InputError(f"--steps {steps}: expected 1 to {_MOST_STEPS:,}")
     sample_ids = None
     if annotations is not None:
         path = Path(annotations)

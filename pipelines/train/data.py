@@ -1,8 +1,6 @@
-"""Pairs to train and validate on, joined by id from the stages' files."""
+"""What a run reads, each file once: pairs to train and validate on, joined by id from the stages' files."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -10,11 +8,55 @@ import pyarrow.compute as pc
 import torch
 from torch import Tensor
 
-from pipelines.artifacts import Shifts, Vectors, align, read_shifts
-from pipelines.media import CACHE_BYTES, MediaSource, View, media_list, open_media
-from pipelines.train.positives import RelevantCaptions
+from pipelines.artifacts import (
+    SHIFTS,
+    Shifts,
+    Vectors,
+    align,
+    read_annotations,
+    read_table,
+    read_vectors,
+    rows_of_split,
+    select_shifts,
+)
+from pipelines.errors import InputError
+from pipelines.media import CACHE_BYTES, FeatureMedia, MediaSource, View, media_list, open_media, read_features
+from pipelines.scores.thirds import THIRDS, frequency_edges, frequency_third, media_sizes
+from pipelines.train.config import SCORES, TrainConfig
 
 Texts = Tensor | list[str]
+
+
+@dataclass(frozen=True)
+class RunFiles:
+    """The files of a run, whole.
+
+    Attributes:
+        annotations: The annotations.
+        text: Embeddings of the texts; None where a text tower takes the captions themselves.
+        features: Features of the media; None where media are pixels.
+        shifts: Content of the shifts file, where shifts are used.
+    """
+
+    annotations: pa.Table
+    text: Vectors | None
+    features: Vectors | None
+    shifts: pa.Table | None
+
+    @property
+    def text_size(self) -> int | None:
+        """Size of a text embedding; None without embeddings."""
+        return None if self.text is None else self.text.matrix_nd.shape[1]
+
+    @property
+    def media_size(self) -> int | None:
+        """Size of a media feature; None without features."""
+        return None if self.features is None else self.features.matrix_nd.shape[1]
+
+    @property
+    def has_splits(self) -> bool:
+        """Whether the annotations say which split a sample is of."""
+        return "split" in self.annotations.column_names
 
 
 @dataclass(frozen=True)
@@ -36,96 +78,76 @@ class PairedData:
     shifts: Shifts | None = None
 
 
+def read_files(config: TrainConfig) -> RunFiles:
+    """Read the files of a run; pixels are not read yet.
+
+    Raises:
+        InputError: A file can't be used, or there is nothing to validate on although the settings ask for more than the
+            default validation.
+    """
+    files = RunFiles(
+        read_annotations(config.annotations),
+        None if config.text is None else read_vectors(config.text, id_column="sample_id"),
+        read_features(config.media_path, config.annotations) if config.media_model is None else None,
+        None if config.shifts is None else read_table(config.shifts, SHIFTS),
+    )
+    if not files.has_splits and (config.patience or config.val_every > 1 or config.metric != SCORES[0]):
+        raise InputError(
+            f"{config.annotations}: has no column split, so nothing to validate on; leave --metric, --patience and "
+            "--val-every out"
+        )
+    return files
+
+
 def pair_up(
-    table: pa.Table,
-    source: Path,
-    *,
-    media: Path | None,
-    view: View | None,
-    text: Vectors | None,
-    shifts: Path | None,
-    cache_bytes: int = CACHE_BYTES,
+    files: RunFiles, config: TrainConfig, split: str, *, view: View | None = None, cache_bytes: int = CACHE_BYTES
 ) -> PairedData:
-    """Join captions with their media, embeddings and shifts.
+    """Join the captions of a split with their media, embeddings and shifts.
 
     Args:
-        table: Annotations, as ``read_annotations`` gives them.
-        source: Where they came from.
-        media: Where media are, see ``open_media``; None where the annotations say it.
+        files: What was read.
+        config: The settings it was read for.
+        split: The split; all rows where the annotations have no splits.
         view: What the media tower takes; None for features.
-        text: The embeddings file's content; None where a text tower takes the captions themselves.
-        shifts: Shifts file, where shifts are used.
         cache_bytes: Memory for decoded evaluation views.
 
     Raises:
         InputError: Captions lack an embedding, medium or shift; says how many and which first.
     """
+    table = rows_of_split(files.annotations, split, config.annotations)
     sample_ids = table.column("sample_id")
-    listed = media_list(table, source)
-    if text is None:
+    listed = media_list(table, config.annotations)
+    if files.text is None:
         texts: Texts = table.column("text").to_pylist()
     else:
-        texts = torch.from_numpy(text.matrix_nd[align(sample_ids, text.ids, what="samples", path=text.path)])
+        rows = align(sample_ids, files.text.ids, what="samples", path=files.text.path)
+        texts = torch.from_numpy(files.text.matrix_nd[rows])
+    if files.features is None:
+        media: MediaSource = open_media(config.media_path, listed, view=view, cache_bytes=cache_bytes)
+    else:
+        media = FeatureMedia(files.features, listed.ids)
     row_of = pc.index_in(table.column("media_id"), value_set=pa.array(listed.ids, pa.string()))
+    shifts = None
+    if files.shifts is not None and config.shifts is not None:
+        shifts = select_shifts(files.shifts, config.shifts, sample_ids)
     return PairedData(
-        open_media(media, listed, view=view, cache_bytes=cache_bytes),
-        sample_ids.to_pylist(),
-        texts,
-        torch.from_numpy(row_of.to_numpy().astype(np.int64)),
-        None if shifts is None else read_shifts(shifts, sample_ids),
+        media, sample_ids.to_pylist(), texts, torch.from_numpy(row_of.to_numpy().astype(np.int64)), shifts
     )
 
 
-class EpochSampler:
-    """The order of an epoch: every medium once, with one of its captions drawn anew, in full batches.
+def require_scored(metric: str, validation: PairedData | None) -> None:
+    """Check, before the first step, that the score which chooses the best epoch will be there.
 
-    The order depends on the seed and the epoch alone. What doesn't fill a last batch is left out of that epoch, so
-    that every step contrasts the same number of pairs; with fewer media than a batch there is one batch of them all.
-
-    Args:
-        media_of_sample_n: Row of each caption's medium ``[n]``; every medium has a caption.
-        batch_size: Pairs in a batch.
-        seed: Seed of the order.
-        captions: Draws the caption that stands for a sample; its own if None.
+    Raises:
+        InputError: It is that of a third in which no text, or no medium, of the validation split is.
     """
-
-    def __init__(
-        self, media_of_sample_n: Tensor, batch_size: int, seed: int, captions: RelevantCaptions | None = None
-    ) -> None:
-        self._samples_by_media = torch.argsort(media_of_sample_n, stable=True)
-        self._captions_m = torch.bincount(media_of_sample_n)
-        self._first_m = torch.cumsum(self._captions_m, 0) - self._captions_m
-        self.batch_size = min(batch_size, len(self._captions_m))
-        self._seed = seed
-        self._captions = captions
-
-    @property
-    def steps(self) -> int:
-        """Batches in an epoch."""
-        return len(self._captions_m) // self.batch_size
-
-    def of_media(self, media_row: int, draws: Tensor) -> tuple[int, int]:
-        """The rows of the caption and of the own sample of one medium, from two uniform draws in [0, 1) ``[2]``."""
-        chosen = self._first_m[media_row] + (draws[0] * self._captions_m[media_row]).long()
-        sample = self._samples_by_media[chosen]
-        if self._captions is None:
-            return int(sample), int(sample)
-        return int(self._captions.draw(sample[None], draws[1:])), int(sample)
-
-    def epoch(self, epoch: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-        """Yield the rows of media, of captions and of the media's own samples ``[batch]`` of each batch.
-
-        The own sample is the one whose shift and state count; its caption is the one yielded, unless another stands
-        for it.
-        """
-        generator = torch.Generator().manual_seed((self._seed << 20) + epoch)
-        media = torch.randperm(len(self._captions_m), generator=generator)
-        draw = torch.rand(len(media), generator=generator, dtype=torch.float64)
-        chosen = (draw * self._captions_m[media]).long()
-        samples = self._samples_by_media[self._first_m[media] + chosen]
-        texts = samples
-        if self._captions is not None:
-            texts = self._captions.draw(samples, torch.rand(len(media), generator=generator, dtype=torch.float64))
-        for step in range(self.steps):
-            part = slice(step * self.batch_size, (step + 1) * self.batch_size)
-            yield media[part], texts[part], samples[part]
+    third = metric.split("_")[0]
+    if third not in THIRDS or validation is None or validation.shifts is None:
+        return
+    size_n = validation.shifts.cluster_size_n.astype(np.float64)
+    size_m = media_sizes(size_n, validation.media_of_sample_n.numpy(), len(validation.media.ids))
+    edges = frequency_edges(size_n)
+    if not all(THIRDS.index(third) in frequency_third(sizes, edges) for sizes in (size_n, size_m)):
+        raise InputError(
+            f"--metric {metric}: no query of the validation split is in the {third} third; choose another score"
+        )

@@ -5,9 +5,10 @@ import math
 from pipelines.contrast import LOSSES
 from pipelines.errors import InputError
 from pipelines.progress import Progress
-from pipelines.train.interrupt import stop_requests
+from pipelines.train.batches import Batch, epoch_batches
+from pipelines.train.interrupt import StopRequest, stop_requests
 from pipelines.train.record import Record
-from pipelines.train.session import Batch, Session
+from pipelines.train.session import Session
 from pipelines.train.state import RunState
 from pipelines.train.step import StepRecord, take_step
 from pipelines.train.validation import validate
@@ -35,7 +36,7 @@ def run_epochs(session: Session, state: RunState, record: Record, progress: Prog
         while state.epochs_done < config.epochs and not _is_patience_over(session, state):
             epoch = state.epochs_done + 1
             session.trainable.model.train()
-            for batch in session.batches(epoch, first=state.step - state.epochs_done * session.sampler.steps):
+            for batch in epoch_batches(session, epoch, first=state.step - state.epochs_done * session.sampler.steps):
                 taken = take_step(session, batch, state.step)
                 _require_finite(session, state, batch, taken, record)
                 record.step(epoch, taken)
@@ -43,16 +44,21 @@ def run_epochs(session: Session, state: RunState, record: Record, progress: Prog
                 task.advance(session.sampler.batch_size, _note(epoch, taken, session, state))
                 record.write_what_is_due(request)
             if session.validation is not None and (epoch % config.val_every == 0 or epoch == config.epochs):
-                _validate(session, state, record, epoch)
+                _validate(session, state, record, epoch, request)
             state.epochs_done = epoch
     if session.validation is None:
         state.best_epoch = state.epochs_done
         record.keep_best()
 
 
-def _validate(session: Session, state: RunState, record: Record, epoch: int) -> None:
-    """Score the model, and keep it if it is the best so far."""
-    scores = session.fabric.broadcast(validate(session))  # one process decides for all
+def _validate(session: Session, state: RunState, record: Record, epoch: int, request: StopRequest) -> None:
+    """Score the model, and keep it if it is the best so far.
+
+    Raises:
+        Interrupted: The run was asked to stop meanwhile.
+    """
+    found = validate(session, between=lambda: record.stop_if_asked(request))
+    scores = session.fabric.broadcast(found)  # one process decides for all
     metric = session.config.metric
     if metric not in scores:
         raise InputError(f"--metric {metric}: no query of the validation split is in that third; choose another score")

@@ -80,17 +80,33 @@ class Record:
         Raises:
             Interrupted: The run was asked to stop; a checkpoint is written.
         """
-        fabric = self.session.fabric
-        if fabric.is_global_zero:
+        if self.session.fabric.is_global_zero:
             self.log.write_if_due(self.folder.steps, self._unfinished)
-        due = self._due(request)
-        if fabric.world_size > 1:
-            shared = torch.tensor(due, device=fabric.device)
-            fabric.all_reduce(shared, reduce_op="max")  # in place
-            due = int(shared)
-        if due != _NOTHING:
+        due = self._agreed(self._due(request))
+        if due == _CHECKPOINT:
             self._write_checkpoint()
-        if due == _STOP:
+        self._stop_if(due == _STOP)
+
+    def stop_if_asked(self, request: StopRequest) -> None:
+        """Between steps, in a validation; every process must call it.
+
+        Raises:
+            Interrupted: The run was asked to stop; a checkpoint is written, from which the validation starts anew.
+        """
+        self._stop_if(self._agreed(_NOTHING if request.signal is None else _STOP) == _STOP)
+
+    def _agreed(self, due: int) -> int:
+        """The most that is due on any process."""
+        fabric = self.session.fabric
+        if fabric.world_size == 1:
+            return due
+        shared = torch.tensor(due, device=fabric.device)
+        fabric.all_reduce(shared, reduce_op="max")  # in place
+        return int(shared)
+
+    def _stop_if(self, asked: bool) -> None:
+        if asked:
+            self._write_checkpoint()
             raise Interrupted(
                 f"stopped at step {self.state.step:,} of {self.session.total_steps:,}, which is kept; go on with the "
                 "same command and --resume"

@@ -1,40 +1,25 @@
-"""Everything a run works with: read, checked and built before its first step."""
+"""Who trains: model, strategy and optimizer on their devices, with the data that was read for them."""
 
-import math
 import os
 import warnings
-from collections.abc import Iterator
-from dataclasses import dataclass
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import pyarrow as pa
 import torch
 import torch.distributed as dist
 from torch import Tensor
 from torch.distributed.tensor import DTensor
 
-from pipelines.artifacts import Vectors, read_annotations, read_vectors, rows_of_split
 from pipelines.contrast import Processes, Strategy, make_strategy
 from pipelines.errors import InputError
-from pipelines.media import (
-    CACHE_BYTES,
-    FeatureMedia,
-    LoadedBatch,
-    PlannedBatch,
-    Replacement,
-    View,
-    batches,
-    require_few_damaged,
-)
+from pipelines.media import CACHE_BYTES, Replacement, View, require_few_damaged
 from pipelines.models import DualEncoder, LoraSettings, build_model, compile_towers
 from pipelines.train.checkpoint import Checkpoint
-from pipelines.train.config import SCORES, TrainConfig
-from pipelines.train.data import EpochSampler, PairedData, pair_up
+from pipelines.train.config import TrainConfig
+from pipelines.train.data import PairedData, RunFiles, pair_up, read_files, require_scored
 from pipelines.train.launch import processes_started
 from pipelines.train.parameters import parameter_groups
 from pipelines.train.positives import DEFAULT_MIN_RELEVANCY, RelevantCaptions, read_relevant_captions
+from pipelines.train.sampler import EpochSampler
 from pipelines.train.state import Trainable
 
 if TYPE_CHECKING:
@@ -43,33 +28,6 @@ if TYPE_CHECKING:
 TextInputs = Tensor | dict[str, Tensor]
 _MOST_WORKERS = 8
 DEFAULT_DIMENSION = 512
-
-
-@dataclass(frozen=True)
-class Batch:
-    """This process's part of a batch.
-
-    Attributes:
-        media: Inputs of the media tower ``[n, ...]``, on the CPU.
-        text_rows: Rows of the captions ``[n]``.
-        sample_rows: Rows of the samples whose shift and state count ``[n]``.
-        all_sample_rows: The same of the whole batch as it was planned, for messages.
-    """
-
-    media: Tensor
-    text_rows: Tensor
-    sample_rows: Tensor
-    all_sample_rows: Tensor
-
-    def split(self, count: int) -> list["Batch"]:
-        """This part in so many micro-batches, whose sizes differ by one pair at most."""
-        if count == 1:
-            return [self]
-        ends = [len(self.media) * number // count for number in range(count + 1)]
-        return [
-            Batch(self.media[a:b], self.text_rows[a:b], self.sample_rows[a:b], self.all_sample_rows)
-            for a, b in pairwise(ends)
-        ]
 
 
 class Session:
@@ -97,18 +55,11 @@ class Session:
     def __init__(self, config: TrainConfig) -> None:
         self.config = config
         torch.manual_seed(config.seed)
-        table = read_annotations(config.annotations)
-        text = None if config.text is None else read_vectors(config.text, id_column="sample_id")
-        self._text_size = None if text is None else text.matrix_nd.shape[1]
-        # Features are read before the model, whose size follows from theirs; pixels after it, which says what size.
-        if config.media_model is None:
-            self.training, self.validation = _read_data(config, table, text, None)
-            self.encoder = self._build()
-        else:
-            self.encoder = self._build()
-            assert self.encoder.media_tower is not None
-            view = View(self.encoder.media_tower.image_size, config.frames, config.augment)
-            self.training, self.validation = _read_data(config, table, text, view)
+        files = read_files(config)
+        self._sizes = files.media_size, files.text_size
+        self.encoder = self._build()
+        self.training, self.validation = _pair_up_splits(config, files, self.encoder)
+        require_scored(config.metric, self.validation)
         self.sampler = EpochSampler(
             self.training.media_of_sample_n, config.batch_size, config.seed, _relevant_captions(config)
         )
@@ -163,7 +114,7 @@ class Session:
             return self.config.workers
         if self.fabric.device.type == "cpu":
             return 0
-        return min(_MOST_WORKERS, len(os.sched_getaffinity(0)) // _local_processes(self.config))
+        return min(_MOST_WORKERS, _cores() // _local_processes(self.config))
 
     def shifts_of(self, sample_rows: Tensor) -> Tensor | None:
         """The shifts of some training samples ``[n]``, None where none were given."""
@@ -179,43 +130,12 @@ class Session:
         tokens = self.encoder.text_tower.tokenize([data.texts[row] for row in text_rows.tolist()])
         return {name: value.to(device) for name, value in tokens.items()}
 
-    def micro_batches(self, batch: Batch) -> int:
-        """Into how many micro-batches every process splits its part: sharded models need as many on each."""
-        if self.config.micro_batch is None:
-            return 1
-        pairs, world = len(batch.all_sample_rows), self.fabric.world_size
-        largest = math.ceil(pairs / world)
-        return max(1, min(math.ceil(largest / self.config.micro_batch), pairs // world))
-
     def of_all(self, value_n: Tensor, pairs: int) -> Tensor:
         """A value of each of the ``pairs`` of the whole batch, from the values of this process's."""
         if self.processes is None:
             return value_n
-        parts = [self._part(pairs, rank) for rank in range(self.processes.world_size)]
+        parts = [self.part(pairs, rank) for rank in range(self.processes.world_size)]
         return self.processes.gather(value_n, [part.stop - part.start for part in parts])
-
-    def batches(self, epoch: int, first: int) -> Iterator[Batch]:
-        """This process's parts of the batches of an epoch, from batch ``first`` on.
-
-        Raises:
-            InputError: More than ``max_bad`` media are damaged.
-        """
-        config, rank = self.config, self.fabric.global_rank
-        plan = [
-            PlannedBatch(epoch, step, media_rows, self._part(len(media_rows), rank), (text_rows, sample_rows))
-            for step, (media_rows, text_rows, sample_rows) in enumerate(self.sampler.epoch(epoch))
-            if step >= first
-        ]
-        loaded_batches = batches(
-            self.training.media, plan, workers=self.workers, seed=config.seed, max_bad=config.max_bad
-        )
-        for loaded in loaded_batches:
-            text_rows, sample_rows = (rows[loaded.plan.part].clone() for rows in loaded.plan.extra)
-            self.note_damage(self.training, loaded.replacements)
-            for replacement in loaded.replacements:
-                place = replacement.position - loaded.plan.part.start
-                text_rows[place], sample_rows[place] = self._stand_in(loaded, replacement)
-            yield Batch(loaded.inputs, text_rows, sample_rows, loaded.plan.extra[1])
 
     def note_damage(self, data: PairedData, replacements: tuple[Replacement, ...]) -> None:
         """Count media that could not be decoded, those of all processes; every process must call it.
@@ -237,16 +157,10 @@ class Session:
                 warnings.warn(f"{reason}; {consequence}", stacklevel=3)
         require_few_damaged(self.bad_media, self.config.max_bad)
 
-    def _part(self, count: int, rank: int) -> slice:
+    def part(self, count: int, rank: int) -> slice:
         """A process's part of so many pairs; parts differ by one pair at most."""
         world = self.fabric.world_size
         return slice(rank * count // world, (rank + 1) * count // world)
-
-    def _stand_in(self, loaded: LoadedBatch, replacement: Replacement) -> tuple[int, int]:
-        """The caption and sample of the medium that stands in for a damaged one; a function of seed and place alone."""
-        assert replacement.by is not None
-        random = np.random.default_rng((self.config.seed, loaded.plan.epoch, loaded.plan.step, replacement.position))
-        return self.sampler.of_media(replacement.by, torch.from_numpy(random.random(2)))
 
     def _build(self) -> DualEncoder:
         """The model, from torch's random state where it starts from scratch."""
@@ -254,12 +168,11 @@ class Session:
         if config.lora_rank is not None:
             alpha = 2.0 * config.lora_rank if config.lora_alpha is None else config.lora_alpha
             lora = LoraSettings(rank=config.lora_rank, alpha=alpha, targets=tuple(config.lora_target))
-        media = None if config.media_model is not None else self.training.media
         return build_model(
             config.media_model,
             config.text_model,
-            media_size=media.dimension if isinstance(media, FeatureMedia) else None,
-            text_size=self._text_size,
+            media_size=self._sizes[0],
+            text_size=self._sizes[1],
             projection=config.projection,
             dimension=config.dimension or (None if config.projection == "none" else DEFAULT_DIMENSION),
             frames=config.frames,
@@ -271,31 +184,15 @@ class Session:
         )
 
 
-def _read_data(
-    config: TrainConfig, table: pa.Table, text: Vectors | None, view: View | None
-) -> tuple[PairedData, PairedData | None]:
+def _pair_up_splits(config: TrainConfig, files: RunFiles, encoder: DualEncoder) -> tuple[PairedData, PairedData | None]:
+    """What is trained on, and what is validated on, if anything."""
+    tower = encoder.media_tower
+    view = None if tower is None else View(tower.image_size, config.frames, config.augment)
     cache = CACHE_BYTES // _local_processes(config)  # each process keeps views of its own
-
-    def read(split: str) -> PairedData:
-        rows = rows_of_split(table, split, config.annotations)
-        return pair_up(
-            rows,
-            config.annotations,
-            media=config.media_path,
-            view=view,
-            text=text,
-            shifts=config.shifts,
-            cache_bytes=cache,
-        )
-
-    if "split" not in table.column_names and (config.patience or config.val_every > 1 or config.metric != SCORES[0]):
-        raise InputError(
-            f"{config.annotations}: has no column split, so nothing to validate on; leave --metric, --patience and "
-            "--val-every out"
-        )
-    if config.val_split == "none" or "split" not in table.column_names:
-        return read(config.split), None
-    return read(config.split), read(config.val_split)
+    training = pair_up(files, config, config.split, view=view, cache_bytes=cache)
+    if config.val_split == "none" or not files.has_splits:
+        return training, None
+    return training, pair_up(files, config, config.val_split, view=view, cache_bytes=cache)
 
 
 def _relevant_captions(config: TrainConfig) -> RelevantCaptions | None:
@@ -317,6 +214,11 @@ def _strategy(config: TrainConfig, training: PairedData, total_steps: int, dimen
         embedding_size=dimension,
         **config.strategy_options(),
     )
+
+
+def _cores() -> int:
+    """Processor cores that this process may use; all of the machine's where the system doesn't say."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _local_processes(config: TrainConfig) -> int:

@@ -180,7 +180,9 @@ class TrainSettings:
     compile: Annotated[
         bool, Flag("Compile the towers with torch.compile.", _TOWERS, _ANY_TOWER, shapes_result=False)
     ] = False
-    epochs: Annotated[int, Flag("Passes over the media, each time with one of their captions.", _OPTIMIZER, ge=1)] = 30
+    epochs: Annotated[
+        int, Flag("Passes over the media, each time with one of their captions.", _OPTIMIZER, ge=1, le=1_000_000)
+    ] = 30
     batch_size: Annotated[int, Flag("Pairs in a step, over all devices.", _OPTIMIZER, ge=2)] = 512
     micro_batch: Annotated[
         int | None,

@@ -1,9 +1,13 @@
 """Recall on the validation split."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
 from pipelines.models import encode_batches, media_batch_size
+from pipelines.progress import Silent
 from pipelines.scores.queries import DIRECTIONS, RECALL_AT
 from pipelines.scores.retrieval import score_retrieval
 from pipelines.train.data import PairedData
@@ -12,8 +16,23 @@ from pipelines.train.session import Session
 _TEXTS_AT_ONCE = 256
 
 
-def validate(session: Session) -> dict[str, float]:
+@dataclass
+class _Watched(Silent):
+    """Progress that calls something each time there is some."""
+
+    call: Callable[[], None]
+
+    def advance(self, count: int = 1, note: str = "") -> None:
+        self.call()
+
+
+def validate(session: Session, between: Callable[[], None]) -> dict[str, float]:
     """Score retrieval on the validation split, both directions, all its captions; every process must call it.
+
+    Args:
+        session: What is trained.
+        between: Called after each batch, as often on every process, and while ranks are counted; what it raises ends
+            the validation.
 
     Returns:
         ``text_to_media_recall@1`` and so on, 0-100, and ``recall_sum``, the sum of the six; where cluster sizes are
@@ -22,15 +41,22 @@ def validate(session: Session) -> dict[str, float]:
     data = session.validation
     assert data is not None
     session.encoder.eval()
-    media_nd, whole_n = _encode_media(session, data)
-    text_nd = _encode_texts(session, data)
+    media_nd, whole_n = _encode_media(session, data, between)
+    text_nd = _encode_texts(session, data, between)
     session.encoder.train()
     rows, sizes = data.media_of_sample_n, None if data.shifts is None else data.shifts.cluster_size_n
     if not whole_n.all():  # damaged media and their captions are left out
         kept = whole_n[rows]
         media_nd, text_nd, rows = media_nd[whole_n], text_nd[kept], (whole_n.cumsum(0) - 1)[rows[kept]]
         sizes = None if sizes is None else sizes[kept.numpy()]
-    scores = score_retrieval(media_nd.numpy(), text_nd.numpy(), rows.numpy(), cluster_size=sizes, resamples=0).scores
+    scores = score_retrieval(
+        media_nd.numpy(),
+        text_nd.numpy(),
+        rows.numpy(),
+        cluster_size=sizes,
+        resamples=0,
+        progress=_Watched(between),
+    ).scores
     result: dict[str, float] = {}
     for segment, by_direction in scores.items():
         if not set(DIRECTIONS) <= by_direction.keys():
@@ -46,20 +72,21 @@ def validate(session: Session) -> dict[str, float]:
 
 
 @torch.no_grad()
-def _encode_media(session: Session, data: PairedData) -> tuple[Tensor, Tensor]:
+def _encode_media(session: Session, data: PairedData, between: Callable[[], None]) -> tuple[Tensor, Tensor]:
     """Embeddings ``[n, dimension]`` of all media, and whether each could be decoded ``[n]``."""
     count = len(data.media.ids)
-    encoded = list(
-        encode_batches(
-            lambda inputs: session.model(inputs, None)[0],
-            data.media,
-            session.fabric.device,
-            rows=_share(session, count),
-            batch_size=media_batch_size(data.media, session.config.frames),
-            workers=session.workers,
-            max_bad=session.config.max_bad,
-        )
-    )
+    encoded = []
+    for batch in encode_batches(
+        lambda inputs: session.model(inputs, None)[0],
+        data.media,
+        session.fabric.device,
+        rows=_share(session, count),
+        batch_size=media_batch_size(data.media, session.config.frames),
+        workers=session.workers,
+        max_bad=session.config.max_bad,
+    ):
+        encoded.append(batch)
+        between()
     session.note_damage(data, tuple(damaged for batch in encoded for damaged in batch.damaged))
     embedded = torch.cat([batch.vectors_nd for batch in encoded])
     decoded = torch.cat([batch.whole_n for batch in encoded]).float()
@@ -67,12 +94,13 @@ def _encode_media(session: Session, data: PairedData) -> tuple[Tensor, Tensor]:
 
 
 @torch.no_grad()
-def _encode_texts(session: Session, data: PairedData) -> Tensor:
+def _encode_texts(session: Session, data: PairedData, between: Callable[[], None]) -> Tensor:
     """Embeddings ``[n, dimension]`` of all captions."""
     parts = []
     for part in torch.split(_share(session, len(data.sample_ids)), _TEXTS_AT_ONCE):
         _, embedded = session.model(None, session.text_inputs(data, part))
         parts.append(embedded.float())
+        between()
     return _gathered(session, torch.cat(parts), len(data.sample_ids))
 
 

@@ -48,7 +48,7 @@ def test_images_are_linked_in_tars(shards, prepared, refused) -> None:
     assert said.startswith("root: 1 of 3 media are missing there, first: images/00000/000000000; their 1 samples")
     (shards / "images" / "00000.tar").write_bytes(b"x" * 700)
     said = refused(*LINE, "--media-root", "root", "--force")
-    assert said.startswith("root/images/00000.tar: not a whole tar archive (")
+    assert said.startswith("root/images/00000.tar: not a complete tar archive (")
 
 
 def test_half_of_the_shards(shards, refused, prepared) -> None:

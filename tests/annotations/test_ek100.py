@@ -56,7 +56,11 @@ def test_a_part_of_the_training_clips_is_taken_only_where_a_part_is_allowed(down
         ("[2]", "['plate']", "narration P01_01_0 has all_noun_classes ['plate']; a list of class numbers expected"),
         ("[2]", "", "narration P01_01_0 has all_noun_classes nothing; a list of class numbers expected"),
         ("P01_01_1", "P01_01_0", "1 values of narration_id occur more than once, first: P01_01_0"),
-        ("00:01:03.37", "00:00:00.01", "1 clips end before they start, first: P01_01_0; get the published file again"),
+        (
+            "00:01:03.37",
+            "00:00:00.01",
+            "1 clips end before they start, first: P01_01_0; download the published file again",
+        ),
         ("00:01:03.37", "63.37", "narration P01_01_0 has the time '63.37'; HH:MM:SS.ff was expected"),
         ("verb_class", "verb_label", "no column 'verb_class'; did you mean 'verb_label'? (columns: narration_id"),
         ("narration,verb", "sentence,verb", "no column 'narration'; did you mean 'narration_id'?"),

@@ -108,7 +108,7 @@ def test_captions_of_published_data_sets(downloads, mmts, refused, tmp_path, nam
     assert old in content
     path.write_text(content.replace(old, new))
     line = ("prepare", name, "--root", "root", "-o", "a.parquet")
-    assert refused(*line).endswith("get the published file again; --allow-partial leaves them out")
+    assert refused(*line).endswith("download the published file again; --allow-partial leaves them out")
     assert mmts(*line, "--allow-partial").code == 0
     assert lost not in pq.read_table("a.parquet").column("sample_id").to_pylist()
     assert listed(tmp_path / "a.left-out.csv")[1:] == [["root", "", lost, "texts are empty"]]

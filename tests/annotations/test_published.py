@@ -90,7 +90,7 @@ def test_a_missing_file_is_named_with_its_source(downloads, refused, prepared, n
     (folder / download.names[0]).unlink()
     said = refused(*line(name))
     assert said.startswith(f"root: missing here and below: {download.names[0]} from {download.source}")
-    assert said.endswith("(or ask for another --split); --allow-partial goes on with what is there")
+    assert said.endswith("(or ask for another --split); --allow-partial continues with what is there")
     _, warned = prepared(name, "--allow-partial")
     assert f"warning: root: missing here and below: {download.names[0]}" in warned
 

@@ -29,9 +29,19 @@ JSON = "youcookii_annotations_trainval.json"
 @pytest.mark.parametrize(
     ("name", "old", "new", "message"),
     [
-        (JSON, '"duration": 100.5, ', "", ": 1 videos have no duration, first: aa_b; get the published file again"),
-        (JSON, "100.5", "null", ": 1 videos have no duration, first: aa_b; get the published file again"),
-        (JSON, "[9, 12]", "[12, 9]", ": 1 clips end before they start, first: aa_b_0; get the published file again"),
+        (
+            JSON,
+            '"duration": 100.5, ',
+            "",
+            ": 1 videos have no duration, first: aa_b; download the published file again",
+        ),
+        (JSON, "100.5", "null", ": 1 videos have no duration, first: aa_b; download the published file again"),
+        (
+            JSON,
+            "[9, 12]",
+            "[12, 9]",
+            ": 1 clips end before they start, first: aa_b_0; download the published file again",
+        ),
         (JSON, "[9, 12]", "[9]", ": video aa_b, annotation 0: 'segment' is [9]; start and end in seconds expected"),
         (
             JSON,
@@ -66,7 +76,7 @@ def test_every_test_set_in_circulation_is_taken(downloads, prepared, refused) ->
 def test_an_empty_text(downloads, refused) -> None:
     file = downloads("youcook2") / JSON
     file.write_text(file.read_text().replace('"cut"', '" "'))
-    said = "root: 1 texts are empty, first: aa_b_0; get the published file again"
+    said = "root: 1 texts are empty, first: aa_b_0; download the published file again"
     assert refused(*LINE) == f"{said}; --allow-partial leaves them out"
 
 

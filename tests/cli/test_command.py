@@ -124,7 +124,9 @@ def test_a_fault_of_ours_is_one_line_and_exit_1(made, mmts, monkeypatch) -> None
     line = ("cluster", "embeddings.parquet", "-o", "x.parquet", "--k", 2)
     ran = mmts(*line)
     assert (ran.code, ran.out) == (1, "")
-    assert ran.err == ("mmts: a fault of mmts: RuntimeError: several lines; run again with --debug for the traceback\n")
+    assert ran.err == (
+        "mmts: internal error in mmts: RuntimeError: several lines; run again with --debug for the traceback\n"
+    )
     assert not (made / "x.parquet").exists()
     debugged = mmts(*line, "--debug")
     assert debugged.code == 1

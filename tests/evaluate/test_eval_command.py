@@ -124,7 +124,8 @@ def test_vectors_of_another_size_than_the_runs(world, refusal, run, role, size) 
 
     path = world.rewrite(role, shorten, "short.parquet")
     message = refusal(f"--{role}", path)
-    assert message == f"{path}: holds {size - 1}-dimensional vectors, but {run} was trained on {size}-dimensional ones"
+    wanted = f"short.parquet: holds {size - 1}-dimensional vectors, but {run} was trained on {size}-dimensional ones"
+    assert message.endswith(wanted)  # long paths lose their first part
 
 
 @pytest.mark.parametrize("role", ["annotations", "media", "text", "clusters"])
@@ -134,7 +135,7 @@ def test_files_that_cant_be_read(world, refusal, role) -> None:
     assert refusal(f"--{role}", missing).endswith(f"{role}x.parquet: no such file; did you mean '{role}.parquet'?")
     (world.folder / "cut.parquet").write_bytes(file.read_bytes()[:-40])
     message = refusal(f"--{role}", world.folder / "cut.parquet")
-    assert "cut.parquet: not a whole Parquet file, truncated or damaged" in message
+    assert "cut.parquet: truncated or damaged Parquet file" in message
     (world.folder / "folder").mkdir()
     message = refusal(f"--{role}", world.folder / "folder")
     wanted = "holds images, which need a vision model" if role == "media" else "is a directory; a file was expected"
@@ -189,7 +190,7 @@ def test_vectors_that_are_no_numbers(world, refusal, role) -> None:
     [
         (["--split", "tset"], "no rows of split 'tset'; splits there: test, train, val"),
         (["--folds", "5"], "5 folds don't divide 24 media: choose a divisor"),
-        (["--protocol", "pairs"], "protocol pairs needs one text a medium"),
+        (["--protocol", "pairs"], "protocol pairs needs one text per medium"),
         (["--device", "abacus", "--seed", "4"], "--device abacus: can't be used here"),
         (["--protocol", "recall"], "'--protocol'"),
         (["--ties", "random"], "'--ties'"),

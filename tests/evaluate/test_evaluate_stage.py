@@ -206,7 +206,7 @@ def test_ties_by_each_rule(world, twins, ties, ranks) -> None:
 
 def test_pairs_want_one_text_a_medium(world, spaces) -> None:
     files, media, texts = spaces
-    with pytest.raises(InputError, match="protocol pairs needs one text a medium, but media row 0 has 2"):
+    with pytest.raises(InputError, match="protocol pairs needs one text per medium, but media row 0 has 2"):
         evaluate(world.folder / "s", **files, protocol="pairs")
     first = [each.endswith("#0") for each in pq.read_table(world.annotations)["sample_id"].to_pylist()]
     world.rewrite("annotations", lambda table: table.filter(pa.array(first)))

@@ -85,7 +85,7 @@ def test_it_refuses_what_training_refuses_with_the_same_words(world, refused, lo
 
 
 def test_no_steps_are_refused(shifts, refused) -> None:
-    assert refused("plan", shifts, "--steps", 0) == "--steps 0: expected at least 1"
+    assert refused("plan", shifts, "--steps", 0) == "--steps 0: expected 1 to 1,000,000,000"
 
 
 def test_the_command_in_json_and_for_people(shifts, mmts, tmp_path) -> None:

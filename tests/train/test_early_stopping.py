@@ -2,6 +2,7 @@
 
 import json
 
+import pyarrow as pa
 import pytest
 
 import pipelines.train.loop as loop
@@ -16,7 +17,7 @@ def scored(monkeypatch):
     def use(*scores: float, name: str = "recall_sum") -> list[int]:
         asked: list[int] = []
 
-        def validate(session) -> dict[str, float]:
+        def validate(session, between) -> dict[str, float]:
             asked.append(1)
             found = {"recall_sum": 1.0, "text_to_media_recall@1": 0.0, "media_to_text_recall@1": 0.0}
             return found | {name: scores[len(asked) - 1]}
@@ -70,6 +71,18 @@ def test_thirds_are_scored_where_there_are_shifts(world) -> None:
         recalls = [value for name, value in found.items() if name.startswith(f"{third}_") and "@" in name]
         assert len(recalls) == 6
         assert found[f"{third}_recall_sum"] == pytest.approx(sum(recalls))
+
+
+def test_a_third_without_queries_is_refused_before_the_first_step(world) -> None:
+    def of_one_size(table: pa.Table) -> pa.Table:
+        return table.set_column(2, "cluster_size", pa.array([5] * table.num_rows))
+
+    world.rewrite("shifts", of_one_size)
+    options = {"temperature": "mmts", "tau": None, "alpha": 0.02, "shifts": world.shifts}
+    with pytest.raises(InputError, match="--metric tail_recall_sum: no query of the validation split is in the"):
+        train(world.config("run", metric="tail_recall_sum", **options))
+    assert not (world.folder / "run").exists()
+    assert train(world.config("run", metric="middle_recall_sum", **options)).summary["best_epoch"] > 0
 
 
 def test_a_score_that_is_not_there_is_named(world) -> None:

@@ -16,8 +16,9 @@ import pytest
 from tiny_world import write_tower_config
 
 from pipelines.artifacts import read_provenance
-from pipelines.errors import InputError
+from pipelines.errors import InputError, Interrupted
 from pipelines.train import TrainConfig, train
+from pipelines.train.checkpoint import read_checkpoint
 
 KILLS = 20
 MMTS = [sys.executable, "-c", "from mmts_cli.app import main; main()"]
@@ -120,6 +121,27 @@ def test_asked_to_stop_it_keeps_where_it_is_and_says_how_to_go_on(world, name) -
         train(world.config("run", **options))
 
 
+@pytest.mark.parametrize("where", ["media", "texts", "ranks"])
+def test_asked_to_stop_in_a_validation_it_stops_there_and_validates_anew(world, small_run, monkeypatch, where) -> None:
+    import pipelines.train.validation as validation
+
+    train(small_run("whole", epochs=2))
+    patched = {"media": "encode_batches", "texts": "_encode_texts", "ranks": "score_retrieval"}[where]
+    original = getattr(validation, patched)
+
+    def stopped(*arguments, **options):
+        os.kill(os.getpid(), signal.SIGTERM)
+        return original(*arguments, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(validation, patched, stopped)
+        with pytest.raises(Interrupted, match="stopped at step 3 of 6, which is kept"):
+            train(small_run("run", epochs=2))
+    assert read_checkpoint(max((world.folder / "run" / "checkpoints").glob("step-*"))).extra["run"]["validations"] == []
+    train(small_run("run", epochs=2), resume=True)
+    assert results(world.folder / "run") == results(world.folder / "whole")
+
+
 def test_other_settings_do_not_go_on_with_a_run(world, small_run) -> None:
     stop_after(world, small_run, steps=2)
     with pytest.raises(InputError, match=r"unfinished run of other settings \(--lr 0.01, now 0.5\); give it those"):
@@ -148,7 +170,7 @@ def test_without_a_whole_checkpoint_it_does_not_start_over_by_itself(world, smal
         path.write_bytes(b"x")
     with (
         pytest.warns(UserWarning, match="damaged"),
-        pytest.raises(InputError, match="none of its checkpoints is whole; --force starts over"),
+        pytest.raises(InputError, match="none of its checkpoints is intact; --force starts over"),
     ):
         train(small_run("run"), resume=True)
 
@@ -241,11 +263,10 @@ def test_a_kill_while_a_run_is_moved_aside_loses_nothing_of_it(world, renames, m
 def test_the_best_weights_are_of_the_best_epoch_also_when_a_better_one_was_not_kept(world, monkeypatch) -> None:
     """Stopped after a better epoch that no checkpoint knows of; on resuming, that epoch scores worse."""
     import pipelines.train.loop as loop
-    from pipelines.train.checkpoint import read_checkpoint
 
     scores = iter([1.0, 2.0, 0.5, 0.4])
     names = ("recall_sum", "text_to_media_recall@1", "media_to_text_recall@1")
-    monkeypatch.setattr(loop, "validate", lambda session: dict.fromkeys(names, next(scores)))
+    monkeypatch.setattr(loop, "validate", lambda session, between: dict.fromkeys(names, next(scores)))
     original, taken = loop.take_step, []
 
     def take_step(*arguments):

@@ -11,8 +11,8 @@ import torch
 from pipelines.artifacts import vector_type
 from pipelines.errors import InputError
 from pipelines.scores.relevancy import class_relevancy
-from pipelines.train.data import EpochSampler
 from pipelines.train.positives import RelevantCaptions, read_relevant_captions
+from pipelines.train.sampler import EpochSampler
 
 
 def clips(seed: int, n: int = 40, verbs: int = 4, nouns: int = 6) -> tuple[list[int], list[list[int]], np.ndarray]:

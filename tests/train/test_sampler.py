@@ -1,12 +1,14 @@
 """The order of an epoch, and the pairs it draws from."""
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import torch
 
-from pipelines.artifacts import read_annotations, read_vectors, rows_of_split
 from pipelines.errors import InputError
-from pipelines.train.data import EpochSampler, pair_up
+from pipelines.train.data import pair_up, read_files
+from pipelines.train.sampler import EpochSampler
+from pipelines.train.session import Session
 
 # Captions of five media: 3, 1, 2, 1 and 4 of them, not in order.
 MEDIA_OF_SAMPLE = torch.tensor([4, 0, 2, 4, 1, 0, 4, 3, 0, 2, 4])
@@ -69,9 +71,8 @@ def test_fewer_media_than_a_batch_are_one_batch() -> None:
 
 
 def test_pairs_are_joined_by_id(world) -> None:
-    table = rows_of_split(read_annotations(world.annotations), "val", world.annotations)
-    text = read_vectors(world.text)
-    data = pair_up(table, world.annotations, media=world.media, view=None, text=text, shifts=world.shifts)
+    config = world.config("run", temperature="mmts", tau=None, shifts=world.shifts)
+    data = pair_up(read_files(config), config, "val")
     assert sorted(data.sample_ids) == sorted(world.samples("val"))
     features_nd = data.media.batch(data.media_of_sample_n)
     for row, sample_id in enumerate(data.sample_ids):
@@ -80,6 +81,24 @@ def test_pairs_are_joined_by_id(world) -> None:
         assert data.texts[row].tolist() == world.texts[sample_id].tolist()
     assert data.shifts is not None
     assert data.shifts.sample_ids.to_pylist() == data.sample_ids
+
+
+def test_each_file_is_read_once_for_both_splits(world, monkeypatch) -> None:
+    read: list[str] = []
+
+    def counting(method):
+        def counted(self, *arguments, **options):
+            read.extend(options.get("columns") or self.schema_arrow.names)
+            return method(self, *arguments, **options)
+
+        return counted
+
+    for name in ("read", "read_row_group"):
+        monkeypatch.setattr(pq.ParquetFile, name, counting(getattr(pq.ParquetFile, name)))
+    session = Session(world.config("run", temperature="mmts", tau=None, alpha=0.02, shifts=world.shifts))
+    assert session.validation is not None
+    counts = {column: read.count(column) for column in ("text", "embedding", "shift")}
+    assert counts == {"text": 1, "embedding": 2, "shift": 1}  # embeddings: of texts and of media
 
 
 @pytest.mark.parametrize(
@@ -91,7 +110,7 @@ def test_pairs_are_joined_by_id(world) -> None:
     ],
 )
 def test_ids_that_are_missing_are_counted(world, name, message) -> None:
-    table = rows_of_split(read_annotations(world.annotations), "val", world.annotations)
+    config = world.config("run", temperature="mmts", tau=None, shifts=world.shifts)
 
     def without_val(content: pa.Table) -> pa.Table:
         split = {**world.split, **{world.media_of(key): value for key, value in world.split.items()}}
@@ -99,7 +118,5 @@ def test_ids_that_are_missing_are_counted(world, name, message) -> None:
 
     world.rewrite(name, without_val)
     with pytest.raises(InputError) as error:
-        pair_up(
-            table, world.annotations, media=world.media, view=None, text=read_vectors(world.text), shifts=world.shifts
-        )
+        pair_up(read_files(config), config, "val")
     assert message in str(error.value)

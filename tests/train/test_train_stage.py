@@ -188,7 +188,7 @@ def test_the_best_epoch_by_validation_is_kept(world) -> None:
 
 def test_a_run_that_never_finds_anything_still_ends(world, monkeypatch) -> None:
     nothing = {"recall_sum": 0.0, "text_to_media_recall@1": 0.0, "media_to_text_recall@1": 0.0}
-    monkeypatch.setattr("pipelines.train.loop.validate", lambda *_: dict(nothing))
+    monkeypatch.setattr("pipelines.train.loop.validate", lambda *_, **__: dict(nothing))
     assert train(world.config("run")).summary["best_epoch"] == 1
 
 
@@ -253,9 +253,9 @@ def test_a_loss_that_is_not_finite_stops_with_step_and_samples(world) -> None:
     with pytest.raises(InputError) as error:
         train(world.config("run", lr=1e25, warmup_epochs=0))
     message = str(error.value)
-    assert message.startswith("the loss is nan at step 2, in a batch of 16 samples that begins with m")
+    assert message.startswith("the loss is nan at step 2, in a batch of 16 samples starting with m")
     assert "no checkpoint was written yet" in message
-    named = message.split("begins with ")[1].split(";")[0].split(", ")
+    named = message.split("starting with ")[1].split(";")[0].split(", ")
     assert len(named) == 3
     assert set(named) <= set(world.samples("train"))
     assert not (world.folder / "run" / "metrics.json").exists()

@@ -198,24 +198,24 @@ def test_one_damaged_medium_too_many_stops_the_run(world, tiny) -> None:
 
 
 def test_the_stand_ins_caption_is_its_own(world, tiny, monkeypatch) -> None:
-    from pipelines.train.session import Session
+    import pipelines.train.loop as loop
 
     bad = world.media_ids[3]
     options = {"media": damage(world, bad), "media_model": str(tiny("resnet")), "max_bad": 1, "val_split": "none"}
     seen = []
-    original = Session.batches
+    original = loop.epoch_batches
 
-    def batches(self, epoch, first):
-        for batch in original(self, epoch, first):
+    def batches(session, epoch, first):
+        for batch in original(session, epoch, first):
             for pixels, row in zip(batch.media, batch.sample_rows.tolist(), strict=True):
-                sample = self.training.sample_ids[row]
-                medium = int(self.training.media_of_sample_n[row])
-                seen.append(self.training.media.ids[medium])
-                assert sample.startswith(self.training.media.ids[medium])
-                assert torch.equal(pixels, self.training.media.load(medium))
+                sample = session.training.sample_ids[row]
+                medium = int(session.training.media_of_sample_n[row])
+                seen.append(session.training.media.ids[medium])
+                assert sample.startswith(session.training.media.ids[medium])
+                assert torch.equal(pixels, session.training.media.load(medium))
             yield batch
 
-    monkeypatch.setattr(Session, "batches", batches)
+    monkeypatch.setattr(loop, "epoch_batches", batches)
     with pytest.warns(UserWarning, match="another medium takes its place"):
         train(world.config("run", **options))
     assert bad not in seen
