@@ -26,7 +26,7 @@ def read_flags(path: Path, command: Sequence[str], known: dict[str, inspect.Para
         The values by the names of the parameters, as Typer's ``default_map`` wants them.
 
     Raises:
-        InputError: The file can't be read, a key is no flag of the command, or a value is of the wrong type.
+        InputError: The file can't be read, a key is not a flag of the command, or a value is of the wrong type.
     """
     flags = {key.replace("_", "-"): value for key, value in _load(path, command).items()}
     return check_flags(flags, command, known, str(path))
@@ -57,7 +57,7 @@ def check_flags(
         The values by the names of the parameters.
 
     Raises:
-        InputError: A key is no flag of the command, or a value is of the wrong type; begins with ``where``.
+        InputError: A key is not a flag of the command, or a value is of the wrong type; begins with ``where``.
     """
     renamed = renamed_flags(command)
     for old in sorted(flags.keys() & renamed.keys()):
@@ -67,7 +67,7 @@ def check_flags(
         if flag == _TRUST:
             raise InputError(f"{where}: {_TRUST} runs code of others; give it on the command line, not in a file")
         if flag not in known:
-            raise InputError(f"{where}: '{flag}' is no flag of mmts {' '.join(command)}{nearest(flag, list(known))}")
+            raise InputError(f"{where}: '{flag}' is not a flag of mmts {' '.join(command)}{nearest(flag, list(known))}")
     fields: dict[str, Any] = {
         known[flag].name: (get_args(known[flag].annotation)[0], pydantic.Field(alias=flag)) for flag in flags
     }

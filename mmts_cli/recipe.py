@@ -13,8 +13,7 @@ from mmts_cli.config import check_flags, current_names, read_toml
 from pipelines.artifacts.files import nearest
 from pipelines.errors import InputError
 
-# Beside the packages, in a checkout as where they are installed.
-SHIPPED = Path(mmts_cli.__file__).parents[1] / "recipes"
+SHIPPED = Path(mmts_cli.__file__).parent / "recipes"
 
 _Scalar = StrictBool | StrictInt | StrictFloat | StrictStr
 Flags = dict[str, _Scalar | list[_Scalar]]
@@ -174,7 +173,7 @@ def _override(content: dict[str, Any], text: str) -> None:
     for name in tables:
         content = content.setdefault(name, {})
         if not isinstance(content, dict):
-            raise InputError(f"--set {text}: '{name}' is no table of the recipe")
+            raise InputError(f"--set {text}: '{name}' is not a table of the recipe")
     try:
         content[flag] = tomllib.loads(f"value = {value}")["value"]
     except tomllib.TOMLDecodeError:
@@ -186,7 +185,7 @@ def _explain(name: str, error: pydantic.ValidationError) -> InputError:
     place = ".".join(str(part) for part in first["loc"] if part not in ("bool", "int", "float", "str"))
     if first["type"] == "extra_forbidden":
         known = [*Recipe.model_fields, "extends"]
-        return InputError(f"{name}: '{place}' is no part of a recipe{nearest(place, known)} ({', '.join(known)})")
+        return InputError(f"{name}: '{place}' is not part of a recipe{nearest(place, known)} ({', '.join(known)})")
     if first["type"] == "missing":
         return InputError(f"{name}: has no {place}; a recipe needs one")
     return InputError(f"{name}: {place} = {first['input']!r}: {first['msg']}")

@@ -25,20 +25,23 @@ def register(app: typer.Typer) -> None:
 def compare(
     console: "Output",
     folders: Annotated[
-        list[Path], typer.Argument(help="Two or more folders that 'mmts eval' wrote; the first is the baseline.")
+        list[Path],
+        typer.Argument(help="Two or more folders that 'mmts eval' wrote; the setting of the first is the baseline."),
     ],
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Also write the comparison to this JSON file.")
     ] = None,
-    resamples: Annotated[int, typer.Option("--resamples", min=0, help="Bootstrap resamples; 0 for none.")] = 1000,
+    resamples: Annotated[
+        int, typer.Option("--resamples", min=0, help="Bootstrap resamples where each setting has one run; 0 for none.")
+    ] = 1000,
     seed: SeedOption = 0,
     force: ForceOption = False,
 ) -> None:
-    """Compare runs that were scored on the same queries.
+    """Compare settings by runs scored on the same queries, overall and by third.
 
-    Differences overall and by third, with 95% intervals of a paired bootstrap.
+    Runs that differ in nothing but the seed count as one setting. A verdict takes two seeds or more of each.
 
-    Example: mmts compare fixed/scores scheduled/scores -o difference.json
+    Example: mmts compare fixed-0 fixed-1 fixed-2 mmts-0 mmts-1 mmts-2 -o difference.json
     """
     from pipelines.compare import compare as run
 
@@ -52,16 +55,52 @@ def _human(result: dict[str, Any], output: Path | None, width: int) -> "Iterator
     queries = result["queries"]
     yield (
         f"protocol {result['protocol']}: {queries['text_to_media']:,} text queries, "
-        f"{queries['media_to_text']:,} media queries, {result['resamples']:,} paired resamples"
+        f"{queries['media_to_text']:,} media queries"
     )
-    yield "differences in percentage points, of ranks in places (negative: better); *: the interval leaves out 0"
+    for setting in result["settings"]:
+        seeds = [seed for seed in setting["seeds"] if seed is not None]
+        yield f"{_setting(setting)}: {_number(len(setting['folders']), 'run')}{_seeds(seeds)}"
+    yield "differences in percentage points, of ranks in places (negative: better); *: better or worse"
+    single = {setting["name"] for setting in result["settings"] if len(setting["folders"]) == 1}
     for comparison in result["comparisons"]:
         yield ""
-        yield f"{comparison['folder']} minus {comparison['baseline']}"
+        yield f"{comparison['setting']} minus {comparison['baseline']}"
+        judged = not {comparison["setting"], comparison["baseline"]} & single
+        if not judged:
+            yield "a verdict needs two seeds or more of each; intervals here are over queries alone"
         for direction in ("text_to_media", "media_to_text", "mean"):
             for table in _tables(comparison["differences"], direction, width):
                 yield ""
                 yield table
+        if judged:
+            yield from _verdicts(comparison["differences"])
+
+
+def _setting(setting: dict[str, Any]) -> str:
+    name, folders = setting["name"], setting["folders"]
+    return name if name == folders[0] else f"{name} ({', '.join(folders)})"
+
+
+def _number(count: int, noun: str) -> str:
+    return f"{count} {noun}{'s' * (count != 1)}"
+
+
+def _seeds(seeds: list[int]) -> str:
+    return f", seed{'s' * (len(seeds) != 1)} {', '.join(map(str, seeds))}" if seeds else ""
+
+
+def _verdicts(differences: dict[str, Any]) -> "Iterator[str]":
+    """The verdicts on the mean of both directions in words, a line a segment."""
+    yield ""
+    for segment, directions in differences.items():
+        for direction in ("mean",) if "mean" in directions else directions:
+            of = f" {direction.replace('_', ' ')}" if direction != "mean" else ""
+            words = ", ".join(
+                f"{name.replace('recall', 'R').replace('_', ' ')} {entry['verdict']}"
+                for name, entry in directions[direction].items()
+                if not name.endswith("_rank")
+            )
+            yield f"{segment.replace('_', ' ')}{of}: {words}"
 
 
 def _tables(differences: dict[str, Any], direction: str, width: int) -> "Iterator[Table]":
@@ -74,8 +113,8 @@ def _tables(differences: dict[str, Any], direction: str, width: int) -> "Iterato
     )
 
 
-def _difference(name: str, difference: dict[str, float | None]) -> "Text":
-    """A difference with its sign, starred where its interval leaves out 0, and the interval below it."""
+def _difference(name: str, difference: dict[str, Any]) -> "Text":
+    """A difference with its sign, starred where there is a verdict, and its interval below it."""
     from rich.text import Text
 
     value, low, high = difference["value"], difference["low"], difference["high"]
@@ -84,7 +123,7 @@ def _difference(name: str, difference: dict[str, float | None]) -> "Text":
     digits = 1 if name.endswith("_rank") else 2
     if low is None or high is None:
         return Text(f"{value:+.{digits}f}")
-    certain = low > 0 or high < 0
+    certain = difference["verdict"] in ("better", "worse")
     cell = Text(f"{value:+.{digits}f}{'*' * certain}", style="bold" if certain else "")
     cell.append(f"\n{low:+.{digits}f} {high:+.{digits}f}", style="not bold dim")
     return cell

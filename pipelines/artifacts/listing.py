@@ -104,7 +104,7 @@ def _zip_members(path: Path, size: int, modified: int) -> list[Listed]:
         with zipfile.ZipFile(path) as archive:
             infos = archive.infolist()
     except Exception as error:  # besides BadZipFile whatever a damaged index leads to: struct.error, UnicodeDecodeError
-        raise InputError(f"{path}: not a whole zip archive ({_reason(error)}); copy or make it again") from error
+        raise InputError(f"{path}: not a complete zip archive ({_reason(error)}); copy or make it again") from error
     members = [Listed(each.filename, each.file_size, each.CRC) for each in infos if not each.is_dir()]
     return _inside(path, members)
 
@@ -130,7 +130,7 @@ def _tar_members(path: Path, size: int, modified: int) -> list[Listed]:
             ]
     except (tarfile.TarError, OSError, ValueError) as error:
         raise InputError(
-            f"{path}: not a whole, uncompressed tar archive ({_reason(error)}); unpack a compressed one with gunzip"
+            f"{path}: not a complete, uncompressed tar archive ({_reason(error)}); unpack a compressed one with gunzip"
         ) from error
     return _inside(path, members)
 

@@ -3,6 +3,7 @@
 import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -28,6 +29,7 @@ class Scored:
         protocol: How the run was scored.
         ties: The rule for ties it was scored by.
         gallery: Which media were ranked, in words.
+        trained: How the run was trained, its ``parameters``, ``inputs`` and ``seed``; None where no run was scored.
         tables: Rows of ``ranks.parquet`` by direction.
     """
 
@@ -36,6 +38,7 @@ class Scored:
     protocol: str
     ties: str
     gallery: str
+    trained: dict[str, Any] | None
     tables: dict[str, pa.Table]
 
 
@@ -61,7 +64,15 @@ def read_scored(folder: Path) -> Scored:
             raise InputError(f"{ranks}: has no rows of direction {direction}; score the run again")
         require_unique(part.column("query_id"), f"query_id ({direction})", ranks)
     gallery = f"of {metrics['gallery']['media']:,} media" if "gallery" in metrics else "of the split's media"
-    return Scored(folder, fingerprint_of(ranks), metrics["protocol"], metrics["ties"]["rule"], gallery, tables)
+    return Scored(
+        folder,
+        fingerprint_of(ranks),
+        metrics["protocol"],
+        metrics["ties"]["rule"],
+        gallery,
+        metrics.get("trained"),
+        tables,
+    )
 
 
 def in_order_of(first: Scored, other: Scored) -> Scored:

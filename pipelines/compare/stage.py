@@ -1,4 +1,4 @@
-"""Entry point of ``compare``: paired bootstrap of the differences between runs scored on the same queries."""
+"""Entry point of ``compare``: settings compared by runs scored on the same queries, with verdicts that hold."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -12,8 +12,9 @@ import pyarrow.compute as pc
 from pipelines.artifacts.files import read_json, require_writable, write_json
 from pipelines.artifacts.writers import one_writer
 from pipelines.compare.scored import in_order_of, query_scores, read_scored
+from pipelines.compare.settings import group_by_setting
 from pipelines.errors import InputError
-from pipelines.scores import bootstrap
+from pipelines.scores import NEEDS_SEEDS, bootstrap, judge
 from pipelines.scores.queries import DIRECTIONS, QueryScores
 
 Queries = dict[str, QueryScores]
@@ -28,27 +29,32 @@ def compare(
     seed: int = 0,
     force: bool = False,
 ) -> dict[str, Any]:
-    """Compare runs with the first of them, query by query.
+    """Compare settings with the first of them, by runs scored on the same queries.
 
-    Both runs of a comparison see the same resamples of the media, so that what makes a query hard cancels out. Thirds
-    belong to the queries, not to the run: a run scored without cluster sizes takes them from one scored with them.
+    Runs that differ in nothing but the seed are runs of one setting. Where both settings have several, intervals and
+    verdicts are over seeds and queries, and hold together for all comparisons: see `judge`. With one run a side the
+    interval is that of a paired bootstrap over the queries, which says nothing about other seeds, so there is no
+    verdict. Thirds belong to the queries, not to the run: a run scored without cluster sizes takes them from one
+    scored with them.
 
     Args:
-        folders: Two or more folders that ``mmts eval`` wrote (or folders that hold one such folder); the first is the
-            baseline.
+        folders: Two or more folders that ``mmts eval`` wrote (or folders that hold one such folder); the setting of
+            the first is the baseline.
         output: JSON file to write as well.
-        resamples: Bootstrap resamples; 0 for no intervals.
+        resamples: Resamples of the bootstrap with one run a side; 0 for no intervals there.
         seed: Seed of the bootstrap.
         force: Write ``output`` even over a file that is not a comparison.
 
     Returns:
         ``protocol``, ``queries`` (how many, by direction), ``resamples``, ``seed``, ``folders`` (with the fingerprint
-        of each one's ``ranks.parquet``) and ``comparisons``: for each other folder ``folder``, ``baseline`` and
-        ``differences[segment][direction or "mean"][metric] == {"value", "low", "high"}``, its score minus the
-        baseline's. What ``output`` holds.
+        of each one's ``ranks.parquet``), ``settings`` (``name``, ``folders`` and ``seeds`` of each) and
+        ``comparisons``: for each setting but the first ``setting``, ``baseline`` and
+        ``differences[segment][direction or "mean"][metric] == {"value", "low", "high", "verdict"}``, its mean score
+        minus the baseline's. What ``output`` holds.
 
     Raises:
-        InputError: A folder can't be used, or they were scored on different queries, thirds, or by different rules.
+        InputError: A folder can't be used, all are of one setting, or they were scored on different queries, thirds,
+            or by different rules.
     """
     if len(folders) < 2:
         raise InputError("one folder of scores given; a comparison takes two or more, the baseline first")
@@ -58,27 +64,61 @@ def compare(
         _refuse_other_file(path, force=force)
     first, *others = (read_scored(Path(folder)) for folder in folders)
     scored = [first, *(in_order_of(first, other) for other in others)]
+    settings = group_by_setting(scored)
+    if len(settings) == 1:
+        raise InputError("the folders given are runs of one setting; a comparison takes two settings or more")
     media_ids = pc.unique(pa.chunked_array([c for d in DIRECTIONS[::-1] for c in first.tables[d]["media_id"].chunks]))
     names = [str(each.folder) for each in scored]
     queries = _same_segments([query_scores(each, media_ids) for each in scored], names)
+    queries_of = dict(zip(names, queries, strict=True))
+    baseline, *rest = [[queries_of[str(run.folder)] for run in setting.runs] for setting in settings]
     result: dict[str, Any] = {
         "protocol": first.protocol,
         "queries": {direction: len(queries[0][direction]) for direction in DIRECTIONS},
         "resamples": resamples,
         "seed": seed,
         "folders": {name: each.fingerprint for name, each in zip(names, scored, strict=True)},
+        "settings": [
+            {"name": each.name, "folders": [str(run.folder) for run in each.runs], "seeds": each.seeds}
+            for each in settings
+        ],
         "comparisons": [
             {
-                "folder": name,
-                "baseline": names[0],
-                "differences": bootstrap.compare(queries[0], other, resamples=resamples, seed=seed),
+                "setting": setting.name,
+                "baseline": settings[0].name,
+                "differences": _differences(baseline, runs, len(rest), resamples=resamples, seed=seed),
             }
-            for name, other in zip(names[1:], queries[1:], strict=True)
+            for setting, runs in zip(settings[1:], rest, strict=True)
         ],
     }
     if path is not None:
         write_json(path, result)
     return result
+
+
+def _differences(
+    baseline: list[Queries], runs: list[Queries], comparisons: int, *, resamples: int, seed: int
+) -> dict[str, dict[str, dict[str, dict[str, Any]]]]:
+    """The differences of one setting from the baseline, each with its interval and its verdict."""
+    if len(baseline) == len(runs) == 1:
+        of_queries = bootstrap.compare(baseline[0], runs[0], resamples=resamples, seed=seed)
+        return {
+            segment: {
+                direction: {name: {**entry, "verdict": NEEDS_SEEDS} for name, entry in metrics.items()}
+                for direction, metrics in directions.items()
+            }
+            for segment, directions in of_queries.items()
+        }
+    return {
+        segment: {
+            direction: {
+                name: {"value": each.value, "low": each.low, "high": each.high, "verdict": each.words}
+                for name, each in metrics.items()
+            }
+            for direction, metrics in directions.items()
+        }
+        for segment, directions in judge(baseline, runs, comparisons=comparisons).items()
+    }
 
 
 def _same_segments(runs: list[Queries], names: list[str]) -> list[Queries]:

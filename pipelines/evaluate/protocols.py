@@ -88,7 +88,7 @@ class Inputs:
 
 
 def score_captions(inputs: Inputs, split: str, protocol: Protocol, gallery: Gallery, options: dict[str, Any]) -> Scored:
-    """``captions``, ``pairs`` and ``youcook2``: one or several texts a medium; damaged media are left out."""
+    """``captions``, ``pairs`` and ``youcook2``: one or several texts per medium; damaged media are left out."""
     captions = captions_of(inputs.table, inputs.path, split, inputs.sources.media, gallery)
     found = inputs.embeddings(captions.media_ids, captions.sample_ids)
     media_nd, text_md = found.media_nd, found.text_md

@@ -93,6 +93,14 @@ def find_sources(
     return Sources(paths["annotations"], where, paths.get("text"), given_clusters, run, shifts)
 
 
+def how_trained(run: Path | None) -> dict[str, Any] | None:
+    """The parameters, input files and seed of a run: what ``compare`` groups runs by. None where it isn't known."""
+    provenance = None if run is None else read_provenance(run / "steps.parquet")
+    if provenance is None:
+        return None
+    return {"parameters": provenance.parameters, "inputs": provenance.inputs, "seed": provenance.seed}
+
+
 def _shifts_of(run: Path, shifts: Path) -> Path | None:
     """The shifts that a run was trained with, if they are there, checked as its other files are."""
     try:

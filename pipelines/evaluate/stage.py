@@ -13,7 +13,7 @@ from pipelines.errors import InputError
 from pipelines.evaluate.captions import Gallery
 from pipelines.evaluate.protocols import Inputs, Protocol, score_captions, score_coco, score_kitchen
 from pipelines.evaluate.query_table import query_table
-from pipelines.evaluate.sources import Sources, find_sources
+from pipelines.evaluate.sources import Sources, find_sources, how_trained
 from pipelines.progress import SILENT, Progress
 from pipelines.scores.bootstrap import RESAMPLES
 from pipelines.scores.ranks import BLOCK_BYTES, Ties
@@ -60,7 +60,7 @@ def evaluate(
             default the shifts the run was trained with, where they know the samples that are scored. Without either
             there are no thirds.
         split: Split to score; all rows where the annotations have no splits.
-        protocol: ``captions`` (several texts a medium), ``pairs`` (exactly one), ``youcook2`` (pairs under that name),
+        protocol: ``captions`` (several texts per medium), ``pairs`` (exactly one), ``youcook2`` (``pairs`` by name),
             ``ek100`` (graded relevancy of clips and sentences) or ``eccv`` (MSCOCO's 5K test split by the ground truths
             of MSCOCO, CxC and ECCV Caption, which the extra ``[eccv]`` brings; see `score_eccv` for the names).
         gallery: What texts are to find: the media of the ``split``, or ``all`` of the media file, where those that the
@@ -80,8 +80,9 @@ def evaluate(
 
     Returns:
         The summary is what ``metrics.json`` holds: see `Evaluation.metrics`; ``cluster_sizes``, where these come from,
-        or why there are none and so no thirds; with distractors ``gallery`` (how many
-        media there are, and how many of them are ``distractors``), with damaged media ``bad_media`` (why, by id).
+        or why there are none and so no thirds; with a run ``trained`` (its parameters, input files and seed); with
+        distractors ``gallery`` (how many media there are, and how many of them are ``distractors``), with damaged media
+        ``bad_media`` (why, by id).
 
     Raises:
         InputError: A file or option can't be used, or ids of one file are missing in another.
@@ -147,6 +148,8 @@ def evaluate(
         if gallery == "all":
             media_count, queries = len(scored.ids.media), metrics["queries"]["media_to_text"]
             metrics["gallery"] = {"media": media_count, "distractors": media_count - queries}
+        if trained := how_trained(sources.run):
+            metrics["trained"] = trained
         write_json(metrics_file, metrics)
         table = query_table(scored.evaluation, scored.ids)
         with plan.writer(table.schema) as writer:

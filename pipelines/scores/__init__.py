@@ -11,8 +11,10 @@ from pipelines.scores.relevancy import Relevancy, class_relevancy, matrix_releva
 from pipelines.scores.retrieval import score_retrieval
 from pipelines.scores.similarity import DenseScores, EmbeddingScores
 from pipelines.scores.thirds import THIRDS, frequency_edges, frequency_third
+from pipelines.scores.verdicts import NEEDS_SEEDS, Verdict, judge
 
 __all__ = [
+    "NEEDS_SEEDS",
     "THIRDS",
     "CocoTruth",
     "DenseScores",
@@ -23,12 +25,14 @@ __all__ = [
     "QueryRanks",
     "QueryScores",
     "Relevancy",
+    "Verdict",
     "best_ranks",
     "class_relevancy",
     "compare",
     "frequency_edges",
     "frequency_third",
     "graded_scores",
+    "judge",
     "matrix_relevancy",
     "positive_ranks",
     "retrieval_ranks",

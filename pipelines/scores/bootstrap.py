@@ -62,7 +62,7 @@ def compare(
         InputError: The runs were scored on different queries, folds, thirds or metrics.
     """
     for direction in DIRECTIONS:
-        _refuse_other_queries(first[direction], second[direction], direction)
+        refuse_other_queries(first[direction], second[direction], direction)
     values = _differences(_values(first), _values(second))
     return _nest(values, _differences(_samples(first, resamples, seed), _samples(second, resamples, seed)))
 
@@ -153,7 +153,12 @@ def _nest(values: Table, samples: Table) -> Scores:
     return scores
 
 
-def _refuse_other_queries(first: QueryScores, second: QueryScores, direction: str) -> None:
+def refuse_other_queries(first: QueryScores, second: QueryScores, direction: str) -> None:
+    """Refuse two runs whose queries are not the same ones in the same order.
+
+    Raises:
+        InputError: They differ in their metrics, queries, groups, folds or thirds.
+    """
     if set(first.values) != set(second.values):
         raise InputError(
             f"{direction}: one run has {', '.join(sorted(first.values))}, the other "

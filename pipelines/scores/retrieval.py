@@ -48,7 +48,7 @@ def score_retrieval(
         media_nd: Media embeddings, shape ``(n, d)``.
         text_md: Text embeddings, shape ``(m, d)``.
         text_media_index: Row of each text's medium, shape ``(m,)``.
-        protocol: ``captions``, any number of texts a medium, or ``pairs``, exactly one.
+        protocol: ``captions``, any number of texts per medium, or ``pairs``, exactly one.
         cluster_size: Training cluster size of each text, shape ``(m,)``; without it there are no thirds.
         ties: ``index``, ``optimistic`` or ``pessimistic``, see `retrieval_ranks`.
         folds: Contiguous folds of the media, each ranked by itself, whose scores are averaged; 5 for MSCOCO-1K.

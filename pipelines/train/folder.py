@@ -179,7 +179,7 @@ class RunFolder:
                 return read_checkpoint(path)
             except InputError as error:
                 warnings.warn(f"{error}; going on from the checkpoint before", stacklevel=2)
-        raise InputError(f"{self.path}: none of its checkpoints is whole; --force starts over")
+        raise InputError(f"{self.path}: none of its checkpoints is intact; --force starts over")
 
     def finish(self, best_epoch: int) -> None:
         """Leave of a complete run's checkpoints the best weights, under one name, and nothing that a kill left over."""

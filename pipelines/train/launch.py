@@ -60,7 +60,7 @@ def make_fabric(
         precision: ``32``, or autocast to bfloat16 or float16 with float32 weights.
 
     Raises:
-        InputError: There are no such devices here, or not so many.
+        InputError: There are no such devices here, or not that many.
     """
     from lightning_fabric import Fabric
     from lightning_fabric.plugins.precision import MixedPrecision
@@ -70,7 +70,9 @@ def make_fabric(
     chosen = choose_device(device)
     devices, nodes = processes_started(devices, nodes)
     if chosen.type == "cuda" and devices > torch.cuda.device_count():
-        raise InputError(f"--devices {devices}: there are {torch.cuda.device_count()} GPUs here; give at most so many")
+        raise InputError(
+            f"--devices {devices}: there are {torch.cuda.device_count()} GPUs here; give at most that many"
+        )
     if chosen.index is not None and devices > 1:
         raise InputError(f"--device {device}: names one device, but --devices is {devices}; leave one of them out")
     plugins: list[Any] = []

@@ -36,7 +36,7 @@ def train(
 
     Args:
         config: The settings.
-        resume: Go on with the unfinished run in the folder; start where there is none.
+        resume: Continue the unfinished run in the folder, or start one.
         force: Train even if the run is up to date, or the folder holds an unfinished run, two complete
             ones, or other files.
         progress: Where to report.

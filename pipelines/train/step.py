@@ -72,7 +72,7 @@ def take_step(session: Session, batch: Batch, step: int) -> StepRecord:
     temperature_n = session.of_all(output.temperature_n, len(batch.all_sample_rows))
     figures = [output.loss.detach(), norm, temperature_n.min(), temperature_n.mean(), temperature_n.max()]
     loss, norm_value, lowest, mean, highest = torch.stack([each.float() for each in figures]).tolist()
-    # With a gradient scaler an infinite gradient is no fault: it skips the step and lowers the scale.
+    # With a gradient scaler an infinite gradient is not an error: it skips the step and lowers the scale.
     if math.isfinite(loss) and (math.isfinite(norm_value) or session.scales_gradients):
         session.optimizer.step()
     return StepRecord(loss, rate, lowest, mean, highest, norm_value)

@@ -151,7 +151,7 @@ def test_refusals(tmp_path, content, options, message) -> None:
         ("in.json", b'[{"caption": "x"}', r"not a whole JSON array \(.*\); get the file again"),
         ("in.jsonl", b'{"caption": "x"', r"line 1 is not a whole JSON object \(.*\); one a line, or an array, was"),
         ("in.csv", b"caption\n\xff\xfe\n", r"isn't UTF-8 text \(line 2, byte 1\); give its encoding"),
-        ("in.parquet", b"PAR1 and so on", "not a whole Parquet file"),
+        ("in.parquet", b"PAR1 and so on", "truncated or damaged Parquet file"),
     ],
 )
 def test_files_of_other_formats_are_refused(tmp_path, name, content, message) -> None:

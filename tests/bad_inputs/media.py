@@ -94,10 +94,10 @@ def cut(path: Path, keep: float) -> None:
 
 
 def broken_index(folder: Path) -> None:
-    """A zip whose index names another length of its names."""
+    """A zip whose index names another place of its file."""
     zipped(folder / "m.zip", "a.png")
     data = bytearray((folder / "m.zip").read_bytes())
-    data[data.rindex(b"PK\x01\x02") + 28] = 200
+    data[data.rindex(b"PK\x01\x02") + 42] = 200
     (folder / "m.zip").write_bytes(bytes(data))
 
 
@@ -230,26 +230,26 @@ CASES = [
     BadInput(
         "zip-that-is-none",
         f"{EMBED} m.zip",
-        ("m.zip: not a whole zip archive", "copy or make it again"),
+        ("m.zip: not a complete zip archive", "copy or make it again"),
         having("a", then=lambda f: (f / "m.zip").write_bytes(b"no zip" * 99)),
     ),
     BadInput(
         "zip-cut",
         f"{EMBED} m.zip",
-        ("m.zip: not a whole zip archive",),
+        ("m.zip: not a complete zip archive",),
         having("a", then=lambda f: (zipped(f / "m.zip", "a.png"), cut(f / "m.zip", 0.7))),
     ),
     BadInput("zip-index-damaged", f"{EMBED} m.zip", ("m.zip",), having("a", then=broken_index)),
     BadInput(
         "tar-cut",
         f"{EMBED} m.tar",
-        ("m.tar: not a whole, uncompressed tar",),
+        ("m.tar: not a complete, uncompressed tar",),
         having("a", then=lambda f: (tar(f / "m.tar", "a.png", data=bytes(9000)), cut(f / "m.tar", 0.3))),
     ),
     BadInput(
         "tar-compressed",
         f"{EMBED} m.tar",
-        ("m.tar: not a whole, uncompressed tar", "gunzip"),
+        ("m.tar: not a complete, uncompressed tar", "gunzip"),
         having(
             "a",
             then=lambda f: (
@@ -362,7 +362,7 @@ CASES = [
     BadInput(
         "parquet-cut",
         f"{EMBED} m.parquet",
-        ("m.parquet", "not a whole Parquet file"),
+        ("m.parquet", "truncated or damaged Parquet file"),
         having("a", then=lambda f: (parquet(image_id=["a"], jpg=[picture()])(f), cut(f / "m.parquet", 0.6))),
     ),
     BadInput("parquet-flipped", f"{EMBED} m.parquet", ("m.parquet",), having("a", then=flipped)),

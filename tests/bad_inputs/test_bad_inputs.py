@@ -12,7 +12,10 @@ from bad_inputs.case import BadInput
 from bad_inputs.good import make_good
 
 # Beside the readers' and the media's cases, at least so many by command.
-FEWEST: dict[str, int] = {}
+FEWEST = {
+    **{"prepare": 5, "cluster": 20, "shifts": 8, "plan": 12, "train": 50, "eval": 12, "compare": 6, "export": 5},
+    **{"inspect": 6, "demo": 6, "run": 20},
+}
 LONGEST = 240
 TABLES = [name for name in ("commands", "readers", "media", "models") if find_spec(f"bad_inputs.{name}")]
 CASES: list[BadInput] = [case for name in TABLES for case in import_module(f"bad_inputs.{name}").CASES]

@@ -53,9 +53,9 @@ def test_one_file_can_serve_several_commands(made, mmts, toml) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("nitre = 3", "flags.toml: 'nitre' is no flag of mmts cluster; did you mean 'niter'?"),
-        ('path = "x"', "flags.toml: 'path' is no flag of mmts cluster"),
-        ("[cluster]\nnitre = 3", "flags.toml: 'nitre' is no flag of mmts cluster; did you mean 'niter'?"),
+        ("nitre = 3", "flags.toml: 'nitre' is not a flag of mmts cluster; did you mean 'niter'?"),
+        ('path = "x"', "flags.toml: 'path' is not a flag of mmts cluster"),
+        ("[cluster]\nnitre = 3", "flags.toml: 'nitre' is not a flag of mmts cluster; did you mean 'niter'?"),
         ('k = "3"', "flags.toml: k = '3': Input should be a valid integer"),
         ("k = 3.0", "flags.toml: k = 3.0: Input should be a valid integer"),
         ("k = true", "flags.toml: k = True: Input should be a valid integer"),

@@ -242,14 +242,15 @@ def test_a_file_that_is_read_last_is_asked_for_first(tmp_path, refused) -> None:
 def test_training_on_several_devices_gets_a_process_of_its_own(zero_shot, mmts, monkeypatch) -> None:
     typed = []
 
-    class Ran:
-        returncode = 3
+    class Started:
+        def __init__(self, words, env):
+            typed.append(words)
+            assert env["PYTHONSAFEPATH"] == "1"
 
-    def run(words, check):
-        typed.append(words)
-        return Ran
+        def wait(self):
+            return 3
 
-    monkeypatch.setattr("mmts_cli.chain.subprocess.run", run)
+    monkeypatch.setattr("mmts_cli.chain.subprocess.Popen", Started)
     ran = mmts(*zero_shot, "--set", "train.devices=2", "--only", "train")
     assert ran.code == 3
     assert typed[0][1:4] == ["-m", "mmts_cli", "train"]

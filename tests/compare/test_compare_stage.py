@@ -14,13 +14,26 @@ from .conftest import CAPTIONS, MEDIA, SAMPLES
 RESAMPLES = 50
 
 
+def without_verdicts(differences):
+    """Differences of one run a side, which get no verdict."""
+    plain = {}
+    for segment, directions in differences.items():
+        for direction, metrics in directions.items():
+            for name, entry in metrics.items():
+                assert entry["verdict"] == "needs more seeds"
+                rest = {key: value for key, value in entry.items() if key != "verdict"}
+                plain.setdefault(segment, {}).setdefault(direction, {})[name] = rest
+    return plain
+
+
 def test_differences_are_those_of_the_arrays(gallery) -> None:
     one, two = gallery.scored("one", 0, 1.5), gallery.scored("two", 1, 0.4)
     result = compare([one, two], resamples=RESAMPLES, seed=3)
     first, second = gallery.evaluation(0, 1.5), gallery.evaluation(1, 0.4)
     expected = bootstrap.compare(first.queries, second.queries, resamples=RESAMPLES, seed=3)
     [comparison] = result["comparisons"]
-    assert comparison == {"folder": str(two), "baseline": str(one), "differences": expected}
+    assert (comparison["setting"], comparison["baseline"]) == (str(two), str(one))
+    assert without_verdicts(comparison["differences"]) == expected
     assert result["queries"] == {"text_to_media": SAMPLES, "media_to_text": MEDIA}
     assert set(expected) == {"overall", "head", "middle", "tail"}
     assert expected["overall"]["mean"]["recall@1"]["low"] > 0
@@ -83,7 +96,7 @@ def test_left_out_queries_stay_out(gallery) -> None:
     for of in comparison["differences"].values():
         assert [set(metrics) for metrics in of.values()] == [{"nDCG"}] * 3
         for entry in (metrics["nDCG"] for metrics in of.values()):
-            assert list(entry.values()) == pytest.approx([2.5] * 3)
+            assert [entry[name] for name in ("value", "low", "high")] == pytest.approx([2.5] * 3)
 
 
 def test_other_queries_are_refused_with_how_many(gallery, refused) -> None:

@@ -151,7 +151,7 @@ def test_missing_images_are_counted(request, kind) -> None:
 
 def test_a_zip_that_is_none(tmp_path) -> None:
     (tmp_path / "a.zip").write_bytes(b"PK nothing")
-    with pytest.raises(InputError, match=r"a\.zip: not a whole zip archive"):
+    with pytest.raises(InputError, match=r"a\.zip: not a complete zip archive"):
         images(tmp_path / "a.zip", IDS, 16)
 
 

@@ -93,7 +93,7 @@ def test_a_tar_that_is_compressed_or_cut_is_refused(shards, tmp_path) -> None:
     with tarfile.open(tmp_path / "small.tar", "w:gz") as archive:
         archive.add(shards / "00000.tar", "a")
     for name in ("cut.tar", "small.tar"):
-        with pytest.raises(InputError, match=rf"{name}: not a whole, uncompressed tar archive \("):
+        with pytest.raises(InputError, match=rf"{name}: not a complete, uncompressed tar archive \("):
             open_media(tmp_path / name, MediaList(["000000000"]), view=VIEW)
 
 

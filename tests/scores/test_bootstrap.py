@@ -14,7 +14,7 @@ RESAMPLES = 60
 
 
 def made_queries(seed: int, *, media: int = 30, folds: int = 1, levels: int = 15) -> dict[str, QueryScores]:
-    """Random ranks of one query a medium and of up to three texts a medium; group ids have gaps."""
+    """Random ranks of one query a medium and of up to three texts per medium; group ids have gaps."""
     rng = np.random.default_rng(seed)
     media_rows = np.sort(np.random.default_rng(0).permutation(2 * media)[:media])
     text_group = np.repeat(media_rows, np.random.default_rng(1).integers(1, 4, media))

@@ -170,7 +170,7 @@ def test_without_a_whole_checkpoint_it_does_not_start_over_by_itself(world, smal
         path.write_bytes(b"x")
     with (
         pytest.warns(UserWarning, match="damaged"),
-        pytest.raises(InputError, match="none of its checkpoints is whole; --force starts over"),
+        pytest.raises(InputError, match="none of its checkpoints is intact; --force starts over"),
     ):
         train(small_run("run"), resume=True)
 
