@@ -35,13 +35,13 @@ def test_a_flipped_bit_is_refused_in_one_line(tmp_path, write_artifact, kind) ->
     assert read_table(path, kind, list(columns)) == table
     whole = path.read_bytes()
     pages = len(whole) - 8 - int.from_bytes(whole[-8:-4], "little")
-    caught, places = 0, range(4, pages, max(1, pages // 150))
+    said, places = [], range(4, pages, max(1, pages // 150))
     for place in places:
         path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
         try:
             assert read_table(path, kind, list(columns)) == table  # a bit of a page's header that nothing reads
         except InputError as error:
-            assert str(error).startswith(f"{path}: truncated or damaged Parquet file (")
-            assert "\n" not in str(error)
-            caught += 1
-    assert caught > 0.9 * len(places)
+            said.append(str(error))
+    assert len(said) > 0.9 * len(places)
+    assert [each for each in said if not each.startswith(f"{path}: truncated or damaged Parquet file (")] == []
+    assert [each for each in said if "\n" in each] == []
