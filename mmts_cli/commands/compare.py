@@ -37,7 +37,7 @@ def compare(
     seed: SeedOption = 0,
     force: ForceOption = False,
 ) -> None:
-    """Compare settings by runs scored on the same queries, overall and by third.
+    """Compare settings by runs scored on the same queries.
 
     Runs that differ in nothing but the seed count as one setting. A verdict takes two seeds or more of each.
 

@@ -1,19 +1,15 @@
 """The training loop, from one optimizer step to the next."""
 
-import math
-
 from pipelines.contrast import LOSSES
 from pipelines.errors import InputError
 from pipelines.progress import Progress
-from pipelines.train.batches import Batch, epoch_batches
+from pipelines.train.batches import epoch_batches
 from pipelines.train.interrupt import StopRequest, stop_requests
 from pipelines.train.record import Record
 from pipelines.train.session import Session
 from pipelines.train.state import RunState
-from pipelines.train.step import StepRecord, take_step
+from pipelines.train.step import take_step
 from pipelines.train.validation import validate
-
-_SKIPPED_STEPS = 50  # in a row, until float16's scale is given up
 
 
 def run_epochs(session: Session, state: RunState, record: Record, progress: Progress) -> None:
@@ -37,12 +33,11 @@ def run_epochs(session: Session, state: RunState, record: Record, progress: Prog
             epoch = state.epochs_done + 1
             session.trainable.model.train()
             for batch in epoch_batches(session, epoch, first=state.step - state.epochs_done * session.sampler.steps):
-                taken = take_step(session, batch, state.step)
-                _require_finite(session, state, batch, taken, record)
-                record.step(epoch, taken)
+                record.step(epoch, take_step(session, batch, state.step))
                 state.step += 1
-                task.advance(session.sampler.batch_size, _note(epoch, taken, session, state))
                 record.write_what_is_due(request)
+                task.advance(session.sampler.batch_size, _note(epoch, record, session, state))
+            record.read_figures()
             if session.validation is not None and (epoch % config.val_every == 0 or epoch == config.epochs):
                 _validate(session, state, record, epoch, request)
             state.epochs_done = epoch
@@ -76,31 +71,10 @@ def _is_patience_over(session: Session, state: RunState) -> bool:
     return sum(each["epoch"] > state.best_epoch for each in state.validations) >= patience
 
 
-def _require_finite(session: Session, state: RunState, batch: Batch, taken: StepRecord, record: Record) -> None:
-    """Stop a run whose loss, or its gradient, is no longer a number.
-
-    Where gradients are scaled an infinite one is skipped and the scale lowered; many in a row are a fault all the same.
-    """
-    if math.isfinite(taken.loss) and math.isfinite(taken.gradient_norm):
-        return
-    if math.isfinite(taken.loss) and session.scales_gradients:
-        before = record.log.columns["gradient_norm"][-_SKIPPED_STEPS:]
-        if len(before) < _SKIPPED_STEPS or any(math.isfinite(norm) for norm in before):
-            return
-    lost_loss = not math.isfinite(taken.loss)
-    what = f"loss is {taken.loss}" if lost_loss else f"gradient's norm is {taken.gradient_norm}"
-    ids = [session.training.sample_ids[row] for row in batch.all_sample_rows.tolist()]
-    best = record.folder.best_of(state.best_epoch)
-    kept = [*record.folder.checkpoints(), *([best] if best.exists() else [])]
-    where = f"the last good checkpoint is {kept[0]}" if kept else "no checkpoint was written yet"
-    raise InputError(
-        f"the {what} at step {state.step}, in a batch of {len(ids)} samples starting with {', '.join(ids[:3])}; "
-        f"{where}; lower --lr or raise the temperature"
-    )
-
-
-def _note(epoch: int, taken: StepRecord, session: Session, state: RunState) -> str:
-    config = session.config
+def _note(epoch: int, record: Record, session: Session, state: RunState) -> str:
+    config, taken = session.config, record.newest
+    if taken is None:
+        return f"epoch {epoch}/{config.epochs}"
     band = f"{taken.temperature_min:.3g}..{taken.temperature_max:.3g}"
     quantity = LOSSES[config.loss].quantity
     score = f" {config.metric} {state.validations[-1][config.metric]:.1f}" if state.validations else ""

@@ -1,22 +1,24 @@
 """What a run leaves while it runs: the record of its steps, checkpoints, the best weights, what loggers show."""
 
 import dataclasses
+import math
 import time
 
 import torch
 
 from pipelines.artifacts import Provenance
-from pipelines.errors import Interrupted
+from pipelines.errors import InputError, Interrupted
 from pipelines.train.checkpoint import Checkpoint, write_checkpoint
 from pipelines.train.folder import RunFolder
 from pipelines.train.interrupt import StopRequest
 from pipelines.train.loggers import Logger
 from pipelines.train.session import Session
 from pipelines.train.state import RunState, capture
-from pipelines.train.step import StepRecord
+from pipelines.train.step import StepRecord, TakenStep, fetch
 from pipelines.train.steps import StepLog
 
 _NOTHING, _CHECKPOINT, _STOP = 0, 1, 2
+_SKIPPED_STEPS = 50  # in a row, until float16's scale is given up
 
 
 class Record:
@@ -29,6 +31,9 @@ class Record:
         log: The steps so far.
         provenance: What the run is a run of.
         loggers: Where numbers go as well.
+
+    Attributes:
+        newest: The newest step whose figures were read, None before the first.
     """
 
     def __init__(
@@ -44,18 +49,58 @@ class Record:
         self._fingerprint = provenance.fingerprint
         self._unfinished = dataclasses.replace(provenance, fingerprint="unfinished")
         self._last_checkpoint = time.monotonic()
+        self._unread: list[tuple[int, TakenStep]] = []  # with their epochs
+        self.newest: StepRecord | None = None
 
-    def step(self, epoch: int, taken: StepRecord) -> None:
-        """Record the step that ``state.step`` counts as next."""
+    def step(self, epoch: int, taken: TakenStep) -> None:
+        """Record a step; its figures are read with those of others, every ``log_every`` steps."""
+        self._unread.append((epoch, taken))
+
+    def read_figures(self) -> None:
+        """Read the figures of the steps so far from the device, all at once.
+
+        Raises:
+            InputError: The loss of a step, or its gradient, was not finite.
+        """
+        unread, self._unread = self._unread, []
+        if not unread:
+            return
+        for (epoch, taken), found in zip(unread, fetch([taken for _, taken in unread]), strict=True):
+            self._require_finite(taken, found)
+            self._add(taken.step, epoch, found)
+
+    def _add(self, step: int, epoch: int, taken: StepRecord) -> None:
         values = dataclasses.asdict(taken)
-        state = self.state
-        self.log.add(step=state.step, epoch=epoch, **values)
+        state, self.newest = self.state, taken
+        self.log.add(step=step, epoch=epoch, **values)
         lowest, highest = state.temperature_min, state.temperature_max
         state.temperature_min = taken.temperature_min if lowest is None else min(lowest, taken.temperature_min)
         state.temperature_max = taken.temperature_max if highest is None else max(highest, taken.temperature_max)
         state.final_loss = taken.loss
         for logger in self.loggers:
-            logger.log(values, self.state.step)
+            logger.log(values, step)
+
+    def _require_finite(self, taken: TakenStep, found: StepRecord) -> None:
+        """Stop a run whose loss, or its gradient, is no longer a number.
+
+        Where gradients are scaled an infinite one is skipped and the scale lowered; many in a row are a fault too.
+        """
+        if math.isfinite(found.loss) and math.isfinite(found.gradient_norm):
+            return
+        if math.isfinite(found.loss) and self.session.scales_gradients:
+            before = self.log.columns["gradient_norm"][-_SKIPPED_STEPS:]
+            if len(before) < _SKIPPED_STEPS or any(math.isfinite(norm) for norm in before):
+                return
+        lost_loss = not math.isfinite(found.loss)
+        what = f"loss is {found.loss}" if lost_loss else f"gradient's norm is {found.gradient_norm}"
+        ids = [self.session.training.sample_ids[row] for row in taken.sample_rows.tolist()]
+        best = self.folder.best_of(self.state.best_epoch)
+        kept = [*self.folder.checkpoints(), *([best] if best.exists() else [])]
+        where = f"the last good checkpoint is {kept[0]}" if kept else "no checkpoint was written yet"
+        raise InputError(
+            f"the {what} at step {taken.step}, in a batch of {len(ids)} samples starting with {', '.join(ids[:3])}; "
+            f"{where}; lower --lr or raise the temperature"
+        )
 
     def validation(self, scores: dict[str, float], *, best: bool) -> None:
         """Record the scores of a validation, and the weights if they are the best so far."""
@@ -78,8 +123,11 @@ class Record:
         """After a step: the steps every few seconds, a checkpoint every so many steps or minutes.
 
         Raises:
+            InputError: The loss of a step, or its gradient, was not finite.
             Interrupted: The run was asked to stop; a checkpoint is written.
         """
+        if len(self._unread) >= self.session.config.log_every:
+            self.read_figures()
         if self.session.fabric.is_global_zero:
             self.log.write_if_due(self.folder.steps, self._unfinished)
         due = self._agreed(self._due(request))
@@ -113,6 +161,7 @@ class Record:
             )
 
     def _write_checkpoint(self) -> None:
+        self.read_figures()  # nothing of a step that was not finite is kept
         session = self.session
         found = capture(session.trainable, session.optimizer, self.state, session.fabric, self._fingerprint)
         if session.fabric.is_global_zero:

@@ -119,16 +119,21 @@ class Session:
     def shifts_of(self, sample_rows: Tensor) -> Tensor | None:
         """The shifts of some training samples ``[n]``, None where none were given."""
         shifts = self.training.shifts
-        return None if shifts is None else torch.from_numpy(shifts.shift_n)[sample_rows].to(self.fabric.device)
+        return None if shifts is None else self.on_device(torch.from_numpy(shifts.shift_n)[sample_rows])
+
+    def on_device(self, value: Tensor) -> Tensor:
+        """A tensor on this process's device; the copy to a GPU is queued there, and the host does not wait for it."""
+        if self.fabric.device.type == "cuda" and value.device.type == "cpu":
+            return value.pin_memory().to(self.fabric.device, non_blocking=True)
+        return value.to(self.fabric.device)
 
     def text_inputs(self, data: PairedData, text_rows: Tensor) -> TextInputs:
         """What the text side of the model takes for some captions, on the device."""
-        device = self.fabric.device
         if isinstance(data.texts, Tensor):
-            return data.texts[text_rows].to(device)
+            return self.on_device(data.texts[text_rows])
         assert self.encoder.text_tower is not None
         tokens = self.encoder.text_tower.tokenize([data.texts[row] for row in text_rows.tolist()])
-        return {name: value.to(device) for name, value in tokens.items()}
+        return {name: self.on_device(value) for name, value in tokens.items()}
 
     def of_all(self, value_n: Tensor, pairs: int) -> Tensor:
         """A value of each of the ``pairs`` of the whole batch, from the values of this process's."""

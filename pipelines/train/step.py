@@ -1,6 +1,6 @@
 """One optimizer step."""
 
-import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -26,17 +26,45 @@ class StepRecord:
     gradient_norm: float
 
 
-def take_step(session: Session, batch: Batch, step: int) -> StepRecord:
-    """Take one optimizer step, unless the loss or its gradient is not finite.
+@dataclass(frozen=True)
+class TakenStep:
+    """A step whose figures may not be computed yet: asking for them would make the host wait for the device.
 
-    Every process calls it with its part of the batch, and returns the record of the whole batch.
+    Attributes:
+        step: Optimizer steps done before it.
+        learning_rate: Its learning rate.
+        figures: Loss, norm of the gradient, lowest, mean and highest temperature ``[5]``, on the device.
+        sample_rows: Rows of the samples of the whole batch.
+    """
+
+    step: int
+    learning_rate: float
+    figures: Tensor
+    sample_rows: Tensor
+
+
+def fetch(taken: Sequence[TakenStep]) -> list[StepRecord]:
+    """The records of some steps, read from the device together."""
+    return [
+        StepRecord(loss, each.learning_rate, lowest, mean, highest, norm)
+        for each, (loss, norm, lowest, mean, highest) in zip(
+            taken, torch.stack([each.figures for each in taken]).tolist(), strict=True
+        )
+    ]
+
+
+def take_step(session: Session, batch: Batch, step: int) -> TakenStep:
+    """Take one optimizer step, without waiting for the device.
+
+    Every process calls it with its part of the batch, and returns the figures of the whole batch. A step whose loss or
+    gradient is not finite spoils the weights; `Record` finds it before anything of them is written.
 
     Args:
         session: Model, strategy and optimizer.
         batch: This process's part of the batch.
         step: Optimizer steps done, from 0.
     """
-    config, fabric, device = session.config, session.fabric, session.fabric.device
+    config, fabric = session.config, session.fabric
     rate = learning_rate(
         step,
         highest=config.lr,
@@ -50,12 +78,12 @@ def take_step(session: Session, batch: Batch, step: int) -> StepRecord:
         session.strategy,
         step=step,
         shift_n=session.shifts_of(batch.sample_rows),
-        sample_n=batch.sample_rows.to(device),
+        sample_n=session.on_device(batch.sample_rows),
     )
 
     def embed(part: Batch) -> tuple[Tensor, Tensor]:
         text = session.text_inputs(session.training, part.text_rows)
-        media_nd, text_nd = session.model(part.media.to(device), text)
+        media_nd, text_nd = session.model(session.on_device(part.media), text)
         return media_nd, text_nd
 
     output = backward(
@@ -70,12 +98,9 @@ def take_step(session: Session, batch: Batch, step: int) -> StepRecord:
     fabric.strategy.precision.unscale_gradients(session.optimizer.optimizer)
     norm = gradient_norm(session.parameters, config.max_grad_norm)
     temperature_n = session.of_all(output.temperature_n, len(batch.all_sample_rows))
-    figures = [output.loss.detach(), norm, temperature_n.min(), temperature_n.mean(), temperature_n.max()]
-    loss, norm_value, lowest, mean, highest = torch.stack([each.float() for each in figures]).tolist()
-    # With a gradient scaler an infinite gradient is not an error: it skips the step and lowers the scale.
-    if math.isfinite(loss) and (math.isfinite(norm_value) or session.scales_gradients):
-        session.optimizer.step()
-    return StepRecord(loss, rate, lowest, mean, highest, norm_value)
+    figures = [output.loss, norm, temperature_n.min(), temperature_n.mean(), temperature_n.max()]
+    session.optimizer.step()
+    return TakenStep(step, rate, torch.stack([each.detach().float() for each in figures]), batch.all_sample_rows)
 
 
 def average_gradients(module: nn.Module, world_size: int) -> None:

@@ -27,8 +27,7 @@ def test_it_beats_chance_tenfold(data_dir, tmp_path) -> None:
     images = data_dir / "flickr8k" / "images_128px.zip"
     annotations, text, tower = (tmp_path / name for name in ("annotations.parquet", "text.parquet", "tower"))
     captions = pd.read_csv(data_dir / "flickr8k" / "captions.csv")
-    few = captions.groupby("image").cumcount() < 3
-    kept = captions[(captions["split"] == "test") | ((captions["split"] == "train") & few)]  # others cost time to embed
+    kept = captions[captions["split"] != "val"]  # which would cost time to embed
     kept.to_csv(tmp_path / "captions.csv", index=False)
     prepare_flickr8k(tmp_path / "captions.csv", annotations, images=images)
     embed(annotations, text)
@@ -44,7 +43,7 @@ def test_it_beats_chance_tenfold(data_dir, tmp_path) -> None:
             temperature="fixed",
             tau=0.07,
             dimension=256,
-            epochs=8,
+            epochs=6,
             batch_size=256,
             lr=2e-3,
             val_split="none",
