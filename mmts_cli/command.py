@@ -154,6 +154,10 @@ def run_app(app: typer.Typer, arguments: list[str]) -> int:
         except BrokenPipeError:
             to_nowhere(sys.stdout)  # who read it has read enough
             return 0
+        except SystemExit as left:  # rich's way out in a help text that nobody reads to its end
+            if not isinstance(left.__context__, BrokenPipeError):
+                raise
+            return 0
         except Exception as error:
             if debug:
                 traceback.print_exc()

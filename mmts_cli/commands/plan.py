@@ -53,7 +53,10 @@ def plan(
     Example: mmts plan shifts.parquet --alpha 0.04 --steps 5000 --picture band.png
     """
     from pipelines.report.band import plan_band
+    from pipelines.report.pictures import picture_band, require_picture
 
+    if picture is not None:
+        require_picture(picture, [shifts] if annotations is None else [shifts, annotations])
     band = plan_band(
         shifts,
         steps=steps,
@@ -65,8 +68,6 @@ def plan(
     )
     quantity = LOSSES[loss].quantity
     if picture is not None:
-        from pipelines.report.pictures import picture_band
-
         picture_band(band, picture, quantity=quantity)
     output.result(_json(band, quantity, steps, picture), lambda: _human(band, quantity, steps, picture))
 

@@ -25,7 +25,7 @@ def shifts(
     output: "Output",
     clusters: Annotated[list[Path], typer.Argument(help="One or more clusters files; their shifts are averaged.")],
     path: OutputOption,
-    minimum: Annotated[float, typer.Option("--min", help="Shift of the smallest cluster.")],
+    minimum: Annotated[float, typer.Option("--min", help="Shift of the smallest cluster, above 0.")],
     maximum: Annotated[float, typer.Option("--max", help="Shift of the largest cluster.")],
     rule: Annotated[
         Literal["linear", "log", "rank"], typer.Option("--rule", help="How sizes in between are placed.")
@@ -42,12 +42,13 @@ def shifts(
 
     Example: mmts shifts clusters.parquet -o shifts.parquet --min 0.05 --max 0.20
     """
+    from pipelines.report.pictures import picture_clusters, require_picture
     from pipelines.shifts import shifts as run
 
+    if picture is not None:
+        require_picture(picture, [*clusters, path])
     result = run(clusters, path, minimum=minimum, maximum=maximum, rule=rule, force=force)
     if picture is not None:
-        from pipelines.report.pictures import picture_clusters
-
         picture_clusters(clusters[0], path, picture)
     output.result(stage_json("shifts", result), lambda: _human(result))
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
-from pipelines.artifacts import StagePlan, StageResult
+from pipelines.artifacts import StagePlan, StageResult, is_same_file
 from pipelines.artifacts.files import replacing
 from pipelines.errors import InputError
 
@@ -42,7 +42,7 @@ def finished(plan: StagePlan, *, force: bool) -> StageResult | None:
         InputError: As `StagePlan.finished`; or a file that has the list's name is another.
     """
     path = list_path(plan.output)
-    if any(path.resolve() == source.resolve() for source in plan.inputs.values()):
+    if any(is_same_file(path, source) for source in plan.inputs.values()):
         raise InputError(f"{path}: is an input, and the list of rows left out goes there; choose another output path")
     if path.exists() and not force and not _is_list(path):
         raise InputError(
@@ -58,7 +58,7 @@ def write_list(output: Path, left_out: Iterable[LeftOut]) -> None:
     if rows:
         with replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as handle:
             csv.writer(handle).writerows([_HEADER, *rows])
-    elif path.exists():
+    elif path.exists() and _is_list(path):
         path.unlink()
 
 

@@ -27,7 +27,7 @@ def open_parquet(path: Path) -> Iterator[pq.ParquetFile]:
         if not _MAGIC.startswith(handle.read(len(_MAGIC))):
             raise InputError(f"{path}: is not a Parquet file; {_what_reads(path)}")
     try:
-        with pq.ParquetFile(path) as file:
+        with pq.ParquetFile(path, page_checksum_verification=True) as file:
             yield file
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
         reason = str(error).splitlines()[0][:120]

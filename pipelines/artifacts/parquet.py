@@ -97,7 +97,9 @@ class ArtifactWriter:
         with contextlib.ExitStack() as stack:
             temporary = stack.enter_context(replacing(self._path))
             self._sink = _HashingSink(stack.enter_context(temporary.open("wb")))
-            self._writer = pq.ParquetWriter(pa.PythonFile(self._sink, mode="w"), self._schema, compression="zstd")
+            self._writer = pq.ParquetWriter(
+                pa.PythonFile(self._sink, mode="w"), self._schema, compression="zstd", write_page_checksum=True
+            )
             self._stack = stack.pop_all()
         return self
 

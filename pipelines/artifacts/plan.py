@@ -131,13 +131,13 @@ def refuse_replacing_inputs(output: Path, inputs: Iterable[Path]) -> None:
         InputError: Writing ``output`` would replace an input.
     """
     for path in inputs:
-        if _is_same_file(path, output):
+        if is_same_file(path, output):
             raise InputError(f"{output}: is both input and output; choose another output path")
         if path.is_dir() and path.resolve() in output.resolve().parents and output.is_file() and not _is_ours(output):
             raise InputError(f"{output}: is part of the input {path}; choose another output path")
 
 
-def _is_same_file(one: Path, other: Path) -> bool:
+def is_same_file(one: Path, other: Path) -> bool:
     """Whether two paths lead to one file: through links, or by another case where that makes no difference."""
     if one.resolve() == other.resolve():
         return True

@@ -93,6 +93,8 @@ def evaluate(
     _refuse_other_sources(sources, protocol, encoding)
     if block_memory < 1:
         raise InputError(f"--block-memory {block_memory}: expected 1 MiB or more")
+    if seed and not resamples:
+        raise InputError(f"--seed {seed}: draws the bootstrap's resamples; leave it out with --resamples 0")
     _refuse_other_folder(output, force=force)
     inputs = sources.inputs()
     if tail_classes is not None:

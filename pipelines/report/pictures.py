@@ -1,11 +1,12 @@
 """Pictures: the long tail of cluster sizes with the shift of each, and the temperature band over a run."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from pipelines.artifacts import noise_apart, read_clusters, read_shifts
+from pipelines.artifacts import noise_apart, read_clusters, read_shifts, refuse_replacing_inputs
 from pipelines.artifacts.files import replacing, require_writable
 from pipelines.errors import InputError
 from pipelines.report.band import Band
@@ -26,7 +27,7 @@ def picture_clusters(clusters: Path | str, shifts: Path | str, output: Path | st
         InputError: A file can't be read or written, or samples are missing.
     """
     clusters, output = Path(clusters), Path(output)
-    _require_picture(output)
+    require_picture(output, [clusters, Path(shifts)])
     table = read_clusters(clusters)
     shift_n = read_shifts(Path(shifts), table.column("sample_id")).shift_n
     cluster_n = noise_apart(table.column("cluster").to_numpy())
@@ -60,7 +61,7 @@ def picture_band(band: Band, output: Path | str, *, quantity: str = "temperature
         InputError: The picture can't be written.
     """
     output = Path(output)
-    _require_picture(output)
+    require_picture(output)
     figure, axis = _figure(f"{quantity} of each third of the samples over the run")
     for line in reversed(band.lines):
         if line.name == "all" or line.cluster_sizes is None:
@@ -75,9 +76,15 @@ def picture_band(band: Band, output: Path | str, *, quantity: str = "temperature
     return _save(figure, output)
 
 
-def _require_picture(output: Path) -> None:
+def require_picture(output: Path, inputs: Iterable[Path] = ()) -> None:
+    """Check where a picture is to be written, before the work that it shows.
+
+    Raises:
+        InputError: The suffix is no picture format's, the picture would replace one of ``inputs``, or can't be written.
+    """
     if output.suffix.lower() not in _FORMATS:
         raise InputError(f"{output}: not a picture format; end the name in {', '.join(_FORMATS)}")
+    refuse_replacing_inputs(output, inputs)
     require_writable(output)
 
 

@@ -33,7 +33,7 @@ def shifts(
     Args:
         clusters: One or more clusters files of the same samples.
         output: Shifts file to write: ``sample_id``, ``shift``, ``cluster_size`` (mean over the clusterings, rounded).
-        minimum: Shift of the smallest cluster, in units of temperature (or margin).
+        minimum: Shift of the smallest cluster, above 0, in units of temperature (or margin).
         maximum: Shift of the largest cluster.
         rule: ``linear`` (the paper's), ``log`` or ``rank``, see `pipelines.contrast.cluster_shifts`.
         force: Write the output even if it is up to date, or was not written by mmts.
@@ -45,6 +45,10 @@ def shifts(
     output = Path(output)
     if not math.isfinite(minimum) or not math.isfinite(maximum):
         raise InputError(f"--min {minimum} --max {maximum}: expected finite numbers")
+    if minimum <= 0:
+        raise InputError(f"--min {minimum:g}: temperatures and margins must stay positive; give a number above 0")
+    if minimum == maximum and rule != "linear":
+        raise InputError(f"--rule {rule}: has no effect where --min and --max are equal; leave it out")
     if not paths:
         raise InputError("no clusters files given; make one with `mmts cluster`")
     plan = StagePlan(

@@ -63,6 +63,14 @@ def test_another_file_of_that_name_stays(work) -> None:
         prepare_table("in.csv", "a.parquet", text_column="caption", allow_partial=True)
     assert (work / "a.left-out.csv").read_text() == "mine"
     assert not (work / "a.parquet").exists()
+    prepare_table("in.csv", "a.parquet", text_column="t", allow_partial=True, force=True)  # which leaves none out
+    assert (work / "a.left-out.csv").read_text() == "mine"
+
+
+def test_the_list_replaces_no_input(work) -> None:
+    (work / "a.left-out.csv").hardlink_to(work / "in.csv")
+    with pytest.raises(InputError, match=r"a\.left-out\.csv: is an input, and the list of rows left out goes there"):
+        prepare_table("in.csv", "a.parquet", text_column="caption", allow_partial=True, force=True)
 
 
 def test_shards_rows_and_captions_of_img2dataset(downloads, mmts, tmp_path, monkeypatch) -> None:

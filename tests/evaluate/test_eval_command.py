@@ -224,6 +224,10 @@ def test_block_memory_is_at_least_a_mebibyte(world, refusal) -> None:
     assert "'--block-memory'" in refusal("--block-memory", 0)
 
 
+def test_a_seed_without_resamples_is_refused(refusal) -> None:
+    assert "--seed 7: draws the bootstrap's resamples; leave it out with" in refusal("--seed", 7, "--resamples", 0)
+
+
 def test_a_refused_eval_leaves_no_folder(world, run, refused) -> None:
     output = world.folder / "new" / "scores"
     assert "no rows of split 'tset'" in refused("eval", run, "-o", output, "--split", "tset")

@@ -1,5 +1,7 @@
 """Pictures of the long tail and of the band."""
 
+import os
+
 import pytest
 from PIL import Image
 
@@ -46,6 +48,16 @@ def test_another_format_is_refused(world, tmp_path, name) -> None:
         picture_clusters(world.clusters, world.shifts, tmp_path / name)
     with pytest.raises(InputError, match=rf"{name}: not a picture format; end the name in \.png, "):
         picture_band(plan_band(world.shifts, steps=10, alpha=0.04), tmp_path / name)
+
+
+@pytest.mark.parametrize("line", ["shifts {input} -o new.parquet --min 0.1 --max 0.2", "plan {input} --steps 9"])
+def test_no_picture_replaces_an_input(world, mmts, tmp_path, monkeypatch, line) -> None:
+    monkeypatch.chdir(tmp_path)
+    source = world.clusters if line.startswith("shifts") else world.shifts
+    os.link(source, "linked.png")
+    ran = mmts(*line.format(input=source).split(), "--picture", "linked.png")
+    assert (ran.code, ran.err) == (2, "mmts: linked.png: is both input and output; choose another output path\n")
+    assert not (tmp_path / "new.parquet").exists()
 
 
 def test_samples_without_a_shift_are_counted(world, tmp_path) -> None:

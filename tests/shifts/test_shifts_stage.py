@@ -45,29 +45,29 @@ def test_rules_place_sizes_between_the_ends(clusters, tmp_path, rule, middle) ->
 
 
 def test_the_file_is_of_its_kind(clusters, tmp_path) -> None:
-    shifts(clusters(), tmp_path / "s.parquet", minimum=0, maximum=1)
+    shifts(clusters(), tmp_path / "s.parquet", minimum=0.5, maximum=1.5)
     assert pq.read_schema(tmp_path / "s.parquet").remove_metadata() == pa.schema(list(SHIFTS.columns.items()))
 
 
 def test_several_clusterings_are_averaged_by_id(clusters, tmp_path) -> None:
     first = clusters()
     second = clusters("d.parquet", {"d": 2, "e": 4, "c": 4, "b": 6, "a": 6})
-    result = shifts([first, second], tmp_path / "s.parquet", minimum=0.0, maximum=1.0)
+    result = shifts([first, second], tmp_path / "s.parquet", minimum=0.5, maximum=1.5)
     found = columns(tmp_path / "s.parquet")
     assert found["sample_id"] == list("abcde")
     of_first, of_second = [0, 0.25, 0.25, 1, 0], [1, 1, 0.5, 0, 0.5]
-    mean = [(a + b) / 2 for a, b in zip(of_first, of_second, strict=True)]
+    mean = [0.5 + (a + b) / 2 for a, b in zip(of_first, of_second, strict=True)]
     assert found["shift"] == pytest.approx(mean, abs=1e-7)
     assert found["cluster_size"] == [4, 4, 4, 6, 2]
     assert result.summary["clusterings"] == 2
 
 
 def test_the_summary_describes_the_shifts(clusters, tmp_path) -> None:
-    summary = shifts(clusters(), tmp_path / "s.parquet", minimum=0.0, maximum=1.0).summary
-    assert (summary["rows"], summary["shift_min"], summary["shift_max"]) == (5, 0.0, 1.0)
-    assert summary["shift_mean"] == pytest.approx(0.3)
+    summary = shifts(clusters(), tmp_path / "s.parquet", minimum=0.5, maximum=1.5).summary
+    assert (summary["rows"], summary["shift_min"], summary["shift_max"]) == (5, 0.5, 1.5)
+    assert summary["shift_mean"] == pytest.approx(0.8)
     assert summary["histogram"]["counts"] == [2, 0, 2, 0, 0, 0, 0, 0, 0, 1]
-    assert summary["histogram"]["edges"] == pytest.approx([edge / 10 for edge in range(11)])
+    assert summary["histogram"]["edges"] == pytest.approx([0.5 + edge / 10 for edge in range(11)])
 
 
 def test_equal_sizes_get_the_middle_and_a_warning(clusters, tmp_path) -> None:
@@ -91,7 +91,7 @@ def test_a_range_of_no_width_is_a_constant(clusters, tmp_path) -> None:
 )
 def test_clusterings_of_other_samples_are_refused(clusters, tmp_path, sizes, message) -> None:
     with pytest.raises(InputError, match=message):
-        shifts([clusters(), clusters("d.parquet", sizes)], tmp_path / "s.parquet", minimum=0, maximum=1)
+        shifts([clusters(), clusters("d.parquet", sizes)], tmp_path / "s.parquet", minimum=0.5, maximum=1.5)
     assert not (tmp_path / "s.parquet").exists()
 
 
@@ -101,6 +101,9 @@ def test_clusterings_of_other_samples_are_refused(clusters, tmp_path, sizes, mes
         ({"minimum": 0.5}, "the smallest shift 0.5 is above the largest 0.3; swap them"),
         ({"maximum": math.inf}, "--min 0.1 --max inf: expected finite numbers"),
         ({"minimum": math.nan}, "--min nan --max 0.3: expected finite numbers"),
+        ({"minimum": 0}, "--min 0: temperatures and margins must stay positive; give a number above 0"),
+        ({"minimum": -0.01}, "--min -0.01: temperatures and margins must stay positive"),
+        ({"minimum": 0.3, "rule": "log"}, "--rule log: has no effect where --min and --max are equal; leave it out"),
         ({"rule": "cubic"}, "shift rule 'cubic' is unknown"),
     ],
 )
@@ -115,17 +118,17 @@ def test_options_out_of_range_are_refused(clusters, tmp_path, options, message) 
 )
 def test_sizes_that_cant_be_are_refused(clusters, tmp_path, sizes, message) -> None:
     with pytest.raises(InputError, match=message):
-        shifts(clusters(sizes=sizes), tmp_path / "s.parquet", minimum=0, maximum=1)
+        shifts(clusters(sizes=sizes), tmp_path / "s.parquet", minimum=0.5, maximum=1.5)
 
 
 def test_no_clusters_are_refused(tmp_path) -> None:
     with pytest.raises(InputError, match="no clusters files given; make one with `mmts cluster`"):
-        shifts([], tmp_path / "s.parquet", minimum=0, maximum=1)
+        shifts([], tmp_path / "s.parquet", minimum=0.5, maximum=1.5)
 
 
 def test_any_change_is_work(clusters, tmp_path) -> None:
     first, second = clusters(), clusters("d.parquet", {key: size + 1 for key, size in SIZES.items()})
-    options = {"minimum": 0.0, "maximum": 1.0}
+    options = {"minimum": 0.5, "maximum": 1.0}
     shifts([first, second], tmp_path / "s.parquet", **options)
     assert shifts([first, second], tmp_path / "s.parquet", **options).up_to_date
     for change in ({"minimum": 0.1}, {"maximum": 0.9}, {"rule": "log"}):
