@@ -4,13 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-# Idle threads sleep instead of spinning: on a machine shared with others, training is several times faster.
-export OMP_WAIT_POLICY ?= passive
-
 # As many processes as cores (at most 8), each with one thread. Slow tests come in files, as their fixtures are slow too.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --maxprocesses 8
 
-.PHONY: demo test test-slow test-all lint docs docs-reference bench clean
+.PHONY: demo test test-slow test-all kill lint docs docs-reference bench clean
 
 demo: $(READY)  ## the method on data it makes itself, within 3 minutes
 	$(BIN)/mmts demo
@@ -22,6 +19,9 @@ test-slow: $(READY)  ## the other tests
 	$(PYTEST) --dist loadfile -m slow
 
 test-all: test test-slow  ## every test
+
+kill: $(READY)  ## each stage killed and interrupted at 20 random moments, and run again
+	PYTHONPATH=tests HF_HUB_OFFLINE=1 $(BIN)/python -m attacks.kill
 
 lint: $(READY)  ## style and types
 	$(BIN)/ruff check .

@@ -1,10 +1,13 @@
 """``python -m mmts_cli``: the same as ``mmts``."""
 
+import atexit
 import importlib.util
+import os
 import sys
 from pathlib import Path
 
 import mmts_cli
+from mmts_cli.interrupt import stopping_on_signals
 
 
 def main() -> None:
@@ -17,9 +20,20 @@ def main() -> None:
             "start mmts from another folder, or with python -P -m mmts_cli\n"
         )
         sys.exit(2)
-    from mmts_cli.app import main as run
+    code = 1
+    # Called last of all. Python would go on to take apart what torch brought, which takes as long as some commands do,
+    # and a signal would meanwhile make a failure of what is done.
+    atexit.register(lambda: os._exit(code))
+    with stopping_on_signals():
+        try:
+            from mmts_cli.app import main as run
 
-    run()
+            run()
+        except KeyboardInterrupt:  # while that was imported, or when all was done
+            code = 130
+        except SystemExit as ended:
+            code = int(ended.code or 0)
+    sys.exit(code)
 
 
 if __name__ == "__main__":

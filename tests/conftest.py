@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import pytest
 
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # as mmts has it, before any import of torch
 os.environ["HF_HUB_OFFLINE"] = "1"  # before any import of transformers: no test asks the hub
 
 
@@ -66,16 +66,9 @@ def data_dir() -> Path:
 @pytest.fixture(scope="session")
 def write_artifact() -> Callable[..., Path]:
     """Write a table as a stage would: with a footer, so that reading it gives no warning."""
-    from pipelines.artifacts import ArtifactWriter, Provenance
+    from tiny_world import write_artifact
 
-    def write(path: Path, columns: dict[str, Any] | pa.Table) -> Path:
-        table = columns if isinstance(columns, pa.Table) else pa.table(columns)
-        digest = hashlib.sha256(repr(table.to_pydict()).encode()).hexdigest()[:32]
-        with ArtifactWriter(path, table.schema, Provenance("test", digest, {}, {})) as writer:
-            writer.write(table)
-        return path
-
-    return write
+    return write_artifact
 
 
 @pytest.fixture

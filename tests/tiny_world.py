@@ -1,5 +1,6 @@
 """A small consistent world: media and captions from common latent vectors, so that training on it learns."""
 
+import hashlib
 import json
 import zipfile
 from collections.abc import Callable
@@ -11,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 from PIL import Image
 
-from pipelines.artifacts import vector_type
+from pipelines.artifacts import ArtifactWriter, Provenance, vector_type
 from pipelines.train import TrainConfig
 
 SPLITS = {"train": 48, "val": 20, "test": 24}
@@ -122,6 +123,15 @@ class TinyWorld:
             for file in sorted(folder.iterdir(), reverse=True):
                 archive.write(file, file.name)
         return self.folder / name
+
+
+def write_artifact(path: Path, columns: dict[str, Any] | pa.Table) -> Path:
+    """Write a table as a stage would: with a footer, so that reading it gives no warning."""
+    table = columns if isinstance(columns, pa.Table) else pa.table(columns)
+    digest = hashlib.sha256(repr(table.to_pydict()).encode()).hexdigest()[:32]
+    with ArtifactWriter(path, table.schema, Provenance("test", digest, {}, {})) as writer:
+        writer.write(table)
+    return path
 
 
 def make_tiny_world(folder: Path, write: Callable[..., Path]) -> TinyWorld:

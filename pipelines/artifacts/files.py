@@ -127,8 +127,16 @@ def replacing_folder(path: Path) -> Iterator[Path]:
 
 def write_json(path: Path, value: Any) -> None:
     """Write ``value`` as indented JSON, whole or not at all."""
+    with replacing_json(path, value):
+        pass
+
+
+@contextlib.contextmanager
+def replacing_json(path: Path, value: Any) -> Iterator[None]:
+    """Write ``value`` as indented JSON, which takes its place where what is done inside succeeds."""
     with replacing(path) as temporary:
         temporary.write_text(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
+        yield
 
 
 def read_json(path: Path) -> Any:
@@ -161,8 +169,9 @@ def _temporary(target: Path) -> Path:
 def _sync_folder(folder: Path) -> None:
     if os.name == "nt":
         return  # Windows opens no folders, and keeps names by itself
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    with contextlib.suppress(OSError):  # what it has to hold is in place; not every file system syncs folders
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from pipelines.artifacts import StagePlan, StageResult, refuse_replacing_inputs
-from pipelines.artifacts.files import nearest, read_json, require_folder, write_json
+from pipelines.artifacts.files import nearest, read_json, replacing_json, require_folder
 from pipelines.artifacts.writers import one_writer, removing_new_folders
 from pipelines.encoding import AS_IT_COMES, Encoding
 from pipelines.errors import InputError
@@ -150,9 +150,9 @@ def evaluate(
             metrics["gallery"] = {"media": media_count, "distractors": media_count - queries}
         if trained := how_trained(sources.run):
             metrics["trained"] = trained
-        write_json(metrics_file, metrics)
         table = query_table(scored.evaluation, scored.ids)
-        with plan.writer(table.schema) as writer:
+        # Neither takes its place before there was room for both.
+        with replacing_json(metrics_file, metrics), plan.writer(table.schema) as writer:
             writer.summary = metrics
             writer.write(table)
         return StageResult(output, False, metrics)

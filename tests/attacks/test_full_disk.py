@@ -1,0 +1,158 @@
+"""A disk that is full from any write on: exit code 2 and one line, what was there stays, and nothing is left over."""
+
+import builtins
+import contextlib
+import errno
+import io
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+import safetensors.torch
+from bad_inputs.good import make_good
+from safetensors import SafetensorError
+
+from attacks.kill import COMMANDS, contents
+
+# What makes the output that is there before differ from the one that can't be written.
+OTHER = {
+    **{"prepare": ["--class-column", "noun"], "embed": ["--dtype", "float16"], "cluster": ["--seed", "1"]},
+    **{"shifts": ["--rule", "log"], "train": ["--seed", "1"], "eval": ["--seed", "1"]},
+    "export": ["--to", "sentence-transformers"],
+}
+
+
+class Disk:
+    """A disk on which, below a folder, the writes from the k-th on fail, and none fails before."""
+
+    def __init__(self, folder: Path, number: int, first: int) -> None:
+        self.folder, self.number, self.first, self.done = str(folder), number, first, 0
+
+    def fails(self, *, takes_room: bool = True) -> bool:
+        """Count a write; a full disk refuses all that come after, but lets files be renamed."""
+        self.done += 1
+        return self.done > self.first if takes_room else self.done == self.first + 1
+
+    def error(self) -> OSError:
+        return OSError(self.number, os.strerror(self.number))
+
+    def is_below(self, path: Any) -> bool:
+        return isinstance(path, int) or str(path).startswith(self.folder)
+
+    def call(self, original: Callable[..., Any], **options: Any) -> Callable[..., Any]:
+        def function(path: Any, *rest: Any, **named: Any) -> Any:
+            if self.is_below(path) and self.fails(**options):
+                raise self.error()
+            return original(path, *rest, **named)
+
+        return function
+
+    def opened(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        def function(path: Any, mode: str = "r", *rest: Any, **named: Any) -> Any:
+            writes = self.is_below(path) and set(mode) & set("wax+")
+            if writes and self.fails():
+                raise self.error()
+            handle = original(path, mode, *rest, **named)
+            return File(handle, self) if writes else handle
+
+        return function
+
+    def os_opened(self, original: Callable[..., int]) -> Callable[..., int]:
+        def function(path: Any, flags: int, *rest: Any, **named: Any) -> int:
+            if flags & (os.O_WRONLY | os.O_RDWR) and self.is_below(path) and self.fails():
+                raise self.error()
+            return original(path, flags, *rest, **named)
+
+        return function
+
+    def saved(self, original: Callable[..., None]) -> Callable[..., None]:
+        def function(tensors: Any, path: Any, *rest: Any, **named: Any) -> None:
+            if self.is_below(path) and self.fails():  # as its Rust says it
+                raise SafetensorError(f"I/O error: {os.strerror(self.number)} (os error {self.number})")
+            original(tensors, path, *rest, **named)
+
+        return function
+
+
+class File:
+    """An open file on a `Disk`."""
+
+    def __init__(self, handle: Any, disk: Disk) -> None:
+        self._handle, self._disk = handle, disk
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._handle, name)
+
+    def __enter__(self) -> "File":
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._handle.close()
+
+    def write(self, data: Any) -> int:
+        if self._disk.fails():
+            raise self._disk.error()
+        return self._handle.write(data)
+
+
+@contextlib.contextmanager
+def failing(folder: Path, number: int, first: int) -> Iterator[Disk]:
+    """Let the writes from one on fail."""
+    disk = Disk(folder, number, first)
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (io, builtins):
+            patch.setattr(module, "open", disk.opened(io.open))
+        patch.setattr(os, "open", disk.os_opened(os.open))
+        patch.setattr(os, "mkdir", disk.call(os.mkdir))
+        for name in ("rename", "replace", "fsync"):
+            patch.setattr(os, name, disk.call(getattr(os, name), takes_room=False))
+        patch.setattr(safetensors.torch, "serialize_file", disk.saved(safetensors.torch.serialize_file))
+        yield disk
+
+
+@pytest.fixture(scope="module")
+def good(tmp_path_factory, write_artifact) -> Path:
+    folder = tmp_path_factory.mktemp("disk") / "good"
+    make_good(folder, write_artifact)
+    return folder
+
+
+def command(name: str, good: Path, folder: Path) -> list[str]:
+    line = COMMANDS[name].replace("--epochs 4", "--epochs 1")
+    return [word.format(good=good) for word in f"{name} {line} -q -o".split()] + [str(folder / "out")]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", list(COMMANDS))
+def test_what_was_there_stays(name, good, tmp_path, mmts) -> None:
+    work = tmp_path / "work"
+    work.mkdir()
+    words = command(name, good, work)
+    assert mmts(*words, *OTHER[name]).code == 0
+    (work / "out").rename(tmp_path / "before")
+    (tmp_path / "earlier").mkdir()
+    (tmp_path / "before").rename(tmp_path / "earlier" / "out")
+    earlier = contents(tmp_path / "earlier")
+    for first in count():
+        shutil.rmtree(work)
+        shutil.copytree(tmp_path / "earlier", work)
+        with failing(work, (errno.ENOSPC, errno.EROFS, errno.EIO)[first % 3], first):
+            ran = mmts(*words)
+        if ran.code == 0:
+            break
+        assert (ran.code, ran.out, ran.err.count("\n")) == (2, "", 1), (first, ran)
+        assert "can't be written" in ran.err, (first, ran)
+        left = contents(work)
+        if name == "train":  # it begins with moving the earlier run aside
+            moved = {place.replace("out/previous/", "out/"): left[place] for place in left if "previous/" in place}
+            left = left if earlier.items() <= left.items() else moved
+            assert earlier.items() <= left.items(), first
+            assert not [place for place in left if "/." in place], first
+        else:
+            assert left == earlier, first
+    assert contents(work) != earlier
+    assert first > 5
