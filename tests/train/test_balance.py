@@ -49,7 +49,7 @@ def test_a_pair_weighs_its_clusters_size_to_a_power(with_doubles, loss) -> None:
     ids = [sample for sample in with_doubles.samples("train") if sample.endswith("#0")]
     weight_n = torch.tensor([CLUSTER_SIZES[with_doubles.cluster[each]] ** -0.5 for each in ids], dtype=torch.float64)
     expected = by_hand(with_doubles, loss, weight_n=weight_n)
-    assert expected != pytest.approx(by_hand(with_doubles, loss), rel=1e-3)
+    assert expected != pytest.approx(by_hand(with_doubles, loss), rel=1e-4)
     assert first_loss(with_doubles, loss=loss, weight=0.5) == pytest.approx(expected, rel=1e-5)
 
 
@@ -61,7 +61,7 @@ def test_pairs_of_one_text_are_negatives_masked_or_positives(with_doubles, loss)
         "mask": by_hand(with_doubles, loss, "mask", text_group_n=group_n),
         "positive": by_hand(with_doubles, loss, "count", text_group_n=group_n),
     }
-    assert len({round(value, 3) for value in expected.values()}) == 3
+    assert len({round(value, 4) for value in expected.values()}) == 3
     for duplicates, value in expected.items():
         options = {"loss": loss, "duplicates": duplicates, "clusters": None}
         assert first_loss(with_doubles, **options) == pytest.approx(value, rel=1e-5), duplicates
@@ -72,7 +72,7 @@ def test_a_medium_drawn_twice_is_no_negative_of_itself_unless_asked(with_doubles
     drawn = {"sampling": "cluster", "power": 0.0}
     losses = [first_loss(with_doubles, **drawn, duplicates=each) for each in (None, "mask", "negative", "positive")]
     assert losses[0] == losses[1]
-    assert len({round(loss, 3) for loss in losses}) == 3
+    assert len({round(loss, 4) for loss in losses}) == 3
 
 
 MEDIA_OF_SAMPLE = torch.tensor([4, 0, 2, 4, 1, 0, 4, 3, 0, 2, 4])
