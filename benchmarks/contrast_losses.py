@@ -20,11 +20,11 @@ from pathlib import Path
 
 import torch
 from torch import Tensor
-from torch.nn.functional import cross_entropy, normalize, relu
+from torch.nn.functional import cross_entropy, normalize, relu, softplus
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # also without the package installed
 
-from pipelines.contrast import info_nce, max_margin
+from pipelines.contrast import info_nce, max_margin, sigmoid
 
 Step = Callable[[], object]
 
@@ -61,6 +61,12 @@ def expanded_max_margin(media_nd: Tensor, text_nd: Tensor, margin_n: Tensor) -> 
     kept = torch.nonzero(off_diagonal.flatten()).flatten()
     positive, negative, margin = (torch.index_select(x, 0, kept) for x in (positive, negative, margin))
     return relu(margin - (positive - negative)).mean()
+
+
+def dense_sigmoid(media_nd: Tensor, text_nd: Tensor, temperature_n: Tensor) -> Tensor:
+    scores_nn = normalize(media_nd, dim=1) @ normalize(text_nd, dim=1).T
+    sign_nn = 2 * torch.eye(len(scores_nn), device=scores_nn.device) - 1
+    return softplus(-sign_nn * (scores_nn / temperature_n[:, None] - 10)).sum() / len(scores_nn)
 
 
 def floor(n: int, d: int, device: str) -> Step:
@@ -104,6 +110,8 @@ def compare(n: int, d: int, device: str, repeats: int) -> None:
         "max-margin, 2n^2 pairs": training_step(expanded_max_margin, n, d, device),
         "InfoNCE": training_step(info_nce, n, d, device),
         "InfoNCE, dense": training_step(dense_info_nce, n, d, device),
+        "sigmoid": training_step(sigmoid, n, d, device),
+        "sigmoid, dense": training_step(dense_sigmoid, n, d, device),
     }
     times: dict[str, list[float]] = {name: [] for name in steps}
     for step in steps.values():
@@ -129,7 +137,7 @@ def resident(kind: str) -> int:
 
 def one_size(name: str, n: int, d: int, device: str) -> None:
     """Print the seconds of a step and the peak memory beyond the inputs, in floats."""
-    loss = {"max-margin": max_margin, "InfoNCE": info_nce}[name]
+    loss = {"max-margin": max_margin, "InfoNCE": info_nce, "sigmoid": sigmoid}[name]
     training_step(loss, 1024, d, device)()  # libraries load their parts on first use
     step = training_step(loss, n, d, device)
     if device == "cuda":
@@ -148,7 +156,7 @@ def one_size(name: str, n: int, d: int, device: str) -> None:
 def growth(sizes: list[int], d: int, device: str) -> None:
     print(f"\n{device}, d = {d}, float32: growth with n (memory: peak beyond the inputs, gradients included)")
     print(f"{'':12}{'n':>8}{'ms':>10}{'ns / n^2':>10}{'MiB':>9}{'floats / n':>12}{'floats / n^2':>14}")
-    for name in ("max-margin", "InfoNCE"):
+    for name in ("max-margin", "InfoNCE", "sigmoid"):
         for n in sizes:
             command = [sys.executable, __file__, "--one", name, str(n), str(d), device]
             out = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()

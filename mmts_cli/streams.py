@@ -8,7 +8,7 @@ from typing import TextIO
 
 # Control characters but for the line break and the tabulator, and marks that turn the direction of text.
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
-_LONGEST_WORD = 90
+_LONGEST_WORD = 120  # paths of that length are common, and are pasted from messages
 _LONGEST_LINE = 400
 
 
@@ -53,6 +53,6 @@ def _json_escape(character: str) -> str:
 
 def one_line(text: str) -> str:
     """``text`` as one line of bounded length, whatever names and ids it quotes."""
-    words = [word if len(word) <= _LONGEST_WORD else f"{word[:30]}...{word[-50:]}" for word in printable(text).split()]
+    words = [word if len(word) <= _LONGEST_WORD else f"{word[:40]}...{word[-70:]}" for word in printable(text).split()]
     line = " ".join(words)
     return line if len(line) <= _LONGEST_LINE else f"{line[: _LONGEST_LINE - 150]} ... {line[-140:]}"

@@ -1,5 +1,5 @@
-"""Stage ``compare``: the difference between runs scored on the same queries."""
+"""Stage ``compare``: the differences between settings, by runs scored on the same queries."""
 
-from pipelines.compare.stage import compare
+from pipelines.compare.stage import compare, read_queries
 
-__all__ = ["compare"]
+__all__ = ["compare", "read_queries"]

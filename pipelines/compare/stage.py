@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from pipelines.artifacts.files import read_json, require_writable, write_json
 from pipelines.artifacts.writers import one_writer
-from pipelines.compare.scored import in_order_of, query_scores, read_scored
+from pipelines.compare.scored import Scored, in_order_of, query_scores, read_scored
 from pipelines.compare.settings import group_by_setting
 from pipelines.errors import InputError
 from pipelines.scores import NEEDS_SEEDS, bootstrap, judge
@@ -62,14 +62,12 @@ def compare(
     if path is not None:
         require_writable(path)
         _refuse_other_file(path, force=force)
-    first, *others = (read_scored(Path(folder)) for folder in folders)
-    scored = [first, *(in_order_of(first, other) for other in others)]
+    scored = _read_scored(folders)
+    first, names = scored[0], [str(each.folder) for each in scored]
     settings = group_by_setting(scored)
     if len(settings) == 1:
         raise InputError("the folders given are runs of one setting; a comparison takes two settings or more")
-    media_ids = pc.unique(pa.chunked_array([c for d in DIRECTIONS[::-1] for c in first.tables[d]["media_id"].chunks]))
-    names = [str(each.folder) for each in scored]
-    queries = _same_segments([query_scores(each, media_ids) for each in scored], names)
+    queries = _queries(scored)
     queries_of = dict(zip(names, queries, strict=True))
     baseline, *rest = [[queries_of[str(run.folder)] for run in setting.runs] for setting in settings]
     result: dict[str, Any] = {
@@ -94,6 +92,26 @@ def compare(
     if path is not None:
         write_json(path, result)
     return result
+
+
+def read_queries(folders: Sequence[Path | str]) -> list[Queries]:
+    """The scores of every query of some folders that ``mmts eval`` wrote, in one order, as `judge` takes them.
+
+    Raises:
+        InputError: A folder can't be used, or they were scored on different queries, thirds, or by different rules.
+    """
+    return _queries(_read_scored(folders))
+
+
+def _read_scored(folders: Sequence[Path | str]) -> list[Scored]:
+    first, *others = (read_scored(Path(folder)) for folder in folders)
+    return [first, *(in_order_of(first, other) for other in others)]
+
+
+def _queries(scored: list[Scored]) -> list[Queries]:
+    tables = scored[0].tables
+    media_ids = pc.unique(pa.chunked_array([c for d in DIRECTIONS[::-1] for c in tables[d]["media_id"].chunks]))
+    return _same_segments([query_scores(each, media_ids) for each in scored], [str(each.folder) for each in scored])
 
 
 def _differences(

@@ -3,7 +3,7 @@
 from pipelines.contrast.bands import BandLine, ShiftedSchedule, band, check_alpha, default_alpha, frequency_thirds
 from pipelines.contrast.batch import LossOptions, PairInfo, PairOptions
 from pipelines.contrast.gradient_cache import cached_backward
-from pipelines.contrast.losses import InfoNCE, Loss, MaxMargin, info_nce, max_margin
+from pipelines.contrast.losses import InfoNCE, Loss, MaxMargin, Sigmoid, info_nce, max_margin, sigmoid
 from pipelines.contrast.processes import Processes
 from pipelines.contrast.schedules import (
     ConstantSchedule,
@@ -46,6 +46,7 @@ __all__ = [
     "Scheduled",
     "ShiftRule",
     "ShiftedSchedule",
+    "Sigmoid",
     "Strategy",
     "StrategyInput",
     "StrategyOutput",
@@ -60,4 +61,5 @@ __all__ = [
     "make_strategy",
     "max_margin",
     "period_steps",
+    "sigmoid",
 ]

@@ -58,6 +58,7 @@ class PairBatch:
     share_m: Tensor
     negatives_m: Tensor
     positives: tuple[Tensor, Tensor] | None
+    positive_relations: Relations | None
     tiling: Tiling
     processes: Processes | None
 
@@ -163,7 +164,10 @@ def pair_batch(
         relations=relations if masked else None,
         tile_size=tile_size,
     )
-    return PairBatch(media_nd, text_md, rows, counts, share_m, negatives_m, positives, tiling, processes)
+    positive_relations = relations if related == "count" else None
+    return PairBatch(
+        media_nd, text_md, rows, counts, share_m, negatives_m, positives, positive_relations, tiling, processes
+    )
 
 
 def per_pair(value: Tensor | float, name: str, like_nd: Tensor, dtype: torch.dtype) -> Tensor:

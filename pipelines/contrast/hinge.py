@@ -1,12 +1,11 @@
 """Hinge sums over every row and every column of a batch, in tiles: the value and all gradients from one pass."""
 
-from dataclasses import dataclass
-from typing import Any
+from functools import partial
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
+from pipelines.contrast.one_walk import walk_once
 from pipelines.contrast.tiles import Buffers, Tiling, UnitRows, accumulation_dtype, choose_tile_size, dot_rows, slices
 
 
@@ -37,25 +36,8 @@ def hinge_both(
         subtract_positive: Take b_i - S_ii and c_i - S_ii for the bounds, with gradients; needs n = m. It saves
             forming the positives' gradients apart, which would cost as much memory again as the gradients.
     """
-    result: Tensor = _Hinge.apply(  # type: ignore[no-untyped-call]  # torch leaves `apply` untyped
-        media_nd,
-        text_md,
-        row_bound_n,
-        column_bound_m,
-        row_weight_n,
-        column_weight_m,
-        tiling,
-        subtract_positive,
-    )
-    return result
-
-
-@dataclass
-class _Gradients:
-    media_nd: Tensor
-    text_md: Tensor
-    row_bound_n: Tensor
-    column_bound_m: Tensor
+    walk = partial(_walk, tiling=tiling, subtract_positive=subtract_positive)
+    return walk_once(walk, media_nd, text_md, row_bound_n, column_bound_m, row_weight_n, column_weight_m)
 
 
 def _walk(
@@ -69,8 +51,8 @@ def _walk(
     tiling: Tiling,
     subtract_positive: bool,
     text_gradient: bool,
-) -> tuple[Tensor, _Gradients]:
-    """Return the value and its gradients, that for texts only where asked for."""
+) -> tuple[Tensor, tuple[Tensor, ...]]:
+    """Return the value and the gradients of embeddings and bounds, that for texts only where asked for."""
     dtype = accumulation_dtype(media_nd, text_md)
     n, m = len(media_nd), len(text_md)
     tile = choose_tile_size(media_nd, max(n, m), dtype, tiling.tile_size)
@@ -110,50 +92,10 @@ def _walk(
             media_rd, text_rd = media[rows], text[rows]
             grad_media_nd[rows].addcmul_(text_rd, pull_n1[rows], value=-1)
             grad_text_md[rows].addcmul_(media_rd, pull_n1[rows], value=-1)
-    return value, _Gradients(
+    gradients = (
         media.finish_gradient_(grad_media_nd, tile),
         text.finish_gradient_(grad_text_md, tile),
         row_count_n,
         column_count_m,
     )
-
-
-class _Hinge(torch.autograd.Function):
-    @staticmethod
-    def forward(
-        ctx: Any,
-        media_nd: Tensor,
-        text_md: Tensor,
-        row_bound_n: Tensor,
-        column_bound_m: Tensor,
-        row_weight_n: Tensor,
-        column_weight_m: Tensor,
-        tiling: Tiling,
-        subtract_positive: bool,
-    ) -> Tensor:
-        inputs = (media_nd, text_md, row_bound_n, column_bound_m, row_weight_n, column_weight_m)
-        with torch.autocast(media_nd.device.type, enabled=False):
-            value, gradients = _walk(
-                *inputs,
-                tiling=tiling,
-                subtract_positive=subtract_positive,
-                text_gradient=ctx.needs_input_grad[1],
-            )
-        ctx.gradients = gradients if any(ctx.needs_input_grad) else None
-        ctx.save_for_backward(*inputs)
-        ctx.tiling, ctx.subtract_positive = tiling, subtract_positive
-        return value
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        found, ctx.gradients = ctx.gradients, None
-        if found is None:  # a second backward through a retained graph: the first one scaled them in place
-            with torch.autocast(ctx.saved_tensors[0].device.type, enabled=False):
-                _, found = _walk(
-                    *ctx.saved_tensors, tiling=ctx.tiling, subtract_positive=ctx.subtract_positive, text_gradient=True
-                )
-        parts = (found.media_nd, found.text_md, found.row_bound_n, found.column_bound_m)
-        # Scaled before they are rounded to half precision: a gradient scaler is there to save the small ones.
-        scaled = (part.mul_(grad).to(given.dtype) for part, given in zip(parts, ctx.saved_tensors, strict=False))
-        return *scaled, None, None, None, None
+    return value, gradients

@@ -104,6 +104,13 @@ LOSSES = _by_name(
         0.2,
         "hinge of each pair against every other, in both directions (MM-TS, arXiv 2603.08202)",
     ),
+    LossKind(
+        "sigmoid",
+        "pipelines.contrast.losses.sigmoid:Sigmoid",
+        "temperature",
+        0.1,
+        "each pair of the batch classified by itself, with a learned bias (SigLIP, arXiv 2303.15343)",
+    ),
 )
 
 _ANY = tuple(LOSSES)

@@ -132,8 +132,11 @@ def test_youcook2_ablations_on_the_official_annotations(data_dir, tmp_path, mmts
         assert wide == (run in ("shifts-only", "mmts"))
     assert bands["fixed"] == pytest.approx([0.07, 0.07])
     difference = json.loads((tmp_path / "youcook2-ablations" / "difference.json").read_text())
-    assert [each["folder"] for each in difference["comparisons"]] == [
-        f"youcook2-ablations/scores-{run}" for run in runs[1:]
+    assert [each["folders"] for each in difference["settings"]] == [
+        [f"youcook2-ablations/scores-{run}"] for run in runs
+    ]
+    assert [each["setting"] for each in difference["comparisons"]] == [
+        each["name"] for each in difference["settings"][1:]
     ]
     again = mmts(*line)
     assert set(written(again)) == {"up to date", "written"}

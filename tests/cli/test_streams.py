@@ -59,7 +59,7 @@ def test_errors_and_warnings_are_printable_lines_of_bounded_length(mmts, tmp_pat
     assert printable(ran.err) == ran.err
     assert ran.err.count("\n") == 1
     assert len(ran.err) < 330
-    assert one_line("x" * 5000 + " remedy") == "x" * 30 + "..." + "x" * 50 + " remedy"
+    assert one_line("x" * 5000 + " remedy") == "x" * 40 + "..." + "x" * 70 + " remedy"
     assert len(one_line("word " * 500 + "the remedy")) <= 400
     assert one_line("word " * 500 + "the remedy").endswith("the remedy")
 

@@ -90,6 +90,28 @@ def max_margin_loop(
     return total / (2 * sum(weight))
 
 
+def sigmoid_loop(
+    s: list[list[float]],
+    temperature: list[float],
+    bias: float = -10.0,
+    same: list[list[bool]] | None = None,
+    mode: str = "mask",
+    weight: list[float] | None = None,
+) -> float:
+    n = len(s)
+    same = same or [[i == j for j in range(n)] for i in range(n)]
+    weight = weight or [1.0] * n
+    total = 0.0
+    for i in range(n):
+        for j in range(n):
+            if mode == "mask" and same[i][j] and i != j:
+                continue
+            logit = s[i][j] / temperature[i] + bias
+            wrong = -logit if same[i][j] else logit
+            total += weight[i] * (max(wrong, 0.0) + math.log1p(math.exp(-abs(wrong))))
+    return total / sum(weight)
+
+
 def dense(loss: type[Loss]) -> Callable[[Tensor, Tensor, Tensor], Tensor]:
     """The definition of a loss that its docstring holds."""
     assert loss.__doc__ is not None

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.contrast import info_nce, max_margin
+from pipelines.contrast import info_nce, max_margin, sigmoid
 
 from .strategies.cases import CASES, build, inputs
 
 FILE = Path(__file__).parent / "golden_losses.json"
-LOSSES = {"infonce": info_nce, "max-margin": max_margin}
+LOSSES = {"infonce": info_nce, "max-margin": max_margin, "sigmoid": sigmoid}
 STEPS = 4
 
 
@@ -44,7 +44,7 @@ def golden() -> dict[str, list[float]]:
 def test_losses_are_the_golden_ones() -> None:
     expected = json.loads(FILE.read_text())
     found = golden()
-    assert len(expected) >= 14
+    assert len(expected) >= 21
     for case, losses in expected.items():
         assert found[case] == pytest.approx(losses, rel=1e-6), case
 

@@ -10,11 +10,11 @@ import torch.distributed as dist
 import torch.multiprocessing as mp
 from torch import Tensor, nn
 
-from pipelines.contrast import Processes, cached_backward, info_nce, max_margin
+from pipelines.contrast import Processes, cached_backward, info_nce, max_margin, sigmoid
 
 from .strategies.cases import CASES, SAMPLE_IDS, SIZE, N, build, inputs
 
-LOSSES = {"infonce": info_nce, "max-margin": max_margin}
+LOSSES = {"infonce": info_nce, "max-margin": max_margin, "sigmoid": sigmoid}
 SPLITS = {
     2: {"even": [6, 6], "uneven": [9, 3], "one empty": [12, 0]},
     3: {"even": [4, 4, 4], "uneven": [5, 1, 6], "one empty": [5, 0, 7]},
@@ -95,7 +95,7 @@ def every_case(world_size: int, rank: int, processes: Processes | None) -> dict[
     for name, loss in CASES:
         for split in ("even", "uneven"):
             found[f"strategy {name} {loss} {split}"] = strategy_case(name, loss, rows(split), processes)
-    for name, loss in (("learned", "infonce"), ("mmts", "max-margin")):
+    for name, loss in (("learned", "infonce"), ("mmts", "max-margin"), ("mmts", "sigmoid")):
         found[f"cached {name} {loss}"] = strategy_case(name, loss, rows("even"), processes, micro_batch=2)
     return found
 
@@ -126,7 +126,7 @@ def alone() -> dict[str, dict[str, Tensor]]:
 @pytest.mark.slow
 @pytest.mark.parametrize("world_size", [2, 3])
 def test_gradients_losses_and_state_are_those_of_one_process(world_size: int) -> None:
-    assert len(alone()) == 2 * 4 * 3 + 2 * len(CASES) + 2
+    assert len(alone()) == 3 * 4 * 3 + 2 * len(CASES) + 3
     for found in results(world_size):
         assert set(found) == set(alone())
         for case, expected in alone().items():

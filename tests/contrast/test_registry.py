@@ -16,3 +16,4 @@ def test_each_strategy_names_options_and_losses_there_are() -> None:
 def test_levels_are_the_published_ones() -> None:
     assert (LOSSES["infonce"].quantity, LOSSES["infonce"].default_level) == ("temperature", 0.07)
     assert (LOSSES["max-margin"].quantity, LOSSES["max-margin"].default_level) == ("margin", 0.2)
+    assert (LOSSES["sigmoid"].quantity, LOSSES["sigmoid"].default_level) == ("temperature", 0.1)

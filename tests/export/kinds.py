@@ -42,7 +42,7 @@ def train_kind(world: TinyWorld, kind: str) -> Path:
         assert kind == "clips"
         options = {**vit, "media": Path("annotations"), "annotations": write_clips(world)}
         options |= {"frames": 3, "pooling": "attention", "workers": 0}
-    values = {**world.config("unused").model_dump(exclude_defaults=True), "epochs": 1, **options}
+    values = {**world.config("unused").model_dump(exclude_defaults=True), "epochs": 1, "warmup_epochs": None, **options}
     folder = world.folder / f"run {kind}"
     train(TrainConfig(**{**{name: value for name, value in values.items() if value is not None}, "output": folder}))
     return folder
