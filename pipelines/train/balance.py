@@ -51,8 +51,8 @@ def find_balance(config: TrainConfig, files: RunFiles, training: PairedData) -> 
     """Compute, once for a run, what its settings of balance need.
 
     With n_c the number of training samples in a sample's cluster, of N: a pair weighs ``n_c ** -weight``; a candidate's
-    logit has ``adjust * log(n_c / N)`` added; a medium is drawn with probability proportional to ``n_c ** (power - 1)``,
-    n_c being the mean over its captions.
+    logit has ``adjust * log(n_c / N)`` added; a medium is drawn with probability proportional to
+    ``n_c ** (power - 1)``, n_c being the mean over its captions.
 
     Raises:
         InputError: The clusters file can't be used, lacks training samples, or says that a training sample's cluster
