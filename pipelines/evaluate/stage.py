@@ -124,7 +124,7 @@ def evaluate(
             seed=seed,
             libraries=("numpy", "torch", "pyarrow"),
             foreign=(*(role for role in inputs if role.startswith("media")), *([] if sources.run else ["text"])),
-            results=2,  # 2: thirds by the run's shifts on other annotations too
+            results=2,  # 2: thirds by the run's shifts on other annotations too; transparency and wide greys
         )
         if done := _finished(plan, metrics_file, force=force):
             return StageResult(output, True, done.summary)
