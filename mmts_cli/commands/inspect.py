@@ -86,7 +86,7 @@ def _first_rows(names: list[str], rows: list[dict[str, Any]], width: int) -> "It
         yield table
         return
     for row in cells:
-        record = Table(Column(no_wrap=True), Column(overflow="fold"), box=None, pad_edge=False, show_header=False)
+        record = Table(Column(overflow="fold"), Column(overflow="fold"), box=None, pad_edge=False, show_header=False)
         for name, cell in zip(names, row, strict=True):
             record.add_row(name, Text(cell))
         yield ""

@@ -15,12 +15,15 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipelines.artifacts.files import require_file
 from pipelines.artifacts.listing import Listed, folder_files, plain, tar_members, zip_members
 from pipelines.artifacts.media_tables import byte_column
 from pipelines.artifacts.opening import open_parquet
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
 
 FOOTER_KEY = "mmts"
 _PARQUET_TAIL = 8  # a Parquet file ends with the footer's length (4 bytes) and the magic "PAR1"
@@ -85,9 +88,16 @@ def read_provenance(path: Path) -> Provenance | None:
     if text is None:
         return None
     try:
-        return Provenance(**json.loads(text))
-    except (ValueError, TypeError):  # a later version's footer, or another tool's use of the key
+        return _footer().validate_json(text, strict=True, extra="forbid")
+    except ValueError:  # a later version's footer, one that was edited, or another tool's use of the key
         return None
+
+
+@lru_cache(maxsize=1)
+def _footer() -> "TypeAdapter[Provenance]":
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(Provenance)
 
 
 def is_intact(path: Path, provenance: Provenance) -> bool:

@@ -58,6 +58,7 @@ def compare(
     """
     if len(folders) < 2:
         raise InputError("one folder of scores given; a comparison takes two or more, the baseline first")
+    bootstrap.require_draws(resamples, seed)
     path = None if output is None else Path(output)
     if path is not None:
         require_writable(path)

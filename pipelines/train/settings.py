@@ -283,8 +283,10 @@ class TrainSettings:
         int | None, Flag("Steps between checkpoints as well (default: off).", _WATCH, shapes_result=False, ge=1)
     ] = None
     device: Annotated[str | None, Flag("Torch device (default: a GPU if available).", shapes_result=False)] = None
-    devices: Annotated[int, Flag("Processes on each node, one device each.", _DEVICES, shapes_result=False, ge=1)] = 1
-    nodes: Annotated[int, Flag("Number of nodes.", _DEVICES, shapes_result=False, ge=1)] = 1
+    devices: Annotated[
+        int, Flag("Processes on each node, one device each.", _DEVICES, shapes_result=False, ge=1, le=1024)
+    ] = 1
+    nodes: Annotated[int, Flag("Number of nodes.", _DEVICES, shapes_result=False, ge=1, le=65_536)] = 1
     parallel: Annotated[
         ParallelName,
         Flag(

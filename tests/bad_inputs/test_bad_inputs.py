@@ -17,7 +17,9 @@ FEWEST = {
     **{"inspect": 6, "demo": 6, "run": 20},
 }
 LONGEST = 240
-TABLES = [name for name in ("commands", "readers", "media", "models") if find_spec(f"bad_inputs.{name}")]
+TABLES = [
+    name for name in ("commands", "edited", "limits", "readers", "media", "models") if find_spec(f"bad_inputs.{name}")
+]
 CASES: list[BadInput] = [case for name in TABLES for case in import_module(f"bad_inputs.{name}").CASES]
 
 
