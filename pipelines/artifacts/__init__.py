@@ -12,8 +12,9 @@ from pipelines.artifacts.clusters import NOISE, has_noise, noise_apart, read_clu
 from pipelines.artifacts.ids import align, first_few, require_unique, shortened
 from pipelines.artifacts.opening import open_parquet
 from pipelines.artifacts.parquet import ArtifactWriter, read_table
-from pipelines.artifacts.plan import StagePlan, StageResult, is_same_file, refuse_replacing_inputs
+from pipelines.artifacts.plan import StagePlan, is_same_file, refuse_replacing_inputs
 from pipelines.artifacts.provenance import Provenance, fingerprint_of, read_provenance
+from pipelines.artifacts.result import StageResult
 from pipelines.artifacts.schemas import (
     ANNOTATIONS,
     CLUSTERS,

@@ -19,22 +19,8 @@ from pipelines.artifacts.provenance import (
     read_provenance,
     stage_fingerprint,
 )
+from pipelines.artifacts.result import StageResult
 from pipelines.errors import InputError
-
-
-@dataclass(frozen=True)
-class StageResult:
-    """What a stage did.
-
-    Attributes:
-        output: The file or folder it wrote.
-        up_to_date: True if the output was there already and no work was done.
-        summary: The figures it reports, the same whether it ran or was up to date.
-    """
-
-    output: Path
-    up_to_date: bool
-    summary: dict[str, Any]
 
 
 @dataclass

@@ -179,8 +179,11 @@ def per_pair(value: Tensor | float, name: str, like_nd: Tensor, dtype: torch.dty
         like_nd: Embeddings, for their number and device.
         dtype: Precision wanted.
 
+    On a GPU values are not read, as that would make the host wait at every step: there a value that is not finite and
+    positive becomes NaN, and so does the loss.
+
     Raises:
-        InputError: It has another shape, or holds a value that is not finite and positive.
+        InputError: It has another shape, or, on a CPU, holds a value that is not finite and positive.
     """
     value_n = torch.as_tensor(value, dtype=dtype, device=like_nd.device)
     n = len(like_nd)
@@ -189,6 +192,8 @@ def per_pair(value: Tensor | float, name: str, like_nd: Tensor, dtype: torch.dty
     if value_n.shape != (n,):
         raise InputError(f"{name} has shape {tuple(value_n.shape)}; give a number, or one for each of the {n} pairs")
     good_n = (value_n > 0) & value_n.isfinite()
+    if value_n.is_cuda:
+        return torch.where(good_n, value_n, torch.nan)
     if not bool(good_n.all()):
         worst = float(value_n[~good_n][0])
         raise InputError(f"a {name} is {worst:g}; it must be positive (a lower alpha, or larger shifts, would help)")

@@ -71,7 +71,8 @@ class _LogSumExp(torch.autograd.Function):
         means: bool,
     ) -> tuple[Tensor, ...]:
         with torch.autocast(media_nd.device.type, enabled=False):
-            found = _sums(media_nd, text_md, row_scale_n, column_scale_m, tiling, means)
+            bounded = _bounded(row_scale_n, column_scale_m, tiling)
+            found = _sums(media_nd, text_md, row_scale_n, column_scale_m, tiling, means, bounded)
         ctx.save_for_backward(
             media_nd,
             text_md,
@@ -82,7 +83,7 @@ class _LogSumExp(torch.autograd.Function):
             found.row_mean_n,
             found.column_mean_m,
         )
-        ctx.tiling = tiling
+        ctx.tiling, ctx.bounded = tiling, bounded
         ctx.mark_non_differentiable(found.row_mean_n, found.column_mean_m)
         return found
 
@@ -101,6 +102,7 @@ class _LogSumExp(torch.autograd.Function):
                     grad_column_m=grad_column_m,
                     grad_positive_n=grad_positive_n,
                     tiling=ctx.tiling,
+                    bounded=ctx.bounded,
                 )
         # d logsumexp_j(b S_j) / db is the softmax mean of S.
         return *grads, grad_row_n * row_mean_n, grad_column_m * column_mean_m, None, None
@@ -113,6 +115,7 @@ def _sums(
     column_scale_m: Tensor,
     tiling: Tiling,
     means: bool,
+    bounded: bool,
 ) -> RowsAndColumns:
     """Walk over the tiles once for the log-sum-exps."""
     dtype = row_scale_n.dtype
@@ -120,7 +123,6 @@ def _sums(
     tile = choose_tile_size(media_nd, max(n, m), dtype, tiling.tile_size)
     media, text = (UnitRows(side, dtype, tiling.normalize, tile) for side in (media_nd, text_md))
     buffers = Buffers(media_nd, dtype, min(tile, n), min(tile, m))
-    bounded = _bounded(row_scale_n, column_scale_m, tiling)
     row = _RunningSums(row_scale_n, bounded, means)
     column = _RunningSums(column_scale_m, bounded, means)
     positive_n = torch.zeros_like(row.total)
@@ -151,6 +153,7 @@ def _gradients(
     grad_column_m: Tensor,
     grad_positive_n: Tensor,
     tiling: Tiling,
+    bounded: bool,
 ) -> tuple[Tensor, Tensor]:
     """Walk over the tiles once for the gradients of media and text, both directions' added up in each tile."""
     dtype = row_n.dtype
@@ -159,7 +162,6 @@ def _gradients(
     media, text = (UnitRows(side, dtype, tiling.normalize, tile) for side in (media_nd, text_md))
     buffers = Buffers(media_nd, dtype, min(tile, n), min(tile, m))
     row_factor_n, column_factor_m = grad_row_n * row_scale_n, grad_column_m * column_scale_m
-    bounded = _bounded(row_scale_n, column_scale_m, tiling)
     if bounded:
         row_factor_n.mul_(torch.exp(-row_n))
         column_factor_m.mul_(torch.exp(-column_m))
@@ -233,8 +235,11 @@ def _exponentials(scores_rc: Tensor, scale: Tensor, reference: Tensor | None, ou
 
 
 def _bounded(row_scale_n: Tensor, column_scale_m: Tensor, tiling: Tiling) -> bool:
-    """Whether exponents, for unit rows at most the logit scale, can be summed as they are: in half the passes."""
+    """Whether exponents, for unit rows at most the logit scale, can be summed as they are: in half the passes.
+
+    It is the one thing that a loss reads from the device, once for both passes.
+    """
     if not tiling.normalize:
         return False
-    largest = max(float(side.max()) for side in (row_scale_n, column_scale_m) if len(side))
-    return largest <= _LARGEST_EXPONENT[row_scale_n.dtype]
+    largest = torch.stack([side.max() for side in (row_scale_n, column_scale_m) if len(side)]).max()
+    return bool(largest <= _LARGEST_EXPONENT[row_scale_n.dtype])

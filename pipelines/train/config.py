@@ -1,7 +1,7 @@
 """What a training run is told, checked."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -17,6 +17,7 @@ SCORES = (
     "recall_sum",
     *(f"{direction}_recall@{k}" for direction in DIRECTIONS for k in RECALL_AT),
 )
+_RELATED: dict[str, Literal["mask", "count"] | None] = {"negative": None, "mask": "mask", "positive": "count"}
 _SHOWN = 4  # differences between two runs that a message names
 
 
@@ -45,6 +46,7 @@ class TrainConfig(TrainSettings, BaseModel):
                 "is trained on the texts"
             )
         self._check_effects()
+        self._check_balance()
         self._check_metric()
         self._check_sizes()
         if self.warmup_epochs is None:
@@ -81,6 +83,11 @@ class TrainConfig(TrainSettings, BaseModel):
         if value is not None:
             return str(getattr(self, name)) == value
         return bool(getattr(self, name) != type(self).model_fields[name].default)
+
+    def _check_balance(self) -> None:
+        for name in ("weight", "sampling"):
+            if getattr(self, name) is not None and self.clusters is None and self.shifts is None:
+                raise InputError(f"{_flag(name)} needs cluster sizes; give --clusters, as `mmts cluster` makes them")
 
     def _check_metric(self) -> None:
         thirds = ("", "head_", "middle_", "tail_") if self.shifts is not None else ("",)
@@ -119,9 +126,15 @@ class TrainConfig(TrainSettings, BaseModel):
         """Where media are; None where the annotations' column ``media`` says it."""
         return media_path(self.media)
 
+    @property
+    def related(self) -> Literal["mask", "count"] | None:
+        """What the loss makes of pairs that share a medium or a text; None for negatives."""
+        duplicates = self.duplicates or ("negative" if self.sampling is None else "mask")
+        return _RELATED[duplicates]
+
     def strategy_options(self) -> dict[str, Any]:
-        """The options of the temperature strategy that were given, for ``make_strategy``."""
-        names = ("tau", "alpha", "oscillations", "tau_min", "tau_max", "rho")
+        """The options of the temperature strategy and its loss that were given, for ``make_strategy``."""
+        names = ("tau", "alpha", "oscillations", "tau_min", "tau_max", "rho", "related")
         return {name: getattr(self, name) for name in names if getattr(self, name) is not None}
 
     def warmup_steps(self, steps_an_epoch: int) -> int:

@@ -11,18 +11,25 @@ from pipelines.train.positives import RelevantCaptions
 class EpochSampler:
     """The order of an epoch: every medium once, with one of its captions drawn anew, in full batches.
 
-    The order depends on the seed and the epoch alone. What doesn't fill a last batch is left out of that epoch, so
-    that every step contrasts the same number of pairs; with fewer media than a batch there is one batch of them all.
+    With weights, as many media are drawn with replacement. The order depends on the seed and the epoch alone. What
+    doesn't fill a last batch is left out of that epoch, so that every step contrasts the same number of pairs; with
+    fewer media than a batch there is one batch of them all.
 
     Args:
         media_of_sample_n: Row of each caption's medium ``[n]``; every medium has a caption.
         batch_size: Pairs in a batch.
         seed: Seed of the order.
         captions: Draws the caption that stands for a sample; its own if None.
+        media_weight_m: How often each medium is drawn, relative to the others, float64 ``[m]``; once an epoch if None.
     """
 
     def __init__(
-        self, media_of_sample_n: Tensor, batch_size: int, seed: int, captions: RelevantCaptions | None = None
+        self,
+        media_of_sample_n: Tensor,
+        batch_size: int,
+        seed: int,
+        captions: RelevantCaptions | None = None,
+        media_weight_m: Tensor | None = None,
     ) -> None:
         self._samples_by_media = torch.argsort(media_of_sample_n, stable=True)
         self._captions_m = torch.bincount(media_of_sample_n)
@@ -30,6 +37,9 @@ class EpochSampler:
         self.batch_size = min(batch_size, len(self._captions_m))
         self._seed = seed
         self._captions = captions
+        # The medium of a uniform draw in [0, 1) is the number of these that the draw reaches.
+        share_m = None if media_weight_m is None else torch.cumsum(media_weight_m, 0) / media_weight_m.sum()
+        self._inner_edges = None if share_m is None else share_m[:-1]
 
     @property
     def steps(self) -> int:
@@ -51,7 +61,7 @@ class EpochSampler:
         for it.
         """
         generator = torch.Generator().manual_seed((self._seed << 20) + epoch)
-        media = torch.randperm(len(self._captions_m), generator=generator)
+        media = self._media(generator)
         draw = torch.rand(len(media), generator=generator, dtype=torch.float64)
         chosen = (draw * self._captions_m[media]).long()
         samples = self._samples_by_media[self._first_m[media] + chosen]
@@ -61,3 +71,11 @@ class EpochSampler:
         for step in range(self.steps):
             part = slice(step * self.batch_size, (step + 1) * self.batch_size)
             yield media[part], texts[part], samples[part]
+
+    def _media(self, generator: torch.Generator) -> Tensor:
+        """The rows of an epoch's media ``[m]``, in order."""
+        count = len(self._captions_m)
+        if self._inner_edges is None:
+            return torch.randperm(count, generator=generator)
+        draw = torch.rand(count, generator=generator, dtype=torch.float64)
+        return torch.searchsorted(self._inner_edges, draw, right=True)

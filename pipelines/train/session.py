@@ -2,17 +2,18 @@
 
 import os
 import warnings
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 import torch.distributed as dist
 from torch import Tensor
 from torch.distributed.tensor import DTensor
 
-from pipelines.contrast import Processes, Strategy, make_strategy
+from pipelines.contrast import PairInfo, Processes, Strategy, make_strategy
 from pipelines.errors import InputError
 from pipelines.media import CACHE_BYTES, Replacement, View, require_few_damaged
 from pipelines.models import DualEncoder, LoraSettings, build_model, compile_towers
+from pipelines.train.balance import find_balance
 from pipelines.train.checkpoint import Checkpoint
 from pipelines.train.config import TrainConfig
 from pipelines.train.data import PairedData, RunFiles, pair_up, read_files, require_scored
@@ -39,6 +40,7 @@ class Session:
     Attributes:
         training: What is trained on.
         validation: What the best epoch is chosen by, None for nothing.
+        balance: Weights, duplicates and sampling of the training data.
         sampler: The order of the epochs.
         total_steps: Optimizer steps of the whole run.
         encoder: The model, unwrapped.
@@ -60,8 +62,13 @@ class Session:
         self.encoder = self._build()
         self.training, self.validation = _pair_up_splits(config, files, self.encoder)
         require_scored(config.metric, self.validation)
+        self.balance = find_balance(config, files, self.training)
         self.sampler = EpochSampler(
-            self.training.media_of_sample_n, config.batch_size, config.seed, _relevant_captions(config)
+            self.training.media_of_sample_n,
+            config.batch_size,
+            config.seed,
+            _relevant_captions(config),
+            self.balance.media_weight_m,
         )
         if config.micro_batch is not None and config.micro_batch >= self.sampler.batch_size:
             raise InputError(
@@ -125,6 +132,12 @@ class Session:
         """The shifts of some training samples ``[n]``, None where none were given."""
         shifts = self.training.shifts
         return None if shifts is None else self.on_device(torch.from_numpy(shifts.shift_n)[sample_rows])
+
+    def pair_info(self, text_rows: Tensor, sample_rows: Tensor) -> PairInfo:
+        """What the loss is told of some pairs, by rows of captions and of samples ``[n]``, on the device."""
+        found: dict[str, Any] = dict(self.balance.of_pairs(text_rows, sample_rows))
+        on_device = {name: self.on_device(value) for name, value in found.items() if value is not None}
+        return cast(PairInfo, on_device)
 
     def on_device(self, value: Tensor) -> Tensor:
         """A tensor on this process's device; the copy to a GPU is queued there, and the host does not wait for it."""

@@ -15,6 +15,7 @@ from pipelines.encoding import Precision
 ParallelName = Literal["auto", "ddp", "fsdp"]
 
 _STRATEGY = "Temperature or margin"
+_BALANCE = "Other ways to balance head and tail"
 _TOWERS = "Towers and projection"
 _OPTIMIZER = "Optimizer"
 _DATA = "Data"
@@ -134,6 +135,42 @@ class TrainSettings:
     )
     rho: Annotated[
         float | None, Flag("isogclr, tempnet: weight of the temperature in the robust objective.", _STRATEGY, ge=0)
+    ] = None
+    clusters: Annotated[
+        Path | None,
+        Flag(
+            "clusters.parquet with the cluster sizes for these (default: those in --shifts).",
+            _BALANCE,
+            ("weight", "sampling"),
+            shapes_result=False,
+        ),
+    ] = None
+    weight: Annotated[
+        float | None,
+        Flag("Weight each pair by its cluster's size to the power -W (default: off).", _BALANCE, gt=0),
+    ] = None
+    sampling: Annotated[
+        Literal["cluster"] | None,
+        Flag("cluster: draw media by cluster size, with replacement (default: each once an epoch).", _BALANCE),
+    ] = None
+    power: Annotated[
+        float | None,
+        Flag(
+            "Draw a medium in proportion to its cluster's size to the power P - 1: 1 as the data are, 0 each cluster "
+            "alike (default: 0).",
+            _BALANCE,
+            ("sampling",),
+            ge=0,
+            le=1,
+        ),
+    ] = None
+    duplicates: Annotated[
+        Literal["negative", "mask", "positive"] | None,
+        Flag(
+            "What pairs in a batch that share a medium or a text are to each other (default: negative; mask with "
+            "--sampling).",
+            _BALANCE,
+        ),
     ] = None
     projection: Annotated[
         Literal["linear", "mlp", "none"],

@@ -104,7 +104,8 @@ def _train(config: TrainConfig, *, resume: bool, force: bool, progress: Progress
 def _plan(config: TrainConfig) -> StagePlan:
     require_folder(config.output)
     media = media_inputs(config.media_path)
-    roles = {"annotations": config.annotations, **media, "text": config.text, "shifts": config.shifts}
+    joined = {name: getattr(config, name) for name in ("text", "shifts", "clusters")}
+    roles = {"annotations": config.annotations, **media, **joined}
     inputs = {role: path for role, path in roles.items() if path is not None}
     recipe = config.recipe()
     for role, model in (("media_model", config.media_model), ("text_model", config.text_model)):

@@ -79,6 +79,7 @@ def take_step(session: Session, batch: Batch, step: int) -> TakenStep:
         step=step,
         shift_n=session.shifts_of(batch.sample_rows),
         sample_n=session.on_device(batch.sample_rows),
+        **session.pair_info(batch.text_rows, batch.sample_rows),
     )
 
     def embed(part: Batch) -> tuple[Tensor, Tensor]:

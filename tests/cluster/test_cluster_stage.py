@@ -1,6 +1,8 @@
 """``cluster``: files in, files out."""
 
 import dataclasses
+import subprocess
+import sys
 
 import numpy as np
 import pyarrow as pa
@@ -224,3 +226,13 @@ def test_noun_classes_of_ek100(data_dir, tmp_path) -> None:
     assert prepared.summary["rows"] == result.summary["rows"] == 67_217
     assert (result.summary["clusters"], result.summary["largest"]) == (289, 3_617)
     assert pq.read_schema(annotations).field("noun_class").type == pa.int64()
+
+
+def test_kmeans_loads_nothing_of_density_clustering(embeddings, tmp_path) -> None:
+    code = (
+        "import sys\nfrom pipelines.cluster import cluster\n"
+        f"cluster({str(embeddings())!r}, {str(tmp_path / 'c.parquet')!r}, method='kmeans', k=2)\n"
+        "print(sorted({'umap', 'hdbscan'} & set(sys.modules)))"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout == "[]\n"

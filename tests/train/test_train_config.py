@@ -78,7 +78,7 @@ OTHER: dict[str, Any] = {
     **{"loss": "max-margin", "temperature": "learned", "tau": 0.3, "projection": "mlp", "dimension": 7, "epochs": 3},
     **{"batch_size": 4, "micro_batch": 2, "lr": 0.5, "min_lr": 1e-4, "warmup_epochs": 2.0, "weight_decay": 0.3},
     **{"max_grad_norm": 1.0, "split": "all", "val_split": "none", "val_every": 2, "metric": "text_to_media_recall@1"},
-    **{"positives": "relevancy", "patience": 3, "media_model": "vit", "precision": "bf16-mixed"},
+    **{"duplicates": "mask", "positives": "relevancy", "patience": 3, "media_model": "vit", "precision": "bf16-mixed"},
 }
 WITH_A_TOWER: dict[str, Any] = {
     **{"text_model": "bert", "frames": 4, "augment": "crop", "freeze": ["text_tower.*"], "lora_rank": 8},
@@ -89,6 +89,9 @@ WITH_MORE: dict[str, tuple[dict[str, Any], Any]] = {
     "pooling": ({"frames": 2}, "attention"),
     "lora_alpha": ({"lora_rank": 2}, 3.0),
     "lora_target": ({"lora_rank": 2}, ["query"]),
+    "weight": ({"clusters": "c.parquet", "sampling": "cluster"}, 0.5),
+    "sampling": ({"clusters": "c.parquet", "weight": 0.5}, "cluster"),
+    "power": ({"clusters": "c.parquet", "sampling": "cluster"}, 0.5),
 }
 OF_STRATEGIES = {"shifts", "alpha", "oscillations", "tau_min", "tau_max", "rho"}  # tested above
 HOW_IT_IS_RUN: dict[str, Any] = {
@@ -102,7 +105,7 @@ HOW_IT_IS_RUN: dict[str, Any] = {
 def test_the_recipe_is_what_shapes_the_result() -> None:
     fixed = {"temperature": "fixed", "tau": 0.1}
     pixels = {**fixed, "media_model": "resnet"}
-    known = {*OTHER, *WITH_A_TOWER, *WITH_MORE, *OF_STRATEGIES, *HOW_IT_IS_RUN}
+    known = {*OTHER, *WITH_A_TOWER, *WITH_MORE, *OF_STRATEGIES, *HOW_IT_IS_RUN, "clusters"}
     assert known == set(TrainConfig.model_fields)
     for name, value in OTHER.items():
         assert checked(**{**fixed, name: value}).recipe() != checked(**fixed).recipe(), name
@@ -111,6 +114,8 @@ def test_the_recipe_is_what_shapes_the_result() -> None:
         assert checked(**pixels, **text, **{name: value}).recipe() != checked(**pixels).recipe(), name
     for name, (more, value) in WITH_MORE.items():
         assert checked(**pixels, **more, **{name: value}).recipe() != checked(**pixels, **more).recipe(), name
+    weighted = {**fixed, "weight": 0.5}
+    assert checked(**weighted, clusters="a").recipe() == checked(**weighted, clusters="b").recipe()
     for name, value in HOW_IT_IS_RUN.items():
         assert checked(**{**pixels, name: value}).recipe() == checked(**pixels).recipe(), name
 
@@ -129,6 +134,10 @@ def test_differences_are_told_in_flags() -> None:
     [
         ({"text": None}, "give either --text, .* or --text-model"),
         ({"text_model": "bert"}, "give either --text, .* or --text-model"),
+        ({"weight": 1.0}, "--weight needs cluster sizes; give --clusters, as `mmts cluster` makes them$"),
+        ({"sampling": "cluster"}, "--sampling needs cluster sizes; give --clusters"),
+        ({"clusters": "c.parquet"}, "--clusters has no effect without --weight or --sampling; leave it out$"),
+        ({"clusters": "c.parquet", "weight": 1.0, "power": 0.5}, "--power has no effect without --sampling"),
         ({"frames": 3}, "--frames has no effect without --media-model; leave it out$"),
         ({"augment": "crop"}, "--augment has no effect without --media-model"),
         ({"max_bad": 1}, "--max-bad has no effect without --media-model"),
