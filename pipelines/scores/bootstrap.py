@@ -100,10 +100,9 @@ def _values(queries: Mapping[str, QueryScores]) -> Table:
 
 
 def _samples(queries: Mapping[str, QueryScores], resamples: int, seed: int) -> Table:
+    require_draws(resamples, seed)
     if not resamples:
         return {}
-    if seed < 0:
-        raise InputError(f"seed {seed}: expected 0 or larger")
     return _mean_over_folds(queries, lambda groups, fold: group_draws(groups, resamples, seed, fold))
 
 
