@@ -68,7 +68,7 @@ def test_the_chain_of_python_runs(flickr8k) -> None:
     chain = next(code for code in LIBRARY if "prepare_flickr8k" in code)
     names: dict[str, object] = {}
     exec(chain.replace("k=200", "k=4"), names)
-    assert set(names["scores"]) == {"overall", "head", "middle", "tail"}
+    assert set(names["scores"]["segment"]) == {"overall", "head", "middle", "tail"}
 
 
 def test_the_loss_in_ones_own_loop_runs() -> None:

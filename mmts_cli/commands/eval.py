@@ -71,7 +71,7 @@ def evaluate(
     ] = "split",
     ties: Annotated[
         Literal["index", "optimistic", "pessimistic"],
-        typer.Option("--ties", help="Which tied items count as ranked before the positive."),
+        typer.Option("--ties", help="Which tied items count as ranked above the positive."),
     ] = "index",
     folds: Annotated[
         int, typer.Option("--folds", min=1, help="Contiguous folds whose scores are averaged; 5 for MSCOCO-1K.")

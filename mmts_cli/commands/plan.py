@@ -48,7 +48,7 @@ def plan(
 ) -> None:
     """Show the temperatures or margins that a run would have.
 
-    Settings that 'mmts train' would refuse are refused here, too.
+    Settings that 'mmts train' would refuse are refused here too.
 
     Example: mmts plan shifts.parquet --alpha 0.04 --steps 5000 --picture band.png
     """

@@ -30,6 +30,7 @@ class PairInfo(TypedDict, total=False):
     media_group_n: Tensor | None
     text_group_n: Tensor | None
     weight_n: Tensor | None
+    adjustment_n: Tensor | None
 
 
 class PairOptions(LossOptions, PairInfo, total=False):
@@ -48,6 +49,8 @@ class PairBatch:
         negatives_m: Number of negatives of each pair.
         positives: Score of each of this process's pairs as (media anchor, text anchor), where it isn't the diagonal
             of the score matrix.
+        adjustment_m: What is added to the logits that have each pair as a candidate, or ``None`` for nothing.
+        positive_relations: Groups whose related pairs are positives, or ``None``.
         tiling: How to walk over the scores.
     """
 
@@ -58,6 +61,7 @@ class PairBatch:
     share_m: Tensor
     negatives_m: Tensor
     positives: tuple[Tensor, Tensor] | None
+    adjustment_m: Tensor | None
     positive_relations: Relations | None
     tiling: Tiling
     processes: Processes | None
@@ -72,6 +76,12 @@ class PairBatch:
         media_nd, text_nd = (_unit(side, dtype, normalize) for side in (self.media_nd, self.text_md[self.rows]))
         score_n = (media_nd * text_nd).sum(1)
         return score_n, score_n
+
+    def positive_adjustment(self, value_m: Tensor) -> Tensor:
+        """Return what is added to the positives of each of this process's pairs, the mean over them ``[n]``."""
+        if self.positive_relations is not None:
+            value_m = self.positive_relations.sum(value_m[:, None])[:, 0] / self.positive_relations.count_m
+        return value_m[self.rows]
 
     def total(self, loss: Tensor) -> Tensor:
         """Return the loss of the whole batch from this process's share of it.
@@ -95,6 +105,7 @@ def pair_batch(
     text_group_n: Tensor | None = None,
     related: Related = "mask",
     weight_n: Tensor | None = None,
+    adjustment_n: Tensor | None = None,
     tile_size: int | None = None,
     processes: Processes | None = None,
 ) -> PairBatch:
@@ -110,12 +121,15 @@ def pair_batch(
         text_group_n: Group ids of texts.
         related: What pairs of one group are.
         weight_n: Weights of pairs.
+        adjustment_n: What is added to logits.
         tile_size: Size of tiles.
         processes: The processes that share the batch.
 
     Raises:
-        InputError: Shapes don't match, a weight is negative, or all are zero.
+        InputError: Shapes don't match, a weight is negative, all are zero, or there are no logits to adjust.
     """
+    if drop_related and adjustment_n is not None:
+        raise InputError("adjustment_n adds to the logits of InfoNCE or the sigmoid loss; leave it out with others")
     if media_nd.ndim != 2 or media_nd.shape != text_nd.shape:
         raise InputError(
             f"media and text embeddings have shapes {tuple(media_nd.shape)} and {tuple(text_nd.shape)}; "
@@ -124,7 +138,9 @@ def pair_batch(
     if related not in ("mask", "count"):
         raise InputError(f"related is {related!r}; choose 'mask' or 'count'")
     n, device = len(media_nd), media_nd.device
-    for name, value_n in (("media_group_n", media_group_n), ("text_group_n", text_group_n), ("weight_n", weight_n)):
+    by_pair = {"media_group_n": media_group_n, "text_group_n": text_group_n}
+    by_pair |= {"weight_n": weight_n, "adjustment_n": adjustment_n}
+    for name, value_n in by_pair.items():
         if value_n is not None and value_n.shape != (n,):
             raise InputError(f"{name} has shape {tuple(value_n.shape)}; give one value for each of the {n} pairs")
     counts = processes.counts(n, device) if processes else [n]
@@ -164,9 +180,20 @@ def pair_batch(
         relations=relations if masked else None,
         tile_size=tile_size,
     )
+    adjustment_m = None if adjustment_n is None else gather(adjustment_n.detach().to(dtype))
     positive_relations = relations if related == "count" else None
     return PairBatch(
-        media_nd, text_md, rows, counts, share_m, negatives_m, positives, positive_relations, tiling, processes
+        media_nd,
+        text_md,
+        rows,
+        counts,
+        share_m,
+        negatives_m,
+        positives,
+        adjustment_m,
+        positive_relations,
+        tiling,
+        processes,
     )
 
 

@@ -17,8 +17,8 @@ class RowsAndColumns(NamedTuple):
     """What a walk over the scores S of n media rows and m text columns yields.
 
     Attributes:
-        row_n: log sum_j exp(S_ij / temperature_i), differentiable.
-        column_m: log sum_i exp(S_ij / temperature_j), differentiable.
+        row_n: log sum_j w_j exp(S_ij / temperature_i), differentiable; w is 1 unless `Prior` says otherwise.
+        column_m: log sum_i w_i exp(S_ij / temperature_j), differentiable.
         positive_n: S_ii, differentiable.
         row_mean_n: Mean of S_ij under the softmax of row i, a constant; zeros unless asked for.
         column_mean_m: The same for columns.
@@ -31,6 +31,18 @@ class RowsAndColumns(NamedTuple):
     column_mean_m: Tensor
 
 
+class Prior(NamedTuple):
+    """Weights of candidates inside the sums, positive constants.
+
+    Attributes:
+        row_n: w_i, of each row as a candidate of the columns ``[n]``.
+        column_m: w_j, of each column as a candidate of the rows ``[m]``.
+    """
+
+    row_n: Tensor
+    column_m: Tensor
+
+
 def logsumexp_both(
     media_nd: Tensor,
     text_md: Tensor,
@@ -39,6 +51,7 @@ def logsumexp_both(
     tiling: Tiling,
     *,
     means: bool = False,
+    prior: Prior | None = None,
 ) -> RowsAndColumns:
     """Compute log-sum-exps over rows and columns of the score matrix from one pass over its tiles.
 
@@ -51,10 +64,11 @@ def logsumexp_both(
         column_scale_m: Logit scale, 1 / temperature, of each column ``[m]``, positive.
         tiling: How to walk.
         means: Also return the softmax means of the scores.
+        prior: Weights of candidates; 1 if None.
     """
     means = means or row_scale_n.requires_grad or column_scale_m.requires_grad
     found = _LogSumExp.apply(  # type: ignore[no-untyped-call]  # torch leaves `apply` untyped
-        media_nd, text_md, row_scale_n, column_scale_m, tiling, means
+        media_nd, text_md, row_scale_n, column_scale_m, tiling, means, prior
     )
     return RowsAndColumns(*found)
 
@@ -69,10 +83,11 @@ class _LogSumExp(torch.autograd.Function):
         column_scale_m: Tensor,
         tiling: Tiling,
         means: bool,
+        prior: Prior | None,
     ) -> tuple[Tensor, ...]:
         with torch.autocast(media_nd.device.type, enabled=False):
             bounded = _bounded(row_scale_n, column_scale_m, tiling)
-            found = _sums(media_nd, text_md, row_scale_n, column_scale_m, tiling, means, bounded)
+            found = _sums(media_nd, text_md, row_scale_n, column_scale_m, tiling, means, bounded, prior)
         ctx.save_for_backward(
             media_nd,
             text_md,
@@ -83,7 +98,7 @@ class _LogSumExp(torch.autograd.Function):
             found.row_mean_n,
             found.column_mean_m,
         )
-        ctx.tiling, ctx.bounded = tiling, bounded
+        ctx.tiling, ctx.bounded, ctx.prior = tiling, bounded, prior
         ctx.mark_non_differentiable(found.row_mean_n, found.column_mean_m)
         return found
 
@@ -103,9 +118,10 @@ class _LogSumExp(torch.autograd.Function):
                     grad_positive_n=grad_positive_n,
                     tiling=ctx.tiling,
                     bounded=ctx.bounded,
+                    prior=ctx.prior,
                 )
         # d logsumexp_j(b S_j) / db is the softmax mean of S.
-        return *grads, grad_row_n * row_mean_n, grad_column_m * column_mean_m, None, None
+        return *grads, grad_row_n * row_mean_n, grad_column_m * column_mean_m, None, None, None
 
 
 def _sums(
@@ -116,6 +132,7 @@ def _sums(
     tiling: Tiling,
     means: bool,
     bounded: bool,
+    prior: Prior | None,
 ) -> RowsAndColumns:
     """Walk over the tiles once for the log-sum-exps."""
     dtype = row_scale_n.dtype
@@ -123,8 +140,8 @@ def _sums(
     tile = choose_tile_size(media_nd, max(n, m), dtype, tiling.tile_size)
     media, text = (UnitRows(side, dtype, tiling.normalize, tile) for side in (media_nd, text_md))
     buffers = Buffers(media_nd, dtype, min(tile, n), min(tile, m))
-    row = _RunningSums(row_scale_n, bounded, means)
-    column = _RunningSums(column_scale_m, bounded, means)
+    row = _RunningSums(row_scale_n, bounded, means, None if prior is None else prior.column_m)
+    column = _RunningSums(column_scale_m, bounded, means, None if prior is None else prior.row_n)
     positive_n = torch.zeros_like(row.total)
     for columns in slices(m, tile):
         text_cd = text[columns]
@@ -134,8 +151,8 @@ def _sums(
             diagonal, diagonal_rows = tiling.diagonal(scores_rc, rows, columns)
             positive_n[diagonal_rows] = diagonal
             tiling.mask_(scores_rc, rows, columns)
-            row.add(rows, scores_rc, work_rc, dim=1)
-            column.add(columns, scores_rc, work_rc, dim=0)
+            row.add(rows, columns, scores_rc, work_rc, dim=1)
+            column.add(columns, rows, scores_rc, work_rc, dim=0)
     row_n, row_mean_n = row.finish()
     column_m, column_mean_m = column.finish()
     return RowsAndColumns(row_n, column_m, positive_n, row_mean_n, column_mean_m)
@@ -154,6 +171,7 @@ def _gradients(
     grad_positive_n: Tensor,
     tiling: Tiling,
     bounded: bool,
+    prior: Prior | None,
 ) -> tuple[Tensor, Tensor]:
     """Walk over the tiles once for the gradients of media and text, both directions' added up in each tile."""
     dtype = row_n.dtype
@@ -178,6 +196,9 @@ def _gradients(
             _exponentials(scores_rc, row_scale_n[rows, None], row_reference, grad_rc)
             column_reference = None if bounded else column_m[columns]
             _exponentials(scores_rc, column_scale_m[columns], column_reference, scores_rc)
+            if prior is not None:
+                grad_rc.mul_(prior.column_m[columns])
+                scores_rc.mul_(prior.row_n[rows, None])
             grad_rc.mul_(row_factor_n[rows, None]).addcmul_(scores_rc, column_factor_m[None, columns])
             diagonal, diagonal_rows = tiling.diagonal(grad_rc, rows, columns)
             diagonal.add_(grad_positive_n[diagonal_rows])
@@ -196,15 +217,16 @@ class _RunningSums:
     far, which grows as tiles come in.
     """
 
-    def __init__(self, scale: Tensor, bounded: bool, means: bool) -> None:
+    def __init__(self, scale: Tensor, bounded: bool, means: bool, candidate_weight: Tensor | None) -> None:
         self.scale = scale
+        self.candidate_weight = candidate_weight
         self.total = scale.new_zeros(len(scale))
         self.weighted = scale.new_zeros(len(scale))
         self.top = None if bounded else scale.new_full((len(scale),), -torch.inf)
         self.means = means
 
-    def add(self, part: slice, scores_rc: Tensor, work_rc: Tensor, dim: int) -> None:
-        """Add a tile to the sums of ``part``, which run over ``dim`` of the tile."""
+    def add(self, part: slice, candidates: slice, scores_rc: Tensor, work_rc: Tensor, dim: int) -> None:
+        """Add a tile to the sums of ``part``, which run over ``candidates`` along ``dim`` of the tile."""
         scale, reference = self.scale[part].unsqueeze(dim), None
         if self.top is not None:
             old_top = self.top[part]
@@ -215,6 +237,8 @@ class _RunningSums:
             self.top[part] = top
             reference = top.unsqueeze(dim)
         _exponentials(scores_rc, scale, reference, work_rc)
+        if self.candidate_weight is not None:
+            work_rc.mul_(self.candidate_weight[candidates].unsqueeze(1 - dim))
         self.total[part] += work_rc.sum(dim)
         if self.means:
             self.weighted[part] += work_rc.mul_(scores_rc).sum(dim)

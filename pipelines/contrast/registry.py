@@ -50,6 +50,7 @@ class StrategyKind:
             ``shifts``, and the default of each; None where it follows from the loss or the shifts, or there is none.
         losses: Names of the losses it works with.
         limits: Why it doesn't work with the others; empty where it works with all.
+        own_objective: Whether it minimises an objective of its own in the place of the loss.
     """
 
     name: str
@@ -58,6 +59,7 @@ class StrategyKind:
     defaults: Mapping[str, float | None]
     losses: tuple[str, ...]
     limits: str = ""
+    own_objective: bool = False
 
     @property
     def options(self) -> frozenset[str]:
@@ -168,6 +170,7 @@ STRATEGIES = _by_name(
         {"tau": None, "tau_min": 0.005, "tau_max": 0.05, "rho": 8.0},
         ("infonce",),
         "its objective is built on InfoNCE",
+        own_objective=True,
     ),
     StrategyKind(
         "tempnet",
@@ -176,6 +179,7 @@ STRATEGIES = _by_name(
         {"tau_min": 0.005, "tau_max": 0.05, "rho": 7.0},  # as in the authors' script for CC3M
         ("infonce",),
         "its objective is built on InfoNCE",
+        own_objective=True,
     ),
 )
 

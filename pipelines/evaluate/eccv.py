@@ -56,7 +56,7 @@ def coco_captions_of(table: pa.Table, path: Path) -> CocoCaptions:
     missing = known.filter(pc.invert(pc.is_in(known, table.column("caption_id").combine_chunks())))
     if len(missing):
         raise InputError(
-            f"{path}: {len(missing):,} of MSCOCO's {len(known):,} test captions are missing there, first: caption_id "
+            f"{path}: {len(missing):,} of MSCOCO's {len(known):,} test captions are missing, first: caption_id "
             f"{missing[0]}; protocol eccv scores the whole test split, as `mmts prepare mscoco` writes it"
         )
     caption_ids = table.column("caption_id")

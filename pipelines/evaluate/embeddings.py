@@ -37,7 +37,7 @@ def compared_as_they_are(media: Path, text: Path, media_ids: pa.Array, text_ids:
     if media_nd.shape[1] != text_md.shape[1]:
         raise InputError(
             f"{media} holds {media_nd.shape[1]}-dimensional vectors and {text} {text_md.shape[1]}-dimensional ones; "
-            "embeddings of one space are compared, or give the run that maps them into one"
+            "give embeddings of one space, or the run that maps them into one"
         )
     return Embeddings(media_nd, text_md)
 

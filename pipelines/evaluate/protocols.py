@@ -66,7 +66,8 @@ class Inputs:
         own = {"ek100": CLIPS, "eccv": COCO_CAPTIONS}.get(protocol, ANNOTATIONS)
         # A run reads texts, and where media are; without one there need be no more than the protocol's own columns.
         columns = own.columns | (ANNOTATIONS.columns if sources.run is not None else {})
-        kind = Kind(own.name, own.key, columns, {**ANNOTATIONS.optional, **own.optional})
+        optional = {**ANNOTATIONS.optional, **own.optional}
+        kind = Kind(own.name, own.key, columns, {name: optional[name] for name in optional if name not in columns})
         self.table = read_table(self.path, kind)
 
     def embeddings(self, media_ids: pa.Array, text_ids: pa.ChunkedArray) -> Embeddings:

@@ -115,7 +115,7 @@ def _trained(run: Path) -> dict[str, Any]:
     """What a complete run was trained with."""
     if not (run / "config.json").is_file() or not (run / "metrics.json").is_file():
         if list(run.glob("checkpoints/step-*")):
-            raise InputError(f"{run}: is an unfinished run; go on with it: the same `mmts train` and --resume")
+            raise InputError(f"{run}: is an unfinished run; finish it with the same `mmts train` and --resume")
         raise InputError(f"{run}: is not the folder of a complete run; make one with `mmts train`")
     if not (run / "model").is_dir():
         raise InputError(f"{run}: has no folder model, which its training wrote; put it back, or train again")
@@ -131,7 +131,7 @@ def _check_as_trained(role: str, path: Path, run: Path) -> None:
         files = _media_inputs(path) if role == "media" else {role: path}
         fingerprints = {name: fingerprint_of(file) for name, file in files.items()}
     except InputError as error:
-        remedy = f"give --{_FLAGS.get(role, role)}, or go where it was trained"
+        remedy = f"give --{_FLAGS.get(role, role)}, or run this where it was trained"
         raise InputError(f"{error} ({run / 'config.json'} names it; {remedy})") from error
     provenance = read_provenance(run / "steps.parquet")
     recorded = {} if provenance is None else provenance.inputs

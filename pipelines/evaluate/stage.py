@@ -95,7 +95,7 @@ def evaluate(
     if block_memory < 1:
         raise InputError(f"--block-memory {block_memory}: expected 1 MiB or more")
     if seed and not resamples:
-        raise InputError(f"--seed {seed}: draws the bootstrap's resamples; leave it out with --resamples 0")
+        raise InputError(f"--seed {seed}: seeds the bootstrap; leave it out with --resamples 0")
     _refuse_other_folder(output, force=force)
     inputs = sources.inputs()
     if tail_classes is not None:
@@ -162,7 +162,7 @@ def evaluate(
 def _refuse_other_folder(output: Path, *, force: bool) -> None:
     """Refuse a run's folder, and without ``force`` one that holds anything but scores."""
     if (output / "config.json").exists():
-        raise InputError(f"{output}: is a run folder, whose files scores would replace; give -o a folder of its own")
+        raise InputError(f"{output}: is a run folder, whose files the scores would replace; choose another -o")
     if force or not output.is_dir() or not any(output.iterdir()) or (output / "ranks.parquet").exists():
         return
     if _read_metrics(output / "metrics.json") is None:
@@ -204,7 +204,9 @@ def _refuse_other_sources(sources: Sources, protocol: Protocol, encoding: Encodi
     if sources.run is None:
         for field in dataclasses.fields(encoding):
             if getattr(encoding, field.name) != field.default:
-                raise InputError(f"--{field.name.replace('_', '-')}: is for a run, which encodes; leave it out")
+                raise InputError(
+                    f"--{field.name.replace('_', '-')}: has an effect only where a run encodes; leave it out"
+                )
     if encoding.max_bad and protocol in ("ek100", "eccv"):
         raise InputError(f"--max-bad: {protocol} scores a whole published test set; replace damaged media instead")
 
@@ -230,6 +232,6 @@ def _refuse_other_protocols(
         if given and protocol in ("ek100", "eccv"):
             raise InputError(f"{option}: is for --protocol captions and pairs; leave it out with {protocol}")
     if gallery != "split" and folds != 1:
-        raise InputError("--folds: divide the media of a split; leave them out with --gallery all")
+        raise InputError("--folds divides the media of a split; leave it out with --gallery all")
     if protocol == "eccv" and split != "test":
         raise InputError(f"--split {split}: protocol eccv scores MSCOCO's test split; leave it out")

@@ -136,7 +136,7 @@ def _checked_index(
     distractors: bool,
 ) -> IntArray:
     if protocol not in get_args(Protocol):
-        raise InputError(f"protocol {protocol!r} is unknown here: use one of {', '.join(get_args(Protocol))}")
+        raise InputError(f"protocol {protocol!r} is unknown: use one of {', '.join(get_args(Protocol))}")
     index_m = np.asarray(text_media_index, dtype=np.int64)
     if index_m.shape != (text_count,):
         raise InputError(f"{text_count} texts but {index_m.shape} media indices: give the media row of every text")

@@ -1,4 +1,4 @@
-"""What sets the balance of head and tail beside the temperature: duplicates in a batch, weights, and sampling."""
+"""What sets the balance of head and tail beside the temperature: duplicates in a batch, weights, logits, sampling."""
 
 from dataclasses import dataclass
 
@@ -24,12 +24,14 @@ class Balance:
         media_group_n: Row of each sample's medium ``[n]``, where duplicates are no negatives.
         text_group_n: Number of each sample's text, the same for identical texts ``[n]``; likewise.
         weight_n: Weight of each sample's pair ``[n]``.
+        adjustment_n: What is added to the logits that have each sample's pair as candidate ``[n]``.
         media_weight_m: How often each medium is drawn ``[m]``, relative to the others; None for once an epoch.
     """
 
     media_group_n: Tensor | None = None
     text_group_n: Tensor | None = None
     weight_n: Tensor | None = None
+    adjustment_n: Tensor | None = None
     media_weight_m: Tensor | None = None
 
     def of_pairs(self, text_rows: Tensor, sample_rows: Tensor) -> PairInfo:
@@ -41,31 +43,36 @@ class Balance:
             "media_group_n": None if self.media_group_n is None else self.media_group_n[sample_rows],
             "text_group_n": None if self.text_group_n is None else self.text_group_n[text_rows],
             "weight_n": None if self.weight_n is None else self.weight_n[sample_rows],
+            "adjustment_n": None if self.adjustment_n is None else self.adjustment_n[sample_rows],
         }
 
 
 def find_balance(config: TrainConfig, files: RunFiles, training: PairedData) -> Balance:
     """Compute, once for a run, what its settings of balance need.
 
-    With n_c the number of training samples in a sample's cluster, a pair weighs ``n_c ** -weight``, and a medium is
-    drawn with probability proportional to ``n_c ** (power - 1)``, n_c being the mean over its captions.
+    With n_c the number of training samples in a sample's cluster, of N: a pair weighs ``n_c ** -weight``; a candidate's
+    logit has ``adjust * log(n_c / N)`` added; a medium is drawn with probability proportional to
+    ``n_c ** (power - 1)``, n_c being the mean over its captions.
 
     Raises:
         InputError: The clusters file can't be used, lacks training samples, or says that a training sample's cluster
             has no training sample.
     """
-    media_group_n = text_group_n = weight_n = media_weight_m = None
+    media_group_n = text_group_n = weight_n = adjustment_n = media_weight_m = None
     if config.related is not None:
         text = rows_of_split(files.annotations, config.split, config.annotations).column("text")
         media_group_n = training.media_of_sample_n
         text_group_n = torch.from_numpy(text.combine_chunks().dictionary_encode().indices.to_numpy().astype(np.int64))
     if config.weight is not None:
         weight_n = torch.from_numpy(_sizes(config, training) ** -config.weight)
+    if config.adjust is not None:
+        share_n = _sizes(config, training) / len(training.sample_ids)
+        adjustment_n = torch.from_numpy(config.adjust * np.log(share_n))
     if config.sampling is not None:
         media_of_n = training.media_of_sample_n.numpy()
         size_m = media_sizes(_sizes(config, training), media_of_n, len(training.media.ids))
         media_weight_m = torch.from_numpy(size_m ** ((config.power or 0.0) - 1))
-    return Balance(media_group_n, text_group_n, weight_n, media_weight_m)
+    return Balance(media_group_n, text_group_n, weight_n, adjustment_n, media_weight_m)
 
 
 def _sizes(config: TrainConfig, training: PairedData) -> NDArray[np.float64]:

@@ -85,9 +85,15 @@ class TrainConfig(TrainSettings, BaseModel):
         return bool(getattr(self, name) != type(self).model_fields[name].default)
 
     def _check_balance(self) -> None:
-        for name in ("weight", "sampling"):
+        for name in ("weight", "adjust", "sampling"):
             if getattr(self, name) is not None and self.clusters is None and self.shifts is None:
                 raise InputError(f"{_flag(name)} needs cluster sizes; give --clusters, as `mmts cluster` makes them")
+
+        if self.adjust is not None and STRATEGIES[self.temperature].own_objective:
+            raise InputError(
+                f"--adjust has no effect with --temperature {self.temperature}, which has its own objective; leave it "
+                "out"
+            )
 
     def _check_metric(self) -> None:
         thirds = ("", "head_", "middle_", "tail_") if self.shifts is not None else ("",)

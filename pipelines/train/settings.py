@@ -141,13 +141,22 @@ class TrainSettings:
         Flag(
             "clusters.parquet with the cluster sizes for these (default: those in --shifts).",
             _BALANCE,
-            ("weight", "sampling"),
+            ("weight", "adjust", "sampling"),
             shapes_result=False,
         ),
     ] = None
     weight: Annotated[
         float | None,
         Flag("Weight each pair by its cluster's size to the power -W (default: off).", _BALANCE, gt=0),
+    ] = None
+    adjust: Annotated[
+        float | None,
+        Flag(
+            "Logit adjustment: add W times the log of its cluster's share to each candidate's logit (default: off).",
+            _BALANCE,
+            not_with="loss max-margin",
+            gt=0,
+        ),
     ] = None
     sampling: Annotated[
         Literal["cluster"] | None,

@@ -51,18 +51,21 @@ def info_nce_loop(
     same: list[list[bool]] | None = None,
     mode: str = "mask",
     weight: list[float] | None = None,
+    added: list[float] | None = None,
 ) -> float:
     n = len(s)
     same = same or [[i == j for j in range(n)] for i in range(n)]
     weight = weight or [1.0] * n
+    added = added or [0.0] * n
     total = 0.0
     for direction, tau in zip(anchors(s), temperature, strict=True):
         for i in range(n):
             keys = [j for j in range(n) if j == i or mode == "count" or not same[i][j]]
             positives = [j for j in range(n) if same[i][j]] if mode == "count" else [i]
-            top = max(direction[i][j] / tau[i] for j in keys)
-            log_sum = top + math.log(sum(math.exp(direction[i][j] / tau[i] - top) for j in keys))
-            each = [log_sum - direction[i][j] / tau[i] for j in positives]
+            logit = [direction[i][j] / tau[i] + added[j] for j in range(n)]
+            top = max(logit[j] for j in keys)
+            log_sum = top + math.log(sum(math.exp(logit[j] - top) for j in keys))
+            each = [log_sum - logit[j] for j in positives]
             total += weight[i] * sum(each) / len(each)
     return total / (2 * sum(weight))
 
@@ -97,16 +100,18 @@ def sigmoid_loop(
     same: list[list[bool]] | None = None,
     mode: str = "mask",
     weight: list[float] | None = None,
+    added: list[float] | None = None,
 ) -> float:
     n = len(s)
     same = same or [[i == j for j in range(n)] for i in range(n)]
     weight = weight or [1.0] * n
+    added = added or [0.0] * n
     total = 0.0
     for i in range(n):
         for j in range(n):
             if mode == "mask" and same[i][j] and i != j:
                 continue
-            logit = s[i][j] / temperature[i] + bias
+            logit = s[i][j] / temperature[i] + bias + added[j]
             wrong = -logit if same[i][j] else logit
             total += weight[i] * (max(wrong, 0.0) + math.log1p(math.exp(-abs(wrong))))
     return total / sum(weight)

@@ -178,11 +178,11 @@ def change(table, name, values):
 @pytest.mark.parametrize(
     ("edit", "message"),
     [
-        (lambda t: t.slice(0, 24990), "10 of MSCOCO's 25,000 test captions are missing there, first: caption_id "),
+        (lambda t: t.slice(0, 24990), "10 of MSCOCO's 25,000 test captions are missing, first: caption_id "),
         (lambda t: t.drop_columns("caption_id"), "no column 'caption_id' as annotations of `mmts prepare mscoco` have"),
         (
             lambda t: change(t, "caption_id", pc.sort_indices(t["caption_id"]).cast(pa.int64())),
-            "of MSCOCO's 25,000 test captions are missing there, first: caption_id ",
+            "of MSCOCO's 25,000 test captions are missing, first: caption_id ",
         ),
         (
             lambda t: change(t, "caption_id", pa.chunked_array([t["caption_id"].to_pylist()[::-1]])),

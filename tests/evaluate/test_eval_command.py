@@ -203,7 +203,7 @@ def test_options_that_cant_be(refusal, flags, message) -> None:
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (["--folds", 4], "--folds: divide the media of a split; leave them out with --gallery all"),
+        (["--folds", 4], "--folds divides the media of a split; leave it out with --gallery all"),
         (["--protocol", "ek100"], "--gallery all: is for --protocol captions and pairs; leave it out with ek100"),
         (
             ["--media", "images.zip"],
@@ -225,7 +225,7 @@ def test_block_memory_is_at_least_a_mebibyte(world, refusal) -> None:
 
 
 def test_a_seed_without_resamples_is_refused(refusal) -> None:
-    assert "--seed 7: draws the bootstrap's resamples; leave it out with" in refusal("--seed", 7, "--resamples", 0)
+    assert "--seed 7: seeds the bootstrap; leave it out with --resamples 0" in refusal("--seed", 7, "--resamples", 0)
 
 
 def test_a_refused_eval_leaves_no_folder(world, run, refused) -> None:

@@ -308,7 +308,9 @@ def test_thirds_come_from_the_run_wherever_its_shifts_know_the_samples(world) ->
     given = evaluate(folder / "given", run=run, clusters=world.clusters, resamples=0).summary
     assert given == {**own, "cluster_sizes": "sizes from clusters.parquet"}
     world.shifts.unlink()
-    with pytest.warns(UserWarning, match=r"shifts\.parquet: no such file.*give --clusters, or go where it was trained"):
+    with pytest.warns(
+        UserWarning, match=r"shifts\.parquet: no such file.*give --clusters, or run this where it was trained"
+    ):
         gone = evaluate(folder / "gone", run=run, resamples=0).summary
     assert "thirds" not in gone
     assert gone["cluster_sizes"] == "no cluster sizes known; --clusters FILE gives sizes"

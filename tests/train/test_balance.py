@@ -53,6 +53,15 @@ def test_a_pair_weighs_its_clusters_size_to_a_power(with_doubles, loss) -> None:
     assert first_loss(with_doubles, loss=loss, weight=0.5) == pytest.approx(expected, rel=1e-5)
 
 
+@pytest.mark.parametrize("loss", ["infonce", "sigmoid"])
+def test_candidates_have_the_log_of_their_clusters_share_added(with_doubles, loss) -> None:
+    ids = [sample for sample in with_doubles.samples("train") if sample.endswith("#0")]
+    share_n = torch.tensor([CLUSTER_SIZES[with_doubles.cluster[each]] for each in ids], dtype=torch.float64) / 48
+    expected = by_hand(with_doubles, loss, adjustment_n=0.7 * share_n.log())
+    assert expected != pytest.approx(by_hand(with_doubles, loss), rel=1e-4)
+    assert first_loss(with_doubles, loss=loss, adjust=0.7) == pytest.approx(expected, rel=1e-5)
+
+
 @pytest.mark.parametrize("loss", LOSSES)
 def test_pairs_of_one_text_are_negatives_masked_or_positives(with_doubles, loss) -> None:
     group_n = torch.tensor([0 if number % 3 == 0 else number for number in range(48)])

@@ -90,6 +90,7 @@ WITH_MORE: dict[str, tuple[dict[str, Any], Any]] = {
     "lora_alpha": ({"lora_rank": 2}, 3.0),
     "lora_target": ({"lora_rank": 2}, ["query"]),
     "weight": ({"clusters": "c.parquet", "sampling": "cluster"}, 0.5),
+    "adjust": ({"clusters": "c.parquet", "weight": 0.5}, 0.5),
     "sampling": ({"clusters": "c.parquet", "weight": 0.5}, "cluster"),
     "power": ({"clusters": "c.parquet", "sampling": "cluster"}, 0.5),
 }
@@ -135,8 +136,14 @@ def test_differences_are_told_in_flags() -> None:
         ({"text": None}, "give either --text, .* or --text-model"),
         ({"text_model": "bert"}, "give either --text, .* or --text-model"),
         ({"weight": 1.0}, "--weight needs cluster sizes; give --clusters, as `mmts cluster` makes them$"),
+        ({"adjust": 1.0}, "--adjust needs cluster sizes"),
+        ({"adjust": 1.0, "clusters": "c", "loss": "max-margin"}, "--adjust has no effect with --loss max-margin;"),
+        ({"adjust": 1.0, "clusters": "c", "temperature": "tempnet"}, "--adjust has no effect with --temperature te"),
         ({"sampling": "cluster"}, "--sampling needs cluster sizes; give --clusters"),
-        ({"clusters": "c.parquet"}, "--clusters has no effect without --weight or --sampling; leave it out$"),
+        (
+            {"clusters": "c.parquet"},
+            "--clusters has no effect without --weight or --adjust or --sampling; leave it out$",
+        ),
         ({"clusters": "c.parquet", "weight": 1.0, "power": 0.5}, "--power has no effect without --sampling"),
         ({"frames": 3}, "--frames has no effect without --media-model; leave it out$"),
         ({"augment": "crop"}, "--augment has no effect without --media-model"),

@@ -39,7 +39,7 @@ class Loss(nn.Module, ABC):
             media_nd: Media embeddings ``[n, d]``.
             text_nd: Text embeddings ``[n, d]``, row i matching row i of the media.
             level_n: Temperature or margin, a number or one per pair ``[n]``; differentiable.
-            **pairs: ``media_group_n``, ``text_group_n`` and ``weight_n``, see `info_nce`.
+            **pairs: ``media_group_n``, ``text_group_n``, ``weight_n`` and ``adjustment_n``, see `info_nce`.
 
         Raises:
             InputError: Shapes don't match, a temperature or margin isn't positive, or a weight is negative.

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from pipelines.contrast.batch import PairBatch, PairInfo, PairOptions, pair_batch, per_pair
-from pipelines.contrast.logsumexp import RowsAndColumns, logsumexp_both
+from pipelines.contrast.logsumexp import Prior, RowsAndColumns, logsumexp_both
 from pipelines.contrast.losses.base import Loss
 
 
@@ -39,6 +39,8 @@ def info_nce(
             ``related``: ``"mask"`` (default) leaves related pairs out of the negatives; ``"count"`` makes them
             positives, the loss being the mean over an anchor's positives (arXiv 2004.11362, eq. 2).
             ``weight_n``: weights of pairs ``[n]``, a constant; the loss is the weighted mean over anchors.
+            ``adjustment_n``: what is added to the logits that have a pair as candidate, positive or negative, a
+            constant ``[n]``: logit adjustment (arXiv 2007.07314) with w log(n_c / N).
             ``tile_size``: rows and columns of a tile, by default chosen from the memory there is.
             ``processes``: the `Processes` that share the batch; then arguments are this process's pairs.
 
@@ -58,6 +60,8 @@ def info_nce(
     media_positive_n, text_positive_n = batch.positives or (sums.positive_n, sums.positive_n)
     loss_n = sums.row_n - media_positive_n / media_temperature_n
     loss_n = loss_n + sums.column_m - text_positive_n / text_temperature_n
+    if batch.adjustment_m is not None:
+        loss_n = loss_n - 2 * batch.positive_adjustment(batch.adjustment_m)
     return batch.total((loss_n * batch.share_m[batch.rows]).sum() / 2)
 
 
@@ -75,6 +79,11 @@ def anchor_sums(
         text_temperature_n: Temperature of this process's text anchors.
         means: Also return the softmax means of the scores.
     """
+    adjustment_m, prior, highest = batch.adjustment_m, None, None
+    if adjustment_m is not None:
+        highest = adjustment_m.max()  # taken out of the sums, where it would over- or underflow
+        weight_m = torch.exp(adjustment_m - highest)
+        prior = Prior(weight_m[batch.rows], weight_m)
     sums = logsumexp_both(
         batch.media_nd,
         batch.text_md,
@@ -82,7 +91,10 @@ def anchor_sums(
         batch.gather(text_temperature_n.reciprocal()),
         batch.tiling,
         means=means,
+        prior=prior,
     )
+    if highest is not None:
+        sums = sums._replace(row_n=sums.row_n + highest, column_m=sums.column_m + highest)
     if batch.processes is None:
         return sums
     one_each = [1] * batch.processes.world_size

@@ -38,8 +38,9 @@ def sigmoid(
         text_nd: Text embeddings ``[n, d]``, row i matching row i of the media.
         temperature_n: Temperature, a number or one per pair ``[n]``; differentiable.
         bias: b, a scalar; differentiable.
-        **options: As for `info_nce`, with two differences that lie in the loss. With ``related="count"`` z is 1 for
-            related pairs, each of which counts by itself. Weights are those of rows of S.
+        **options: As for `info_nce`, with differences that lie in the loss. With ``related="count"`` z is 1 for
+            related pairs, each of which counts by itself. Weights are those of rows of S; the candidates, to whose
+            logits ``adjustment_n`` is added, are its columns.
 
     Returns:
         A scalar in the precision of accumulation.
@@ -49,12 +50,15 @@ def sigmoid(
     """
     batch = pair_batch(media_nd, text_nd, drop_related=False, **options)
     dtype = batch.share_m.dtype
+    bias_m = torch.as_tensor(bias, dtype=dtype, device=media_nd.device).expand(len(batch.text_md))
+    if batch.adjustment_m is not None:
+        bias_m = bias_m + batch.adjustment_m
     share = walk_once(
         partial(_walk, tiling=batch.tiling, positives=batch.positive_relations),
         batch.media_nd,
         batch.text_md,
         per_pair(temperature_n, "temperature", media_nd, dtype).reciprocal(),
-        torch.as_tensor(bias, dtype=dtype, device=media_nd.device),
+        bias_m,
         batch.share_m[batch.rows],
     )
     return batch.total(share)
@@ -64,7 +68,7 @@ def _walk(
     media_nd: Tensor,
     text_md: Tensor,
     scale_n: Tensor,
-    bias: Tensor,
+    bias_m: Tensor,
     weight_n: Tensor,
     *,
     tiling: Tiling,
@@ -78,7 +82,8 @@ def _walk(
     media, text = (UnitRows(side, dtype, tiling.normalize, tile) for side in (media_nd, text_md))
     buffers = Buffers(media_nd, dtype, min(tile, n), min(tile, m))
     factor_n = weight_n * scale_n
-    loss_n, slope_n, zero = torch.zeros_like(scale_n), torch.zeros_like(scale_n), torch.zeros_like(bias)
+    loss_n, zero = torch.zeros_like(scale_n), scale_n.new_zeros(())
+    grad_bias_m = scale_n.new_zeros(m)
     grad_media_nd = torch.zeros_like(media_nd, dtype=dtype)
     grad_text_md = torch.zeros_like(text_md, dtype=dtype)
     for columns in slices(m, tile):
@@ -88,13 +93,13 @@ def _walk(
             media_rd = media[rows]
             torch.mm(media_rd, text_cd.T, out=logits_rc)
             tiling.mask_(logits_rc, rows, columns)
-            logits_rc.mul_(scale_n[rows, None]).add_(bias)
+            logits_rc.mul_(scale_n[rows, None]).add_(bias_m[columns])
             # softplus(-z x) is that of a negative at x, or of a positive at -x; so are their derivatives.
             _negate_positives_(logits_rc, rows, columns, tiling, positives)
             loss_n[rows] += torch.logaddexp(logits_rc, zero, out=work_rc).sum(1)
             logits_rc.sigmoid_()
             _negate_positives_(logits_rc, rows, columns, tiling, positives)
-            slope_n[rows] += logits_rc.sum(1)
+            grad_bias_m[columns] += weight_n[rows] @ logits_rc
             logits_rc.mul_(factor_n[rows, None])
             grad_media_nd[rows].addmm_(logits_rc, text_cd)
             if text_gradient:
@@ -105,7 +110,7 @@ def _walk(
         media.finish_gradient_(grad_media_nd, tile),
         text.finish_gradient_(grad_text_md, tile),
         moment_n / scale_n,
-        (slope_n * weight_n).sum(),
+        grad_bias_m,
     )
     return (loss_n * weight_n).sum(), gradients
 

@@ -128,7 +128,7 @@ class Strategy(nn.Module, ABC):
             shift_n: Each pair's shift ``[n]``; ignored where `uses_shifts` is false.
             sample_n: Each pair's row among the sample ids the strategy was built with ``[n]``, int64; ignored where
                 `uses_samples` is false.
-            **pairs: ``media_group_n``, ``text_group_n`` and ``weight_n``, see `info_nce`.
+            **pairs: ``media_group_n``, ``text_group_n``, ``weight_n`` and ``adjustment_n``, see `info_nce`.
 
         Raises:
             InputError: A shape is wrong, or something needed is missing.
