@@ -29,11 +29,11 @@ def plan(
         float | None,
         typer.Option(
             "--alpha",
-            help="Distance from lowest to highest value. [default: 0.08, or the smallest shift where that is too much]",
+            help="Distance from lowest to highest value (default: 0.08, or the smallest shift where that is too much).",
         ),
     ] = None,
     oscillations: Annotated[
-        float | None, typer.Option("--oscillations", help="Full periods in the run. [default: 5]")
+        float | None, typer.Option("--oscillations", help="Full periods over the run (default: 5).")
     ] = None,
     loss: Annotated[
         LossName, typer.Option("--loss", help="Loss of the run: decides whether temperatures or margins are planned.")

@@ -122,7 +122,11 @@ class ArtifactWriter:
             if error is None:
                 self._flush()
                 provenance = dataclasses.replace(
-                    self._provenance, rows=self._rows, summary=self.summary, data_digest=self._sink.digest()
+                    self._provenance,
+                    rows=self._rows,
+                    summary=self.summary,
+                    data_digest=self._sink.digest(),
+                    columns=self._schema.names,
                 )
                 self._writer.add_key_value_metadata({FOOTER_KEY: provenance.to_json()})
             self._writer.close()

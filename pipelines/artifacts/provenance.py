@@ -44,6 +44,7 @@ class Provenance:
         seed: The seed, where the stage draws random numbers.
         rows: Number of rows written.
         data_digest: Hash of the bytes before the footer.
+        columns: Names of the columns, which a flipped bit in the footer would change in silence; empty in older files.
         summary: The figures the stage reported.
         libraries: Versions of the libraries that did the work.
     """
@@ -55,6 +56,7 @@ class Provenance:
     seed: int | None = None
     rows: int = 0
     data_digest: str = ""
+    columns: list[str] = field(default_factory=list)
     summary: dict[str, Any] = field(default_factory=dict)
     libraries: dict[str, str] = field(default_factory=dict)
 
@@ -101,7 +103,11 @@ def _footer() -> "TypeAdapter[Provenance]":
 
 
 def is_intact(path: Path, provenance: Provenance) -> bool:
-    """Whether the data before the footer is what mmts wrote."""
+    """Whether the rows and the names of their columns are what mmts wrote."""
+    with open_parquet(path) as file:
+        rows, names = file.metadata.num_rows, file.schema_arrow.names
+    if rows != provenance.rows or (provenance.columns and names != provenance.columns):
+        return False
     size = path.stat().st_size
     with path.open("rb") as handle:
         handle.seek(size - _PARQUET_TAIL)

@@ -292,7 +292,7 @@ class TrainSettings:
             ge=0,
         ),
     ] = 0
-    val_every: Annotated[int, Flag("Validate every so many epochs.", _WATCH, not_with="val_split none", ge=1)] = 1
+    val_every: Annotated[int, Flag("Epochs between validations.", _WATCH, not_with="val_split none", ge=1)] = 1
     metric: Annotated[
         str,
         Flag(
@@ -318,7 +318,7 @@ class TrainSettings:
     log_every: Annotated[
         int,
         Flag(
-            "Fetch losses from the device every so many steps; every step is recorded.",
+            "Steps between fetching losses from the device; every step is recorded.",
             _WATCH,
             shapes_result=False,
             ge=1,
