@@ -105,7 +105,9 @@ class ArtifactWriter:
 
     def write(self, table: pa.Table) -> None:
         """Add rows; they reach the disk in groups of ``ROW_GROUP_ROWS``."""
-        self._pending.append(table.select(self._schema.names).cast(self._schema))
+        table = table.select(self._schema.names)
+        # Only where there is something to cast: Arrow casts lists of nulls to themselves, and gets them wrong.
+        self._pending.append(table if table.schema.equals(self._schema) else table.cast(self._schema))
         self._pending_rows += table.num_rows
         if self._pending_rows >= ROW_GROUP_ROWS:
             self._flush()

@@ -147,7 +147,10 @@ def read_vectors(path: Path | str, *, id_column: str | None = None, column: str 
         half = _is_half(file.schema_arrow.field(column).type)
         start = 0
         for group in range(file.num_row_groups):
-            block = _matrix(file.read_row_group(group, columns=[column]).column(column), ids, start, path)
+            vectors = file.read_row_group(group, columns=[column]).column(column)
+            if not len(vectors):
+                continue
+            block = _matrix(vectors, ids, start, path)
             if matrix_nd is None:
                 matrix_nd = np.empty((len(ids), block.shape[1]), dtype=np.float32)
             if block.shape[1] != matrix_nd.shape[1]:
