@@ -27,9 +27,9 @@ def test_every_flag_can_come_from_a_file(made, mmts, toml) -> None:
 
 
 def test_flags_are_named_as_they_are_typed(made, mmts, toml) -> None:
-    flags = toml('clusters = ["clusters.parquet"]\noutput = "o.parquet"\nmin = 0\nmax = 1.5\nrule = "rank"\n')
+    flags = toml('clusters = ["clusters.parquet"]\noutput = "o.parquet"\nmin = 1\nmax = 1.5\nrule = "rank"\n')
     assert mmts("shifts", "--config", flags).code == 0
-    assert parameters("o.parquet") == {"minimum": 0.0, "maximum": 1.5, "rule": "rank"}
+    assert parameters("o.parquet") == {"minimum": 1.0, "maximum": 1.5, "rule": "rank"}
 
 
 def test_typed_flags_win(made, mmts, toml) -> None:
