@@ -162,9 +162,8 @@ def read_vectors(path: Path | str, *, id_column: str | None = None, column: str 
             if start + len(block) <= len(ids):
                 matrix_nd[start : start + len(block)] = block
             start += len(block)
-        if start != len(ids):  # as where a damaged page says that it is shorter
+        if matrix_nd is None or start != len(ids):  # as where a damaged page says that it is shorter
             raise InputError(f"{path}: damaged: {len(ids)} ids but {start} vectors; make it again")
-    assert matrix_nd is not None  # there are rows, so there are row groups
     check_vectors(matrix_nd, ids, id_column, path, half=half)
     return Vectors(path, id_column, ids, matrix_nd, split)
 

@@ -127,8 +127,8 @@ def test_a_file_without_rows_is_refused(tmp_path) -> None:
         read_vectors(tmp_path / "e")
 
 
-@pytest.mark.parametrize("bit", [41, 1001], ids=["of ids", "of vectors"])
-def test_a_page_that_says_it_is_empty_is_damage(tmp_path, write_artifact, bit) -> None:
+@pytest.mark.parametrize("bit", [41, 1001, 4436], ids=["of ids", "of vectors", "of row groups"])
+def test_a_part_that_says_it_is_empty_is_damage(tmp_path, write_artifact, bit) -> None:
     """Found by fuzzing: Parquet then reads fewer ids than vectors, without a word."""
     path = write_artifact(
         tmp_path / "v.parquet",
