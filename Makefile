@@ -4,10 +4,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
+# Inputs over all fuzz tests.
+FUZZ ?= 100000
+
 # As many processes as cores (at most 8), each with one thread. Slow tests come in files, as their fixtures are slow too.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --maxprocesses 8
 
-.PHONY: demo test test-slow test-all kill lint docs docs-reference bench clean
+.PHONY: demo test test-slow test-all fuzz kill lint docs docs-reference bench clean
 
 demo: $(READY)  ## the method on data it makes itself, within 3 minutes
 	$(BIN)/mmts demo
@@ -19,6 +22,9 @@ test-slow: $(READY)  ## the other tests
 	$(PYTEST) --dist loadfile -m slow
 
 test-all: test test-slow  ## every test
+
+fuzz: $(READY)  ## 100,000 random inputs to readers, records, schedules, losses and scores; FUZZ=N for others
+	MMTS_FUZZ=$(FUZZ) $(PYTEST) tests/fuzz
 
 kill: $(READY)  ## each stage killed and interrupted at 20 random moments, and run again
 	PYTHONPATH=tests HF_HUB_OFFLINE=1 $(BIN)/python -m attacks.kill

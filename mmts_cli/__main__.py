@@ -1,6 +1,7 @@
 """``python -m mmts_cli``: the same as ``mmts``."""
 
 import atexit
+import gc
 import importlib.util
 import os
 import sys
@@ -12,6 +13,7 @@ from mmts_cli.interrupt import stopping_on_signals
 
 def main() -> None:
     """Run mmts, unless the folder it is started from hides a part of it."""
+    gc.disable()  # what start-up makes stays: looking for garbage took a tenth of it; a command turns it on again
     found = importlib.util.find_spec("pipelines")  # which imports nothing: it may be somebody else's
     places = [] if found is None else [Path(place) for place in found.submodule_search_locations or ()]
     if not places or places[0].resolve().parent != Path(mmts_cli.__path__[0]).resolve().parent:

@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import gc
 import inspect
 import os
 import sys
@@ -59,6 +60,7 @@ def stage_command(app: typer.Typer, name: str) -> Callable[[Callable[..., None]]
         notes: list[str] = []  # about the --config file, which is read before it is known who is told
 
         def run(**values: Any) -> None:
+            gc.enable()  # off while mmts starts
             from mmts_cli.console import Output
             from pipelines.rank import is_first_process
 

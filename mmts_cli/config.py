@@ -107,5 +107,7 @@ def read_toml(path: Path) -> dict[str, Any]:
     require_file(path)
     try:
         return tomllib.loads(path.read_text(encoding="utf-8-sig"))  # Windows editors begin a file with a mark
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except RecursionError as error:
+        raise InputError(f"{path}: not valid TOML (nested too deeply)") from error
+    except ValueError as error:  # no TOML, no UTF-8, a number of thousands of digits
         raise InputError(f"{path}: not valid TOML ({error})") from error

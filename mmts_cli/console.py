@@ -9,12 +9,16 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from rich.console import Console, ConsoleOptions, RenderableType
+from rich.measure import Measurement
 from rich.progress import BarColumn, Progress, ProgressColumn, TaskID, TextColumn, TimeRemainingColumn
 from rich.progress import Task as RichTask
 from rich.segment import Segment
+from rich.table import Table
 from rich.text import Text
 
 from mmts_cli.streams import printable, printable_json, to_nowhere
+
+_WIDEST = 10_000
 
 
 class _Terminal(Console):
@@ -91,8 +95,10 @@ class Output:
             except BrokenPipeError:
                 to_nowhere(sys.stdout)
         elif not self.quiet:
+            width = self.width
             for part in human():
-                self._out.print(part, soft_wrap=isinstance(part, (str, Text)))
+                self._out.width = max(width, _needed(part, self._out)) if isinstance(part, Table) else width
+                self._out.print(part, crop=False, soft_wrap=isinstance(part, (str, Text)))
 
     def note(self, text: RenderableType) -> None:
         """Say something about the way there, on stderr."""
@@ -130,3 +136,12 @@ class Output:
             warnings.simplefilter("always")
             warnings.showwarning = show
             yield
+
+
+def _needed(table: Table, console: Console) -> int:
+    """Characters in a line of a table without which numbers would be cut off: lines that break lose nothing."""
+    if any(column.overflow == "fold" for column in table.columns):
+        return 0
+    measured = Measurement.get(console, console.options.update(max_width=_WIDEST), table)
+    cut = all(column.no_wrap for column in table.columns) or measured.minimum > console.width
+    return measured.maximum if cut else 0

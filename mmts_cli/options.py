@@ -9,7 +9,7 @@ OutputOption = Annotated[Path, typer.Option("--output", "-o", help="File to writ
 ForceOption = Annotated[
     bool, typer.Option("--force", help="Write the output even if it is up to date or was not written by mmts.")
 ]
-SeedOption = Annotated[int, typer.Option("--seed", help="Random seed.")]
+SeedOption = Annotated[int, typer.Option("--seed", min=0, max=2**32 - 1, help="Random seed.")]
 DeviceOption = Annotated[str | None, typer.Option("--device", help="Torch device (default: a GPU if available).")]
 
 PrecisionOption = Annotated[

@@ -9,6 +9,7 @@ import pydantic
 from pydantic import StrictBool, StrictFloat, StrictInt, StrictStr
 
 import mmts_cli
+from mmts_cli.command import expanded
 from mmts_cli.config import check_flags, current_names, read_toml
 from pipelines.artifacts.files import nearest
 from pipelines.errors import InputError
@@ -131,7 +132,8 @@ def load_recipe(name: str, overrides: list[str] | None = None) -> Recipe:
 def _find(name: str, beside: Path | None) -> Path:
     """The file of a recipe: one that comes with mmts, or a path, from the folder of the recipe that names it."""
     if name.endswith(".toml"):
-        return Path(name) if beside is None else beside.parent / name
+        path = Path(expanded(name))
+        return path if beside is None else beside.parent / path
     shipped = shipped_recipes()
     if name not in shipped:
         raise InputError(

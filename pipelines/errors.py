@@ -8,6 +8,9 @@ class InputError(ValueError):
     users catch it like any ``ValueError``.
     """
 
+    def __init__(self, message: str) -> None:
+        super().__init__(" ".join(message.splitlines()))  # names that it quotes may hold line breaks
+
 
 class Interrupted(Exception):  # noqa: N818  as KeyboardInterrupt, no error
     """A run stopped because it was asked to, with what it needs to go on written.

@@ -32,7 +32,7 @@ def compare(
         Path | None, typer.Option("--output", "-o", help="Also write the comparison to this JSON file.")
     ] = None,
     resamples: Annotated[
-        int, typer.Option("--resamples", min=0, help="Bootstrap resamples where each setting has one run; 0 for none.")
+        int, typer.Option("--resamples", help="Bootstrap resamples where each setting has one run; 0 for none.")
     ] = 1000,
     seed: SeedOption = 0,
     force: ForceOption = False,

@@ -53,14 +53,14 @@ def register(app: typer.Typer) -> None:
 
 def demo(
     console: "Output",
-    directory: Annotated[Path, typer.Option("--dir", help="Folder for everything it makes.")] = Path("mmts-demo"),
-    count: Annotated[int, typer.Option("--count", help="Images to render.")] = 3000,
+    directory: Annotated[Path, typer.Option("--dir", help="Output folder.")] = Path("mmts-demo"),
+    count: Annotated[int, typer.Option("--count", help="Number of images to generate.")] = 3000,
     imbalance: Annotated[
-        float, typer.Option("--imbalance", help="Exponent of the Zipf law of concepts; 0 for no long tail.")
+        float, typer.Option("--imbalance", help="Zipf exponent of the concept frequencies; 0 for no long tail.")
     ] = 1.0,
     seed: SeedOption = 0,
 ) -> None:
-    """Run every stage on long-tail data that it makes.
+    """Run every stage on generated long-tail data.
 
     Trains once with a fixed temperature and once with MM-TS, and compares the two.
 

@@ -86,7 +86,7 @@ def evaluate(
         Path | None,
         typer.Option("--tail-classes", help="ek100: CSV whose column noun lists classes to score separately."),
     ] = None,
-    resamples: Annotated[int, typer.Option("--resamples", min=0, help="Bootstrap resamples; 0 for none.")] = 1000,
+    resamples: Annotated[int, typer.Option("--resamples", help="Bootstrap resamples; 0 for none.")] = 1000,
     seed: SeedOption = 0,
     block_memory: Annotated[
         int, typer.Option("--block-memory", min=1, help="Memory limit of a block of similarities, in MiB.")

@@ -22,7 +22,7 @@ def register(app: typer.Typer) -> None:
 def inspect(
     output: "Output",
     file: Annotated[Path, typer.Argument(help="Any Parquet file.")],
-    rows: Annotated[int, typer.Option("--rows", help="First rows to show.", min=0)] = 5,
+    rows: Annotated[int, typer.Option("--rows", help="Number of rows to show.", min=0)] = 5,
 ) -> None:
     """Show what a Parquet file holds and what made it.
 
@@ -41,7 +41,7 @@ def _human(described: dict[str, Any], width: int) -> "Iterator[RenderableType]":
     from rich.text import Text
 
     yield (
-        f"{described['path']}: {described['kind'] or 'a Parquet file, none of the kinds mmts writes'}, "
+        f"{described['path']}: {described['kind'] or 'a Parquet file, not of a kind that mmts writes'}, "
         f"{described['rows']:,} rows in {described['row_groups']} row groups, {described['bytes']:,} bytes"
     )
     provenance = described["provenance"]
@@ -86,7 +86,7 @@ def _first_rows(names: list[str], rows: list[dict[str, Any]], width: int) -> "It
         yield table
         return
     for row in cells:
-        record = Table(Column(no_wrap=True), Column(overflow="fold"), box=None, pad_edge=False, show_header=False)
+        record = Table(Column(overflow="fold"), Column(overflow="fold"), box=None, pad_edge=False, show_header=False)
         for name, cell in zip(names, row, strict=True):
             record.add_row(name, Text(cell))
         yield ""

@@ -29,11 +29,11 @@ def plan(
         float | None,
         typer.Option(
             "--alpha",
-            help="Distance from lowest to highest value. [default: 0.08, or the smallest shift where that is too much]",
+            help="Distance from lowest to highest value (default: 0.08, or the smallest shift where that is too much).",
         ),
     ] = None,
     oscillations: Annotated[
-        float | None, typer.Option("--oscillations", help="Full periods in the run. [default: 5]")
+        float | None, typer.Option("--oscillations", help="Full periods over the run (default: 5).")
     ] = None,
     loss: Annotated[
         LossName, typer.Option("--loss", help="Loss of the run: decides whether temperatures or margins are planned.")
@@ -57,6 +57,10 @@ def plan(
 
     if picture is not None:
         require_picture(picture, [shifts] if annotations is None else [shifts, annotations])
+    if picture is not None:
+        from pipelines.report.pictures import require_picture
+
+        require_picture(picture, [path for path in (shifts, annotations) if path is not None])
     band = plan_band(
         shifts,
         steps=steps,

@@ -40,7 +40,7 @@ def run(
     ],
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="Folder for everything it makes (default: named after the recipe)."),
+        typer.Option("--output", "-o", help="Output folder (default: the name of the recipe)."),
     ] = None,
     media_root: Annotated[
         Path | None, typer.Option("--media-root", help="Folder with the videos or images, at any depth.")
@@ -55,7 +55,7 @@ def run(
     ] = None,
     only: Annotated[
         list[str] | None,
-        typer.Option("--only", help="Run only this stage, on what earlier ones have written; repeatable."),
+        typer.Option("--only", help="Run only this stage, on the existing outputs of the earlier ones; repeatable."),
     ] = None,
     only_run: Annotated[
         list[str] | None,
@@ -73,7 +73,7 @@ def run(
 ) -> None:
     """Run all stages of a recipe.
 
-    What is up to date stays, and an unfinished run goes on.
+    Outputs that are up to date are kept, and an unfinished run is resumed.
 
     Example: mmts run ek100-max-margin --root epic-kitchens-100-annotations --media-root videos
 

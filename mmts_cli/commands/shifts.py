@@ -47,6 +47,10 @@ def shifts(
 
     if picture is not None:
         require_picture(picture, [*clusters, path])
+    if picture is not None:
+        from pipelines.report.pictures import require_picture
+
+        require_picture(picture, [*clusters, path])
     result = run(clusters, path, minimum=minimum, maximum=maximum, rule=rule, force=force)
     if picture is not None:
         picture_clusters(clusters[0], path, picture)

@@ -1,23 +1,22 @@
 """Linking samples to their media on disk."""
 
-import tarfile
-import zipfile
 from collections import defaultdict
-from collections.abc import Callable
-from pathlib import Path, PurePosixPath
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.annotations.checks import Checks
-from pipelines.annotations.folder import Folder
 from pipelines.annotations.left_out import LeftOut
-from pipelines.artifacts import first_few
-from pipelines.artifacts.files import require_file
+from pipelines.artifacts.finding import find_files
+from pipelines.artifacts.ids import missing_there
+from pipelines.artifacts.listing import as_utf8, folder_files, tar_members, zip_members
 from pipelines.artifacts.places import IMAGE_SUFFIXES, VIDEO_SUFFIXES, Place
 from pipelines.errors import InputError
 
-Locate = Callable[[str], str | None]
+# Of some names, the path or URI of each medium, None where it isn't there; and names of files that are there.
+Locate = Callable[[Sequence[str]], tuple[list[str | None], list[str]]]
 
 
 def link(table: pa.Table, names: list[str], locate: Locate, root: Path, checks: Checks) -> pa.Table:
@@ -26,16 +25,18 @@ def link(table: pa.Table, names: list[str], locate: Locate, root: Path, checks: 
     Args:
         table: The samples.
         names: Name of each sample's medium, as ``locate`` takes it.
-        locate: Gives the path or URI of a medium, None where it isn't on disk.
+        locate: Finds media by name.
         root: Where media are, for the message.
         checks: Whether media may be missing; their samples are then left out.
 
     Raises:
         InputError: Media are missing (how many, which first) and may not be, or all are.
     """
-    located = {name: locate(name) for name in dict.fromkeys(names)}
+    distinct = list(dict.fromkeys(names))
+    places, seen = locate(distinct)
+    located = dict(zip(distinct, places, strict=True))
     missing = [name for name, place in located.items() if place is None]
-    message = f"{root}: {len(missing):,} of {len(located):,} media are missing there, first: {first_few(missing)}"
+    message = missing_there(str(root), missing, len(located), "media", seen)
     if len(missing) == len(located):
         raise InputError(f"{message}; is this the folder of the media?")
     media = pa.array([located[name] for name in names], pa.string())
@@ -47,43 +48,21 @@ def link(table: pa.Table, names: list[str], locate: Locate, root: Path, checks: 
 
 
 def images(root: Path, other_names: Callable[[str], tuple[str, ...]] = lambda name: ()) -> Locate:
-    """Images by file name in a folder or zip: a path, or ``zip://NAME::ARCHIVE``.
+    """Images by file name in a folder or zip, see `find_files`: a path, or ``zip://NAME::ARCHIVE``.
 
     Args:
         root: Folder, searched at any depth, or zip.
         other_names: Names under which an image may be there as well.
 
     Raises:
-        InputError: ``root`` is neither; or, when an image is looked up, two files have its name.
+        InputError: When images are looked up: ``root`` is neither, or two files have the name of one.
     """
-    places: dict[str, list[str]] = defaultdict(list)
-    if root.is_dir():
-        for name, paths in Folder(root).by_name.items():
-            places[name] = [str(path) for path in paths]
-    else:
-        require_file(root)
-        try:
-            with zipfile.ZipFile(root) as archive:
-                for member in archive.namelist():
-                    if not member.startswith("__MACOSX/"):
-                        places[PurePosixPath(member).name].append(str(Place(str(root), member, "zip")))
-        except zipfile.BadZipFile as error:
-            raise InputError(f"{root}: neither a folder nor a complete zip archive ({error})") from error
-    return lambda name: next((_only(places[n], n) for n in (name, *other_names(name)) if n in places), None)
+    return lambda names: _locate(root, [(name, *other_names(name)) for name in names], IMAGE_SUFFIXES)
 
 
 def videos(root: Path) -> Locate:
-    """Videos by file name without suffix, at any depth of a folder.
-
-    Raises:
-        InputError: ``root`` is not a folder; or, when a video is looked up, two files have its name.
-    """
-    places: dict[str, list[str]] = defaultdict(list)
-    for name, paths in Folder(root).by_name.items():
-        stem, dot, suffix = name.rpartition(".")
-        if dot + suffix.lower() in VIDEO_SUFFIXES:
-            places[stem] += [str(path) for path in paths]
-    return lambda name: _only(places[name], name) if name in places else None
+    """Videos by file name without suffix, in a folder or zip as `images` are."""
+    return lambda names: _locate(root, [(name,) for name in names], VIDEO_SUFFIXES)
 
 
 def shards(root: Path) -> Locate:
@@ -92,47 +71,42 @@ def shards(root: Path) -> Locate:
     A medium's name is ``SHARD/KEY``, with the shard's path.
 
     Raises:
-        InputError: ``root`` is not a folder; or, when an image is looked up, its tar is damaged.
+        InputError: When images are looked up: a tar is damaged, or two files have the name of one.
     """
-    folder = Folder(root)
-    tars = {str(path.relative_to(root).with_suffix("")): path for path in folder.matching(r"\d{5,}\.tar")}
-    places: dict[str, dict[str, str]] = {}
 
-    def locate(name: str) -> str | None:
-        shard, _, key = name.rpartition("/")
-        if shard not in places:
-            places[shard] = _images_in_tar(tars[shard]) if shard in tars else _images_in_folder(root / shard)
-        return places[shard].get(key)
+    def locate(names: Sequence[str]) -> tuple[list[str | None], list[str]]:
+        by_shard: dict[str, list[int]] = defaultdict(list)
+        for row, name in enumerate(names):
+            by_shard[name.rpartition("/")[0]].append(row)
+        places: list[str | None] = [None] * len(names)
+        seen: list[str] = []
+        for shard, rows in by_shard.items():
+            tar, folder = root / f"{shard}.tar", root / shard
+            if tar.exists() or folder.is_dir():
+                keys = [(names[row].rpartition("/")[2],) for row in rows]
+                found, there = _locate(tar if tar.exists() else folder, keys, IMAGE_SUFFIXES)
+                seen += there
+                for row, place in zip(rows, found, strict=True):
+                    places[row] = place
+        return places, seen
 
     return locate
 
 
-def _images_in_tar(tar: Path) -> dict[str, str]:
-    require_file(tar)
-    try:
-        with tarfile.open(tar) as archive:
-            names = archive.getnames()
-    except (tarfile.TarError, OSError) as error:
-        raise InputError(f"{tar}: not a complete tar archive ({error}); run img2dataset again") from error
-    return {_key(name): str(Place(str(tar), name, "tar")) for name in names if _is_image(name)}
-
-
-def _images_in_folder(folder: Path) -> dict[str, str]:
-    if not folder.is_dir():
-        return {}
-    return {_key(path.name): str(path) for path in sorted(folder.iterdir()) if _is_image(path.name)}
-
-
-def _is_image(name: str) -> bool:
-    return name.lower().endswith(IMAGE_SUFFIXES) and not PurePosixPath(name).name.startswith("._")
-
-
-def _key(name: str) -> str:
-    """What names a sample of a shard: its files' name up to the first dot, as webdataset has it."""
-    return PurePosixPath(name).name.partition(".")[0]
-
-
-def _only(places: list[str], name: str) -> str:
-    if len(places) > 1:
-        raise InputError(f"{name}: {len(places)} media have this name: {places[0]} and {places[1]}; leave one of them")
-    return places[0]
+def _locate(
+    root: Path, wanted: Sequence[Sequence[str]], suffixes: tuple[str, ...]
+) -> tuple[list[str | None], list[str]]:
+    """Find media in a folder, zip or tar by the names that each may have."""
+    if root.is_dir():
+        names = [listed.name for listed in folder_files(root)]
+        places = [str(root / name) for name in names]
+    elif root.suffix.lower() == ".tar":
+        names = [member.name for member in tar_members(root)]
+        places = [str(Place(str(root), name, "tar")) for name in names]
+    else:
+        stored = [member.name for member in zip_members(root)]
+        names = [as_utf8(name) for name in stored]
+        places = [str(Place(str(root), name, "zip")) for name in stored]
+    rows = find_files(wanted, names, suffixes, str(root))
+    seen = [name for name in names if name.lower().endswith(suffixes)]
+    return [None if row < 0 else places[row] for row in rows], seen

@@ -63,7 +63,7 @@ def prepare_published(
         root: Folder that has the files somewhere below it, under their published names.
         output: The annotations file to write.
         split: ``train``, ``val`` or ``test``; all that the data set has if None.
-        media_root: Folder (or, for images, zip) of the media; each is looked up, and ``media`` says where it is.
+        media_root: Folder or zip of the media; each is looked up, and ``media`` says where it is.
         allow_partial: Warn of what is missing or unusable and go on; what is left out is listed in
             ``OUTPUT.left-out.csv``.
         force: Write the output even if it is up to date or was not written by mmts.

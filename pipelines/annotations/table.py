@@ -86,7 +86,14 @@ def prepare_table(
     files = source_files(source)
     parameters = {"columns": dict(named), "class_columns": list(class_columns), "allow_partial": allow_partial}
     inputs = {"source": files[0]} if len(files) == 1 else {f"source {path.name}": path for path in files}
-    plan = StagePlan("prepare table", output, {**parameters, "dialect": vars(dialect)}, inputs, foreign=tuple(inputs))
+    plan = StagePlan(
+        "prepare table",
+        output,
+        {**parameters, "dialect": vars(dialect)},
+        inputs,
+        foreign=tuple(inputs),
+        results=2,  # 2: cells are read letter by letter, ids are made from content
+    )
     if done := finished(plan, force=force):
         return done
     as_text = [named[key] for key in ("text", "sample_id", "media_id", "media", "split")]

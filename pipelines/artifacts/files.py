@@ -89,8 +89,7 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary = _temporary(target)
         try:
             yield temporary
-            with temporary.open("rb") as handle:
-                os.fsync(handle.fileno())
+            _sync_file(temporary)
             temporary.replace(target)
             _sync_folder(target.parent)
         finally:
@@ -136,6 +135,7 @@ def replacing_json(path: Path, value: Any) -> Iterator[None]:
     """Write ``value`` as indented JSON, which takes its place where what is done inside succeeds."""
     with replacing(path) as temporary:
         temporary.write_text(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
+        _sync_file(temporary)  # some file systems notice only now that there is no room
         yield
 
 
@@ -158,12 +158,16 @@ def sync_files(folder: Path) -> None:
     """Make sure that the files below a folder are on the disk."""
     for path in folder.rglob("*"):
         if path.is_file():
-            with path.open("rb") as handle:
-                os.fsync(handle.fileno())
+            _sync_file(path)
 
 
 def _temporary(target: Path) -> Path:
     return target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
+
+
+def _sync_file(path: Path) -> None:
+    with path.open("rb") as handle:
+        os.fsync(handle.fileno())
 
 
 def _sync_folder(folder: Path) -> None:

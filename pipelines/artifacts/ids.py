@@ -1,6 +1,7 @@
 """Rows join on ids, never by position."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -11,18 +12,34 @@ from numpy.typing import NDArray
 from pipelines.errors import InputError
 
 _SHOWN = 3
+_SEEN = 2
 _SHOWN_CHARACTERS = 40
 
 
-def first_few(names: Iterable[object]) -> str:
+def first_few(names: Iterable[object], shown: int = _SHOWN) -> str:
     """The first few of some names, each once and no longer than a message can bear."""
-    distinct = list(dict.fromkeys(str(name) for name in names))[:_SHOWN]
+    distinct = list(dict.fromkeys(str(name) for name in names))[:shown]
     return ", ".join(shortened(name) for name in distinct)
 
 
 def shortened(name: str, characters: int = _SHOWN_CHARACTERS) -> str:
     """A name, cut where it is longer than a message can bear."""
     return name if len(name) <= characters else f"{name[: characters - 3]}..."
+
+
+def missing_there(where: str, missing: Sequence[str], total: int, what: str, present: Iterable[object]) -> str:
+    """What is said where some of the names looked for aren't there.
+
+    Args:
+        where: What was looked through.
+        missing: The names that aren't there.
+        total: How many were looked for.
+        what: What they name.
+        present: The names that are there; only the first are read.
+    """
+    seen = ", ".join(shortened(str(name)) for name in islice(present, _SEEN))
+    count = f"{len(missing):,} of {total:,} {what} are missing there"
+    return f"{where}: {count}, first: {first_few(missing, _SEEN)}; it holds {seen or f'no {what}'}"
 
 
 def require_unique(ids: pa.ChunkedArray, name: str, path: Path) -> None:
@@ -53,13 +70,13 @@ def align(wanted: pa.ChunkedArray, present: pa.ChunkedArray, *, what: str, path:
         (n,) positions in ``present``.
 
     Raises:
-        InputError: Some are missing; says how many and which first.
+        InputError: Some are missing; says how many, which first, and what is there.
     """
     positions = pc.index_in(wanted, value_set=_flat(present))
     if positions.null_count:
         missing = wanted.filter(pc.is_null(positions))
-        shown = first_few(missing.to_pylist())
-        raise InputError(f"{path}: {len(missing)} of {len(wanted)} {what} are missing there, first: {shown}")
+        seen = (present[row].as_py() for row in range(len(present)))
+        raise InputError(missing_there(str(path), missing.to_pylist(), len(wanted), what, seen))
     return np.asarray(positions.to_numpy(), dtype=np.int64)
 
 

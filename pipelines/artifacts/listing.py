@@ -42,6 +42,14 @@ def plain(name: str) -> str:
     return str(PurePosixPath(unicodedata.normalize("NFC", name.replace("\\", "/"))))
 
 
+def as_utf8(name: str) -> str:
+    """The name of a zip's member as a Mac means it, whose zips don't say that names are UTF-8."""
+    try:
+        return name.encode("cp437").decode("utf-8")
+    except UnicodeError:
+        return name
+
+
 def leads_out(name: str) -> bool:
     """Whether a name is absolute, on Windows too, or goes up."""
     path = PurePosixPath(name.replace("\\", "/"))

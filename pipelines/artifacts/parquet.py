@@ -105,7 +105,9 @@ class ArtifactWriter:
 
     def write(self, table: pa.Table) -> None:
         """Add rows; they reach the disk in groups of ``ROW_GROUP_ROWS``."""
-        self._pending.append(table.select(self._schema.names).cast(self._schema))
+        table = table.select(self._schema.names)
+        # Only where there is something to cast: Arrow casts lists of nulls to themselves, and gets them wrong.
+        self._pending.append(table if table.schema.equals(self._schema) else table.cast(self._schema))
         self._pending_rows += table.num_rows
         if self._pending_rows >= ROW_GROUP_ROWS:
             self._flush()
@@ -122,7 +124,11 @@ class ArtifactWriter:
             if error is None:
                 self._flush()
                 provenance = dataclasses.replace(
-                    self._provenance, rows=self._rows, summary=self.summary, data_digest=self._sink.digest()
+                    self._provenance,
+                    rows=self._rows,
+                    summary=self.summary,
+                    data_digest=self._sink.digest(),
+                    columns=self._schema.names,
                 )
                 self._writer.add_key_value_metadata({FOOTER_KEY: provenance.to_json()})
             self._writer.close()

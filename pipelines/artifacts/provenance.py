@@ -15,12 +15,15 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipelines.artifacts.files import require_file
 from pipelines.artifacts.listing import Listed, folder_files, plain, tar_members, zip_members
 from pipelines.artifacts.media_tables import byte_column
 from pipelines.artifacts.opening import open_parquet
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
 
 FOOTER_KEY = "mmts"
 _PARQUET_TAIL = 8  # a Parquet file ends with the footer's length (4 bytes) and the magic "PAR1"
@@ -41,6 +44,7 @@ class Provenance:
         seed: The seed, where the stage draws random numbers.
         rows: Number of rows written.
         data_digest: Hash of the bytes before the footer.
+        columns: Names of the columns, which a flipped bit in the footer would change in silence; empty in older files.
         summary: The figures the stage reported.
         libraries: Versions of the libraries that did the work.
     """
@@ -52,6 +56,7 @@ class Provenance:
     seed: int | None = None
     rows: int = 0
     data_digest: str = ""
+    columns: list[str] = field(default_factory=list)
     summary: dict[str, Any] = field(default_factory=dict)
     libraries: dict[str, str] = field(default_factory=dict)
 
@@ -85,13 +90,24 @@ def read_provenance(path: Path) -> Provenance | None:
     if text is None:
         return None
     try:
-        return Provenance(**json.loads(text))
-    except (ValueError, TypeError):  # a later version's footer, or another tool's use of the key
+        return _footer().validate_json(text, strict=True, extra="forbid")
+    except ValueError:  # a later version's footer, one that was edited, or another tool's use of the key
         return None
 
 
+@lru_cache(maxsize=1)
+def _footer() -> "TypeAdapter[Provenance]":
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(Provenance)
+
+
 def is_intact(path: Path, provenance: Provenance) -> bool:
-    """Whether the data before the footer is what mmts wrote."""
+    """Whether the rows and the names of their columns are what mmts wrote."""
+    with open_parquet(path) as file:
+        rows, names = file.metadata.num_rows, file.schema_arrow.names
+    if rows != provenance.rows or (provenance.columns and names != provenance.columns):
+        return False
     size = path.stat().st_size
     with path.open("rb") as handle:
         handle.seek(size - _PARQUET_TAIL)

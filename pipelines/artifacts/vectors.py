@@ -147,7 +147,10 @@ def read_vectors(path: Path | str, *, id_column: str | None = None, column: str 
         half = _is_half(file.schema_arrow.field(column).type)
         start = 0
         for group in range(file.num_row_groups):
-            block = _matrix(file.read_row_group(group, columns=[column]).column(column), ids, start, path)
+            vectors = file.read_row_group(group, columns=[column]).column(column)
+            if not len(vectors):
+                continue
+            block = _matrix(vectors, ids, start, path)
             if matrix_nd is None:
                 matrix_nd = np.empty((len(ids), block.shape[1]), dtype=np.float32)
             if block.shape[1] != matrix_nd.shape[1]:
@@ -156,9 +159,11 @@ def read_vectors(path: Path | str, *, id_column: str | None = None, column: str 
                     f"{path}: vectors of {matrix_nd.shape[1]} and of {block.shape[1]} dimensions in one file, first of "
                     f"other size: {first}"
                 )
-            matrix_nd[start : start + len(block)] = block
+            if start + len(block) <= len(ids):
+                matrix_nd[start : start + len(block)] = block
             start += len(block)
-    assert matrix_nd is not None  # there are rows, so there are row groups
+        if matrix_nd is None or start != len(ids):  # as where a damaged page says that it is shorter
+            raise InputError(f"{path}: damaged: {len(ids)} ids but {start} vectors; make it again")
     check_vectors(matrix_nd, ids, id_column, path, half=half)
     return Vectors(path, id_column, ids, matrix_nd, split)
 

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipelines.artifacts import refuse_replacing_inputs
 from pipelines.artifacts.files import read_json, require_writable, write_json
 from pipelines.artifacts.writers import one_writer
 from pipelines.compare.scored import Scored, in_order_of, query_scores, read_scored
@@ -18,6 +19,7 @@ from pipelines.scores import NEEDS_SEEDS, bootstrap, judge
 from pipelines.scores.queries import DIRECTIONS, QueryScores
 
 Queries = dict[str, QueryScores]
+_READ = ("metrics.json", "ranks.parquet")
 
 
 @one_writer
@@ -53,12 +55,17 @@ def compare(
         minus the baseline's. What ``output`` holds.
 
     Raises:
-        InputError: A folder can't be used, all are of one setting, or they were scored on different queries, thirds,
-            or by different rules.
+        InputError: A folder can't be used, all are of one setting, an option would do nothing, or they were scored on
+            different queries, thirds, or by different rules.
     """
     if len(folders) < 2:
         raise InputError("one folder of scores given; a comparison takes two or more, the baseline first")
+    bootstrap.require_draws(resamples, seed)
     path = None if output is None else Path(output)
+    if seed and not resamples:
+        raise InputError(f"--seed {seed}: seeds the bootstrap; leave it out with --resamples 0")
+    if force and path is None:
+        raise InputError("--force: is for the file that --output names; leave it out")
     if path is not None:
         require_writable(path)
         _refuse_other_file(path, force=force)
@@ -67,6 +74,12 @@ def compare(
     settings = group_by_setting(scored)
     if len(settings) == 1:
         raise InputError("the folders given are runs of one setting; a comparison takes two settings or more")
+    if path is not None:
+        refuse_replacing_inputs(path, [each.folder / name for each in scored for name in _READ])
+    if (seed or resamples != bootstrap.RESAMPLES) and not any(len(each.runs) == 1 for each in settings):
+        raise InputError(
+            "--seed and --resamples: are for the bootstrap with one run of each setting; leave them out with several"
+        )
     queries = _queries(scored)
     queries_of = dict(zip(names, queries, strict=True))
     baseline, *rest = [[queries_of[str(run.folder)] for run in setting.runs] for setting in settings]

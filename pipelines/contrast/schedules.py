@@ -140,9 +140,12 @@ def period_steps(total_steps: int, oscillations: float) -> int:
     Raises:
         InputError: An oscillation would be shorter than a step, or ``oscillations`` isn't positive.
     """
+    try:
+        period = int(total_steps / oscillations) if oscillations > 0 else 0
+    except OverflowError:
+        raise InputError("oscillations or steps are beyond any run; give numbers as a run has them") from None
     if not oscillations > 0:
         raise InputError(f"oscillations is {oscillations}; give a positive number")
-    period = int(total_steps / oscillations)
     if period < 1:
         raise InputError(
             f"{oscillations:g} oscillations don't fit {total_steps} steps; give at most {total_steps} oscillations"

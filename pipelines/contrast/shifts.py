@@ -1,5 +1,6 @@
 """Shifts: how much a cluster's size adds to the temperature or margin of its samples."""
 
+import math
 import warnings
 from collections.abc import Sequence
 from typing import Any, Literal
@@ -51,8 +52,11 @@ def cluster_shifts(
         warning says so.
 
     Raises:
-        InputError: A size is negative or not finite, none is positive, the range is reversed, or the rule is unknown.
+        InputError: A size is negative or not finite, none is positive, the range is reversed or not
+            finite, or the rule is unknown.
     """
+    if not (math.isfinite(minimum) and math.isfinite(maximum)):
+        raise InputError(f"the range of shifts is {minimum} .. {maximum}; give finite numbers")
     if not minimum <= maximum:
         raise InputError(f"the smallest shift {minimum} is above the largest {maximum}; swap them")
     if rule not in ("linear", "log", "rank"):

@@ -17,6 +17,7 @@ from pipelines.errors import InputError
 from pipelines.progress import SILENT, Progress
 
 _SMALLEST_COUNT = 5 * len(CONCEPTS)
+_LARGEST_COUNT = 100_000  # numbers in the file names have five digits
 _SIZES = (32, 512)
 _TEST_PART, _VAL_PART = 6, 10  # every so many images one is a test image, one a validation image
 _ZIP_DATE = (1980, 1, 1, 0, 0, 0)
@@ -136,6 +137,8 @@ def _split(labels: list[str], rng: Random) -> list[str]:
 def _check(count: int, imbalance: float, captions_per_image: int, size: int) -> None:
     if count < _SMALLEST_COUNT:
         raise InputError(f"count {count} is too small for {len(CONCEPTS)} concepts; give at least {_SMALLEST_COUNT}")
+    if count > _LARGEST_COUNT:
+        raise InputError(f"count {count} is too large; give at most {_LARGEST_COUNT:,}")
     if not (math.isfinite(imbalance) and imbalance >= 0):
         raise InputError(f"imbalance {imbalance} is not a Zipf exponent; give 0 (all concepts equal) or more")
     if captions_per_image < 1:

@@ -60,7 +60,7 @@ def embed_media(
     Raises:
         InputError: A file or the model can't be used, or more media are damaged than may be.
     """
-    from pipelines.media import linked_parameters, media_inputs, media_list
+    from pipelines.media import holds_features, linked_parameters, media_inputs, media_list
     from pipelines.models import open_inputs
 
     annotations, output, where = Path(annotations), Path(output), media_path(Path(media))
@@ -78,6 +78,7 @@ def embed_media(
         {"annotations": annotations, **files},
         libraries=("transformers", "torch", "pyarrow"),
         foreign=tuple(files),
+        results=1 if where is not None and holds_features(where) else 2,  # 2: transparency and wide greys
     )
     if done := plan.finished(force=force):
         return done

@@ -19,7 +19,7 @@ from pipelines.artifacts import (
     vector_schema,
     with_vectors,
 )
-from pipelines.artifacts.writers import one_writer
+from pipelines.artifacts.writers import one_writer, writing
 from pipelines.embed.encoder import SentenceEncoder
 from pipelines.embed.towers import MappedTexts, TowerTexts, load_mapped_texts, load_text_encoder
 from pipelines.encoding import Encoding, Precision
@@ -98,6 +98,7 @@ def embed(
 
     distinct_total = len(table.column("text").unique())
     with (
+        writing(output),
         tempfile.TemporaryFile(dir=output.parent) as scratch,
         progress.task("embedding", distinct_total, "texts") as task,
         plan.writer(schema) as writer,

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.artifacts import fingerprint_of, read_provenance
-from pipelines.artifacts.files import read_json
 from pipelines.artifacts.places import media_path
+from pipelines.artifacts.run_config import read_run_parameters
 from pipelines.errors import InputError
 from pipelines.model_files import DUAL_ENCODER, require_as_trained
 
@@ -120,8 +120,7 @@ def _trained(run: Path) -> dict[str, Any]:
     if not (run / "model").is_dir():
         raise InputError(f"{run}: has no folder model, which its training wrote; put it back, or train again")
     require_as_trained(run / "model")
-    parameters: dict[str, Any] = read_json(run / "config.json").get("parameters", {})
-    return parameters
+    return read_run_parameters(run)
 
 
 def _check_as_trained(role: str, path: Path, run: Path) -> None:

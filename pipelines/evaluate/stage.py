@@ -15,7 +15,7 @@ from pipelines.evaluate.protocols import Inputs, Protocol, score_captions, score
 from pipelines.evaluate.query_table import query_table
 from pipelines.evaluate.sources import Sources, find_sources, how_trained
 from pipelines.progress import SILENT, Progress
-from pipelines.scores.bootstrap import RESAMPLES
+from pipelines.scores.bootstrap import RESAMPLES, require_draws
 from pipelines.scores.ranks import BLOCK_BYTES, Ties
 
 MIB = 2**20
@@ -88,6 +88,7 @@ def evaluate(
         InputError: A file or option can't be used, or ids of one file are missing in another.
     """
     output = Path(output)
+    require_draws(resamples, seed)
     sources = find_sources(run, media, text, annotations, clusters)
     _refuse_other_protocols(protocol, split, folds, gallery, relevancy, tail_classes)
     _refuse_other_sources(sources, protocol, encoding)
@@ -124,7 +125,7 @@ def evaluate(
             seed=seed,
             libraries=("numpy", "torch", "pyarrow"),
             foreign=(*(role for role in inputs if role.startswith("media")), *([] if sources.run else ["text"])),
-            results=2,  # 2: thirds by the run's shifts on other annotations too
+            results=2,  # 2: thirds by the run's shifts on other annotations too; transparency and wide greys
         )
         if done := _finished(plan, metrics_file, force=force):
             return StageResult(output, True, done.summary)

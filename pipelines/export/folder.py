@@ -1,10 +1,11 @@
 """An exported folder: written whole or not at all, and known again by its record."""
 
+import json
 from pathlib import Path
 from typing import Any
 
 from pipelines.artifacts import StagePlan, StageResult
-from pipelines.artifacts.files import read_json, write_json
+from pipelines.artifacts.files import read_json
 from pipelines.errors import InputError
 from pipelines.model_files import digest
 
@@ -43,7 +44,7 @@ def write_record(folder: Path, plan: StagePlan, summary: dict[str, Any]) -> None
         "summary": summary,
         "files": _digests(folder),
     }
-    write_json(folder / RECORD, record)
+    (folder / RECORD).write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def _digests(folder: Path) -> dict[str, str]:

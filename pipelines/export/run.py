@@ -7,6 +7,7 @@ from typing import Any
 
 from pipelines.artifacts import STEPS, Provenance, fingerprint_of, read_provenance, read_table
 from pipelines.artifacts.files import read_json
+from pipelines.artifacts.run_config import read_run_parameters
 from pipelines.contrast import LOSSES
 from pipelines.errors import InputError
 from pipelines.model_files import DUAL_ENCODER, model_identity, require_as_trained
@@ -96,12 +97,15 @@ def read_run(folder: Path, *, trust_remote_code: bool = False) -> Run:
     provenance = read_provenance(folder / "steps.parquet")
     if provenance is None:
         raise InputError(f"{folder / 'steps.parquet'}: doesn't say what made it, another tool rewrote it; train again")
-    metrics, config = read_json(folder / "metrics.json"), read_json(folder / "config.json")
+    parameters, metrics = read_run_parameters(folder), read_json(folder / "metrics.json")
+    if parameters.get("loss") not in LOSSES:
+        raise InputError(
+            f"{folder / 'config.json'}: parameter 'loss' is none of {', '.join(LOSSES)}; restore it, or train again"
+        )
     try:
         best = [each for each in metrics["validation"] if each["epoch"] == metrics["best_epoch"]]
-        parameters = dict(config["parameters"])
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(
-            f"{folder}: config.json or metrics.json is not what `mmts train` wrote; restore it, or train again"
+            f"{folder / 'metrics.json'}: is not what `mmts train` writes; restore it, or train again"
         ) from error
     return Run(folder, parameters, best[0] if best else None, provenance, trust_remote_code)

@@ -12,7 +12,15 @@ from pipelines.media.features import FeatureMedia
 from pipelines.media.linked import linked_parameters
 from pipelines.media.listing import MediaList, media_list
 from pipelines.media.loader import LoadedBatch, PlannedBatch, Replacement, batches
-from pipelines.media.source import CACHE_BYTES, MediaSource, media_files, media_inputs, open_media, read_features
+from pipelines.media.source import (
+    CACHE_BYTES,
+    MediaSource,
+    holds_features,
+    media_files,
+    media_inputs,
+    open_media,
+    read_features,
+)
 from pipelines.media.view import View
 
 __all__ = [
@@ -26,6 +34,7 @@ __all__ = [
     "Replacement",
     "View",
     "batches",
+    "holds_features",
     "linked_parameters",
     "media_files",
     "media_inputs",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pipelines.artifacts.listing import folder_files, zip_members
+from pipelines.artifacts.listing import as_utf8, folder_files, zip_members
 from pipelines.media.blobs import PerProcess
 from pipelines.media.finding import candidates, find, refuse_missing
 from pipelines.media.listing import MediaList
@@ -104,14 +104,6 @@ def open_zip(path: Path, media: MediaList, suffixes: tuple[str, ...]) -> ZipBlob
         InputError: The zip is missing or damaged, media are missing there, or two members have the name of one.
     """
     names = [member.name for member in zip_members(path)]
-    places = find(media, [_as_utf8(name) for name in names], suffixes, str(path))
+    places = find(media, [as_utf8(name) for name in names], suffixes, str(path))
     refuse_missing(str(path), media, np.flatnonzero(places < 0), iter(names))
     return ZipBlobs(path, [names[place] for place in places])
-
-
-def _as_utf8(name: str) -> str:
-    """A member's name as a Mac means it, whose zips don't say that names are UTF-8."""
-    try:
-        return name.encode("cp437").decode("utf-8")
-    except UnicodeError:
-        return name

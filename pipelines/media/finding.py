@@ -1,20 +1,17 @@
-"""Finding each medium's file by name among those of a folder or archive, however people have packed them."""
+"""The names under which media are looked for in folders and archives, and what is said of those that aren't there."""
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
-from pathlib import PurePosixPath
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.artifacts.ids import shortened
+from pipelines.artifacts.finding import find_files
+from pipelines.artifacts.ids import missing_there
 from pipelines.artifacts.listing import leads_out, plain
 from pipelines.artifacts.places import Place
 from pipelines.errors import InputError
 from pipelines.media.listing import MediaList
-
-_SHOWN = 2
-_Key = Callable[[PurePosixPath], str]
 
 
 def candidates(media: MediaList, row: int) -> list[str]:
@@ -30,99 +27,21 @@ def candidates(media: MediaList, row: int) -> list[str]:
 def find(
     media: MediaList, names: Sequence[str], suffixes: tuple[str, ...], where: str, archives: Sequence[str] = ()
 ) -> NDArray[np.int64]:
-    """Where in a list of file names each medium stands; -1 where it isn't there.
+    """Where in a list of file names each medium stands, by its id or the path its annotations give; see `find_files`.
 
-    A medium's id, or the path its annotations give, is taken for, in this order,
-
-    1. the file's path;
-    2. the end of it, so that a folder on top doesn't matter, nor the case of the suffix;
-    3. the same without the file's suffix, of a clip its video's id first;
-    4. the same up to the first dot of the file's name, which is webdataset's key.
-
-    Decomposed letters and backslashes are taken for what they mean.
-
-    Args:
-        media: The media.
-        names: Paths in a folder, or members of an archive or of several.
-        suffixes: What the files of such media end in, for names without suffix.
-        where: The folder or archive, for messages.
-        archives: The archive of each name, where there are several, for messages.
+    Of a clip, its video's id is looked for first.
 
     Raises:
         InputError: Two files have the name of a medium; names both.
     """
     wanted = [candidates(media, row) for row in range(len(media))]
     video_ids = media.video_ids or [None] * len(media)
-    as_keys = [[plain(each), *found] if each else found for each, found in zip(video_ids, wanted, strict=True)]
-    rows = np.full(len(media), -1, dtype=np.int64)
-    paths = [PurePosixPath(plain(name)) for name in names]
-    for key in (str, _low, _stem, _first_part):
-        lost = np.flatnonzero(rows < 0)
-        if not len(lost):
-            break
-        of_kind = key in (_stem, _first_part)
-        index = _Index(paths, key, suffixes if of_kind else None)
-        for row in lost:
-            for name in (as_keys if of_kind else wanted)[row]:
-                found = index.find(_low(PurePosixPath(name)) if key is _low else name, tails=key is not str)
-                if len(found) > 1:
-                    inside = [archives[place] for place in found] if archives else []
-                    _refuse_two(name, [names[place] for place in found], inside, where)
-                if found:
-                    rows[row] = found[0]
-                    break
-    return rows
-
-
-class _Index:
-    """Places of files by what a key makes of their paths.
-
-    Args:
-        paths: The files.
-        key: Makes the name that is looked up, folders included, of a path.
-        suffixes: Take only files that end in these; None for all.
-    """
-
-    def __init__(self, paths: Sequence[PurePosixPath], key: _Key, suffixes: tuple[str, ...] | None) -> None:
-        self._keys: dict[int, str] = {}
-        self._places: dict[str, list[int]] = {}
-        for place, path in enumerate(paths):
-            if suffixes is None or path.suffix.lower() in suffixes:
-                self._keys[place] = key(path)
-                self._places.setdefault(PurePosixPath(self._keys[place]).name, []).append(place)
-
-    def find(self, name: str, *, tails: bool) -> list[int]:
-        """Places of the files of that very name and, with ``tails``, of those whose paths end with it."""
-        return [
-            place
-            for place in self._places.get(PurePosixPath(name).name, [])
-            if self._keys[place] == name or (tails and self._keys[place].endswith(f"/{name}"))
-        ]
-
-
-def _low(path: PurePosixPath) -> str:
-    return str(path)[: len(str(path)) - len(path.suffix)] + path.suffix.lower()
-
-
-def _stem(path: PurePosixPath) -> str:
-    return str(path.with_suffix(""))
-
-
-def _first_part(path: PurePosixPath) -> str:
-    return str(path.with_name(path.name.partition(".")[0] or path.name))
-
-
-def _refuse_two(name: str, found: list[str], archives: list[str], where: str) -> None:
-    remedy = "leave one of them" if found[0] == found[1] else "give media_id the whole name of one"
-    if archives and archives[0] != archives[1]:
-        found = [f"{each} of {PurePosixPath(archive).name}" for each, archive in zip(found, archives, strict=True)]
-    raise InputError(
-        f"{where}: two media have the name {shortened(name)}: {shortened(found[0])} and {shortened(found[1])}; {remedy}"
-    )
+    stems = [[each, *found] if each else found for each, found in zip(video_ids, wanted, strict=True)]
+    return find_files(wanted, names, suffixes, where, stems=stems, archives=archives)
 
 
 def refuse_missing(
-    where: str, media: MediaList, rows: Sequence[int] | NDArray[np.int64], present: Iterator[str]
+    where: str, media: MediaList, rows: Sequence[int] | NDArray[np.int64], present: Iterable[str]
 ) -> None:
     """Refuse media that aren't there.
 
@@ -136,7 +55,4 @@ def refuse_missing(
         InputError: There are such rows; says how many, which first, and the first names that are there.
     """
     if len(rows):
-        first = ", ".join(shortened(media.ids[row]) for row in rows[:_SHOWN])
-        seen = [shortened(name) for name, _ in zip(present, range(_SHOWN), strict=False)]
-        there = f"it holds {', '.join(seen)}" if seen else "it holds no media"
-        raise InputError(f"{where}: {len(rows)} of {len(media)} media are missing there, first: {first}; {there}")
+        raise InputError(missing_there(where, [media.ids[row] for row in rows], len(media), "media", present))

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from pipelines.artifacts.ids import first_few
+from pipelines.artifacts.ids import first_few, missing_there
 from pipelines.errors import InputError
 
 _DESCRIBING = ("media", "video_id", "start_s", "end_s")
@@ -47,9 +47,7 @@ class MediaList:
         row_of = {media_id: row for row, media_id in enumerate(self.ids)}
         missing = [media_id for media_id in ids if media_id not in row_of]
         if missing:
-            raise InputError(
-                f"{self.source}: {len(missing)} of {len(ids)} media are missing there, first: {first_few(missing)}"
-            )
+            raise InputError(missing_there(str(self.source), missing, len(ids), "media", self.ids))
         rows = [row_of[media_id] for media_id in ids]
         return MediaList(
             ids,

@@ -80,7 +80,7 @@ def open_media(
     """
     if view is None:
         return FeatureMedia(read_features(path, media.source), media.ids)
-    if path is not None and _holds_features(path):
+    if path is not None and holds_features(path):
         raise InputError(
             f"{path}: a vision model takes images; give --media a folder or a zip of them, tars, or Parquet with bytes"
         )
@@ -101,7 +101,7 @@ def read_features(path: Path | None, annotations: Path) -> Vectors:
     Raises:
         InputError: It holds pixels, or can't be used.
     """
-    if path is None or not _holds_features(path):
+    if path is None or not holds_features(path):
         raise InputError(f"{path or annotations}: holds images, which need a vision model; give one with --media-model")
     return read_vectors(path)
 
@@ -129,7 +129,7 @@ def media_inputs(path: Path | None) -> dict[str, Path]:
     return {"media": files[0]} if len(files) == 1 else {f"media {file.name}": file for file in files}
 
 
-def _holds_features(path: Path) -> bool:
+def holds_features(path: Path) -> bool:
     """Whether a path is a Parquet file without bytes, or nothing that holds pixels."""
     if path.is_dir() or path.suffix.lower() in (".zip", ".tar") or len(expand(path)) > 1:
         return False

@@ -32,8 +32,9 @@ def describe(path: Path | str, *, rows: int = 5) -> dict[str, Any]:
     with open_parquet(path) as file:
         schema = file.schema_arrow
         columns = [_column(file.read(columns=[name]).column(0), name) for name in schema.names]
-        first = next(file.iter_batches(batch_size=max(rows, 1)), None)
-        head = [] if first is None else first.slice(0, rows).to_pylist()
+        shown = min(rows, file.metadata.num_rows)
+        first = next(file.iter_batches(batch_size=max(shown, 1)), None)
+        head = [] if first is None else first.slice(0, shown).to_pylist()
         return {
             "path": str(path),
             "kind": _kind(schema.names),

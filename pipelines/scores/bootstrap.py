@@ -14,6 +14,8 @@ from pipelines.scores.queries import DIRECTIONS, SEGMENTS, TAIL_CLASSES, GroupSt
 from pipelines.scores.similarity import IntArray
 
 RESAMPLES = 1000
+MOST_RESAMPLES = 100_000  # intervals gain nothing from more, and every metric keeps a value of each
+_MOST_SEED = 2**32 - 1
 INTERVAL = (2.5, 97.5)
 DRAWS_AT_ONCE = 2**20
 
@@ -21,6 +23,20 @@ Interval = dict[str, float | None]
 Scores = dict[str, dict[str, dict[str, Interval]]]
 Key = tuple[str, str, str]  # segment, direction, metric
 Table = dict[Key, NDArray[np.float64]]
+
+
+def require_draws(resamples: int, seed: int) -> None:
+    """Check how many resamples there are to be, and the seed, before any work is done.
+
+    Raises:
+        InputError: One of them is out of range.
+    """
+    if not 0 <= resamples <= MOST_RESAMPLES:
+        raise InputError(
+            f"--resamples {resamples}: out of range; give 0 to {MOST_RESAMPLES:,} (default: {RESAMPLES:,})"
+        )
+    if not 0 <= seed <= _MOST_SEED:
+        raise InputError(f"--seed {seed}: out of range; give 0 to {_MOST_SEED}")
 
 
 def summarise(queries: Mapping[str, QueryScores], *, resamples: int = RESAMPLES, seed: int = 0) -> Scores:
@@ -84,10 +100,9 @@ def _values(queries: Mapping[str, QueryScores]) -> Table:
 
 
 def _samples(queries: Mapping[str, QueryScores], resamples: int, seed: int) -> Table:
+    require_draws(resamples, seed)
     if not resamples:
         return {}
-    if seed < 0:
-        raise InputError(f"seed {seed}: expected 0 or larger")
     return _mean_over_folds(queries, lambda groups, fold: group_draws(groups, resamples, seed, fold))
 
 

@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from pipelines.artifacts.files import nearest
 from pipelines.artifacts.places import media_path
 from pipelines.contrast import STRATEGIES
 from pipelines.errors import InputError
@@ -98,8 +99,12 @@ class TrainConfig(TrainSettings, BaseModel):
         thirds = ("", "head_", "middle_", "tail_") if self.shifts is not None else ("",)
         names = [f"{third}{score}" for third in thirds for score in SCORES]
         if self.metric not in names:
-            why = "" if self.shifts is not None else " (those of head, middle and tail need --shifts)"
-            raise InputError(f"--metric {self.metric}: choose one of {', '.join(names)}{why}")
+            recalls = ", ".join(f"{direction}_recall@{{{','.join(map(str, RECALL_AT))}}}" for direction in DIRECTIONS)
+            also = (
+                "or with head_, middle_, tail_ before it" if len(thirds) > 1 else "head_, middle_, tail_ need --shifts"
+            )
+            near = nearest(self.metric, names)
+            raise InputError(f"--metric {self.metric[:40]}: expected recall_sum, {recalls}; {also}{near}")
 
     def _check_sizes(self) -> None:
         """Refuse numbers that make no sense together."""

@@ -70,6 +70,11 @@ class Session:
             _relevant_captions(config),
             self.balance.media_weight_m,
         )
+        if config.micro_batch is not None and config.micro_batch >= self.sampler.batch_size:
+            raise InputError(
+                f"--micro-batch {config.micro_batch} is not smaller than the batches, of {self.sampler.batch_size} of "
+                f"the {config.split} split's media; leave it out"
+            )
         self.total_steps = self.sampler.steps * config.epochs
         dimension = self.encoder.dimension
         self.strategy = _strategy(config, self.training, self.total_steps, dimension)

@@ -292,7 +292,7 @@ class TrainSettings:
             ge=0,
         ),
     ] = 0
-    val_every: Annotated[int, Flag("Validate every so many epochs.", _WATCH, not_with="val_split none", ge=1)] = 1
+    val_every: Annotated[int, Flag("Epochs between validations.", _WATCH, not_with="val_split none", ge=1)] = 1
     metric: Annotated[
         str,
         Flag(
@@ -318,7 +318,7 @@ class TrainSettings:
     log_every: Annotated[
         int,
         Flag(
-            "Fetch losses from the device every so many steps; every step is recorded.",
+            "Steps between fetching losses from the device; every step is recorded.",
             _WATCH,
             shapes_result=False,
             ge=1,
@@ -329,8 +329,10 @@ class TrainSettings:
         int | None, Flag("Steps between checkpoints as well (default: off).", _WATCH, shapes_result=False, ge=1)
     ] = None
     device: Annotated[str | None, Flag("Torch device (default: a GPU if available).", shapes_result=False)] = None
-    devices: Annotated[int, Flag("Processes on each node, one device each.", _DEVICES, shapes_result=False, ge=1)] = 1
-    nodes: Annotated[int, Flag("Number of nodes.", _DEVICES, shapes_result=False, ge=1)] = 1
+    devices: Annotated[
+        int, Flag("Processes on each node, one device each.", _DEVICES, shapes_result=False, ge=1, le=1024)
+    ] = 1
+    nodes: Annotated[int, Flag("Number of nodes.", _DEVICES, shapes_result=False, ge=1, le=65_536)] = 1
     parallel: Annotated[
         ParallelName,
         Flag(

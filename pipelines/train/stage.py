@@ -6,6 +6,7 @@ from typing import Any
 from pipelines.artifacts import StagePlan, StageResult
 from pipelines.artifacts.files import require_folder, sync_files, write_json
 from pipelines.artifacts.writers import removing_new_folders, sole_writer, writing
+from pipelines.contrast import STRATEGIES
 from pipelines.media import linked_parameters, media_inputs
 from pipelines.model_files import MODEL_DIGEST, model_identity
 from pipelines.models import save_model
@@ -121,7 +122,16 @@ def _plan(config: TrainConfig) -> StagePlan:
         seed=config.seed,
         libraries=("torch", "transformers", "safetensors", "pyarrow"),
         foreign=tuple(media),
+        results=_results(config),
     )
+
+
+def _results(config: TrainConfig) -> int:
+    """The number of a run's results, see `StagePlan`: that of the last change that concerns it."""
+    on_pixels, default_alpha = config.media_model is not None, config.alpha is None
+    takes_alpha = "alpha" in STRATEGIES[config.temperature].options
+    # 2: transparency and wide greys; TempNet as published; a default alpha that fits the shifts.
+    return 2 if on_pixels or config.temperature == "tempnet" or (takes_alpha and default_alpha) else 1
 
 
 def _start(

@@ -78,13 +78,18 @@ def test_images_are_linked_in_folders_and_zips_under_either_name(downloads, prep
 
 def test_missing_and_doubled_images(downloads, refused, tmp_path) -> None:
     downloads("flickr30k")
-    (tmp_path / "media" / "again").mkdir(parents=True)
-    (tmp_path / "media" / "2.jpg").touch()
+    for folder in ("some", "again"):
+        (tmp_path / "media" / folder).mkdir(parents=True)
+    (tmp_path / "media" / "some" / "2.jpg").touch()
     said = refused(*_line("flickr30k"), "--media-root", "media")
-    assert said.startswith("media: 2 of 3 media are missing there, first: 1.jpg, 3.jpg; their 10 samples are left out")
+    assert said.startswith(
+        "media: 2 of 3 media are missing there, first: 1.jpg, 3.jpg; it holds some/2.jpg; their 10 samples"
+    )
     (tmp_path / "media" / "again" / "2.jpg").touch()
     said = refused(*_line("flickr30k"), "--media-root", "media", "--split", "val")
-    assert said == "2.jpg: 2 media have this name: media/2.jpg and media/again/2.jpg; leave one of them"
+    assert said == (
+        "media: two media have the name 2.jpg: again/2.jpg and some/2.jpg; leave one of them, or name one by its path"
+    )
 
 
 @pytest.mark.parametrize(

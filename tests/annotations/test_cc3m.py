@@ -45,10 +45,10 @@ def test_images_are_linked_in_tars(shards, prepared, refused) -> None:
     assert rows["media"][1] == "tar://000010000.jpg::root/images/00001.tar"
     shard(shards / "images", 0, FIRST, in_tar=["000000001"])
     said = refused(*LINE, "--media-root", "root", "--force")
-    assert said.startswith("root: 1 of 3 media are missing there, first: images/00000/000000000; their 1 samples")
+    assert said.startswith("root: 1 of 3 media are missing there, first: images/00000/000000000; it holds ")
     (shards / "images" / "00000.tar").write_bytes(b"x" * 700)
     said = refused(*LINE, "--media-root", "root", "--force")
-    assert said.startswith("root/images/00000.tar: not a complete tar archive (")
+    assert said.startswith("root/images/00000.tar: not a complete, uncompressed tar archive (")
 
 
 def test_half_of_the_shards(shards, refused, prepared) -> None:

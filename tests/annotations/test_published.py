@@ -156,5 +156,5 @@ def test_a_folder_without_any_of_the_media(downloads, refused, tmp_path) -> None
     (tmp_path / "media").mkdir()
     said = refused(*line("msrvtt", "--media-root", "media", "--allow-partial"))
     assert said.endswith(
-        "3 of 3 media are missing there, first: video1, video2, video9; is this the folder of the media?"
+        "3 of 3 media are missing there, first: video1, video2; it holds no media; is this the folder of the media?"
     )

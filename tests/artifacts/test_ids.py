@@ -22,7 +22,7 @@ def test_align_finds_rows_across_chunks() -> None:
 def test_align_says_how_many_are_missing_and_which_first() -> None:
     with pytest.raises(InputError) as caught:
         align(ids(["a", "x", "y"], ["z", "w"]), ids(["a"]), what="samples", path=HERE)
-    assert str(caught.value) == "file.parquet: 4 of 5 samples are missing there, first: x, y, z"
+    assert str(caught.value) == "file.parquet: 4 of 5 samples are missing there, first: x, y; it holds a"
 
 
 def test_unique_ids_pass() -> None:

@@ -143,3 +143,9 @@ def test_a_damaged_page_is_refused(tmp_path) -> None:
     path.write_bytes(content)
     with pytest.raises(InputError, match="truncated or damaged"):
         read_table(path, CLUSTERS)
+
+
+def test_lists_of_nulls_are_written(tmp_path) -> None:
+    """Arrow's cast of such a list to its own type is wrong, which fuzzing found."""
+    table = pa.table({"x": [[None, None]]})
+    assert pq.read_table(write(tmp_path / "a.parquet", table)).to_pydict() == {"x": [[None, None]]}

@@ -177,3 +177,14 @@ def test_an_intact_artifact_gives_no_warning(tmp_path, write_artifact) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         fingerprint_of(write_artifact(tmp_path / "a.parquet", {"x": [1]}))
+
+
+def test_a_column_renamed_by_a_flipped_bit_is_seen(tmp_path, write_artifact) -> None:
+    """The footer is no part of the digest of the data, and an optional column would be missed by nobody."""
+    path = write_artifact(tmp_path / "a.parquet", {"sample_id": ["a"], "split": ["test"]})
+    content = path.read_bytes()
+    place = content.index(b"split", len(content) - 8 - int.from_bytes(content[-8:-4], "little"))
+    damaged = tmp_path / "b.parquet"
+    damaged.write_bytes(content[:place] + b"spliu" + content[place + 5 :])
+    with pytest.warns(UserWarning, match="changed since mmts wrote it"):
+        assert fingerprint_of(damaged) != fingerprint_of(path)

@@ -125,3 +125,20 @@ def test_a_file_without_rows_is_refused(tmp_path) -> None:
     pq.write_table(pa.table({"sample_id": pa.array([], pa.string()), "embedding": fixed(MATRIX)[:0]}), tmp_path / "e")
     with pytest.raises(InputError, match="has no rows"):
         read_vectors(tmp_path / "e")
+
+
+@pytest.mark.parametrize("bit", [41, 1001, 4436], ids=["of ids", "of vectors", "of row groups"])
+def test_a_part_that_says_it_is_empty_is_damage(tmp_path, write_artifact, bit) -> None:
+    """Found by fuzzing: Parquet then reads fewer ids than vectors, without a word."""
+    path = write_artifact(
+        tmp_path / "v.parquet",
+        {
+            "sample_id": [f"s{row}" for row in range(8)],
+            "embedding": pa.array([[float(row), 1.0] for row in range(8)], vector_type(2)),
+        },
+    )
+    content = bytearray(path.read_bytes())
+    content[bit // 8] ^= 1 << bit % 8
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=r"v\.parquet: damaged|truncated or damaged"):
+        read_vectors(path)

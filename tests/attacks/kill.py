@@ -15,7 +15,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -82,14 +82,15 @@ class Target:
         shutil.rmtree(self.folder)
         self.folder.mkdir()
 
-    def rests(self) -> list[str]:
-        """Temporary files and locks in its folder."""
-        return [name for name in contents(self.folder) if any(part.startswith(".") for part in Path(name).parts)]
-
 
 def contents(folder: Path) -> dict[str, bytes]:
     """Every file below a folder, with its bytes."""
     return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def hidden(files: Iterable[str]) -> list[str]:
+    """Of some files those that are rests: temporary files, what lies in temporary folders, and locks."""
+    return [name for name in files if any(part.startswith(".") for part in Path(name).parts)]
 
 
 def in_child(words: list[str]) -> None:
@@ -176,7 +177,8 @@ def kill(target: Target, count: int, seed: int, phases: tuple[Phase, ...] = PHAS
     found: Counter[str] = Counter(kills=0, running=0, rests=0, whole=0, same=0)
     for phase, seconds in moments(target, count, seed, phases):
         _, running = signalled(target, signal.SIGKILL, phase, seconds)
-        left, rests = contents(target.folder), target.rests()
+        left = contents(target.folder)
+        rests = hidden(left)
         # A run folder grows while it trains; all else is there as it is in the end, or not at all.
         is_whole = (
             target.name == "train"
@@ -198,7 +200,7 @@ def interrupt(target: Target, count: int, seed: int, phases: tuple[Phase, ...] =
     for number, (phase, seconds) in enumerate(moments(target, count, seed, phases)):
         name = (signal.SIGTERM, signal.SIGINT)[number // len(phases) % 2]
         code, running = signalled(target, name, phase, seconds)
-        found.update(sent=1, running=running, well=code in (0, 130), rests=bool(target.rests()))
+        found.update(sent=1, running=running, well=code in (0, 130), rests=bool(hidden(contents(target.folder))))
         if code not in (0, 130):
             found.update({f"{code} in {phase}": 1})
         target.clear()

@@ -181,7 +181,7 @@ CASES = [
     BadInput(
         "media-two-of-a-name",
         f"{EMBED} m",
-        ("two media have the name a", "x/a.png and y/a.jpg", "whole name"),
+        ("two media have the name a", "x/a.png and y/a.jpg", "name one by its path"),
         having("a", then=lambda f: files(f / "m", "x/a.png", "y/a.jpg")),
     ),
     BadInput(

@@ -170,7 +170,7 @@ def test_inspect_as_json(made, mmts) -> None:
 def test_inspect_of_a_file_of_another_tool(work, mmts) -> None:
     pd.DataFrame({"x": [1, 2]}).to_parquet("other.parquet")
     out = mmts("inspect", "other.parquet").out
-    assert "a Parquet file, none of the kinds mmts writes" in out
+    assert "a Parquet file, not of a kind that mmts writes" in out
     assert "no mmts footer" in out
 
 

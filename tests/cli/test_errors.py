@@ -194,8 +194,10 @@ def test_ids_of_one_file_missing_in_another(made, refused, write_artifact) -> No
     clusters = pq.read_table("clusters.parquet")
     write_artifact(made / "fewer.parquet", clusters.slice(2))
     message = refused(*arguments("shifts", "clusters.parquet fewer.parquet"))
-    first = ", ".join(clusters.column("sample_id").to_pylist()[:2])
-    assert message == f"fewer.parquet: 2 of 24 samples of clusters.parquet are missing there, first: {first}"
+    ids = clusters.column("sample_id").to_pylist()
+    first, there = ", ".join(ids[:2]), ", ".join(ids[2:4])
+    said = f"fewer.parquet: 2 of 24 samples of clusters.parquet are missing there, first: {first}; it holds {there}"
+    assert message == said
     message = refused(*arguments("shifts", "fewer.parquet clusters.parquet"))
     assert message.startswith("fewer.parquet: 2 of 24 samples of clusters.parquet are missing there")
     assert not (made / "out.parquet").exists()
@@ -226,7 +228,7 @@ def test_missing_images(made, refused) -> None:
     (made / "images").mkdir()
     (made / "images" / "0.jpg").touch()
     message = refused("prepare", "flickr8k", "--captions", "captions.csv", "--images", "images", "-o", "out.parquet")
-    assert message.startswith("images: 11 of 12 media are missing there, first: 1.jpg, 2.jpg, 3.jpg; ")
+    assert message.startswith("images: 11 of 12 media are missing there, first: 1.jpg, 2.jpg; it holds 0.jpg; ")
 
 
 @pytest.mark.parametrize(

@@ -72,5 +72,18 @@ def test_another_file_is_not_written_over(pair, tmp_path, mmts, refused) -> None
 
 
 def test_wrong_options(pair, tmp_path, refused) -> None:
-    assert refused("compare", *pair, "--seed", -1) == "seed -1: expected 0 or larger"
+    assert "'--seed': Input should be greater than or equal to 0" in refused("compare", *pair, "--seed", -1)
     assert "is a directory" in refused("compare", *pair, "-o", tmp_path)
+
+
+def test_options_without_effect_are_refused(pair, tmp_path, refused) -> None:
+    assert "--seed 7: seeds the bootstrap" in refused("compare", *pair, "--seed", 7, "--resamples", 0)
+    assert "--force: is for the file that --output names" in refused("compare", *pair, "--force")
+
+
+def test_no_input_is_written_over(pair, tmp_path, refused) -> None:
+    link = tmp_path / "link.json"
+    link.hardlink_to(pair[1] / "metrics.json")
+    before = link.read_bytes()
+    assert "is both input and output" in refused("compare", *pair, "-o", link, "--force")
+    assert link.read_bytes() == before

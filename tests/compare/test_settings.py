@@ -110,3 +110,8 @@ def test_words_for_people(six, mmts, monkeypatch) -> None:
     verdicts = [line for line in lines if line.startswith("overall: ")]
     assert len(verdicts) == 1
     assert verdicts[0].startswith("overall: R@1 better, ")
+
+
+@pytest.mark.parametrize("flags", [("--seed", 1), ("--resamples", 50)])
+def test_several_seeds_have_no_use_for_a_bootstrap(six, refused, flags) -> None:
+    assert "are for the bootstrap with one run of each setting" in refused("compare", *six, *flags)

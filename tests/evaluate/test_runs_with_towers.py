@@ -206,7 +206,9 @@ def test_what_a_run_on_embeddings_cannot_take(world, run_on_embeddings, refused)
     assert wrong in refused("eval", run, "--text", small, "-o", world.folder / "s")
     assert "--workers: is for images and clips" in refused("eval", run, "-o", world.folder / "s", "--workers", 1)
     given = ("--media", world.media, "--text", world.text, "--annotations", world.annotations)
-    assert "--precision: is for a run" in refused("eval", *given, "--precision", "bf16-mixed", "-o", world.folder / "s")
+    assert "--precision: has an effect only where a run encodes" in refused(
+        "eval", *given, "--precision", "bf16-mixed", "-o", world.folder / "s"
+    )
 
 
 def test_embed_refuses_what_has_no_use(world, refused) -> None:

@@ -187,7 +187,7 @@ def test_members_are_found_without_suffix_unless_two_have_the_name(folder, archi
     assert images(archive, ["tall", "sub/tall", "square"], 16).load(0).shape == (3, 16, 16)
     with zipfile.ZipFile(archive, "a") as file:
         file.write(folder / "wide.png", "other/tall.jpg")
-    with pytest.raises(InputError, match=r"two media have the name tall: sub/tall\.png and other/tall\.jpg; give"):
+    with pytest.raises(InputError, match=r"two media have the name tall: sub/tall\.png and other/tall\.jpg; leave"):
         images(archive, ["tall"], 16)
 
 

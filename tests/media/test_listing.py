@@ -30,7 +30,7 @@ def test_media_come_once_in_the_order_of_their_first_sample() -> None:
     some = media.select(["c", "b"])
     assert (some.ids, some.places, some.video_ids) == (["c", "b"], ["c.mp4", "b.mp4"], [None, "v"])
     assert (some.start_s.tolist(), some.end_s.tolist()) == ([0.0, 1.0], [0.0, 2.0])
-    with pytest.raises(InputError, match=r"a\.parquet: 2 of 3 media are missing there, first: d, e$"):
+    with pytest.raises(InputError, match=r"a\.parquet: 2 of 3 media are missing there, first: d, e; it holds b, a$"):
         media.select(["d", "a", "e"])
 
 

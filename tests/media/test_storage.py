@@ -198,7 +198,7 @@ def test_the_annotations_say_where_media_are(linked) -> None:
 
 def test_what_prepare_writes_is_read(tmp_path, linked, shards) -> None:
     of_tar, of_zip = links.shards(shards.parent), links.images(tmp_path / "a.zip")
-    places = [of_tar("shards/00001/000010002"), of_zip("2.png")]
+    places = [*of_tar(["shards/00001/000010002"])[0], *of_zip(["2.png"])[0]]
     assert levels(open_media(None, MediaList(["a", "b"], places), view=VIEW)) == [12, 202]
 
 

@@ -79,7 +79,7 @@ METHOD = Method(
     (
         Option("k", int, "number of clusters (the paper takes 200 for YouCook2)", required=True, least=1),
         SEED,
-        Option("niter", int, "Iterations.", default=20, least=1),
+        Option("niter", int, "Iterations.", default=20, least=1, most=10_000),
         Option(
             "spherical",
             bool,
@@ -92,6 +92,7 @@ METHOD = Method(
             int,
             "Fit on a random sample of at most this many rows per cluster (default: on all rows).",
             least=1,
+            most=2**31 - 1,  # faiss has it as a C int
         ),
     ),
     kmeans,
