@@ -36,6 +36,7 @@ class RunFolder:
         self._checkpoints = path / "checkpoints"
         self._config = path / _CONFIG
         self._previous, self._making_way, self._discarded = path / _PREVIOUS, path / _MAKING_WAY, path / _DISCARDED
+        self._made_way = False  # whether `start` moved a run to ``previous``
 
     def open(
         self, plan: StagePlan, config: TrainConfig, *, resume: bool, force: bool
@@ -106,6 +107,7 @@ class RunFolder:
                 if (self.path / name).exists():
                     (self.path / name).rename(self._making_way / name)
             self._making_way.rename(self._previous)
+            self._made_way = True
         for name in _FILES:
             _remove(self.path / name)
         write_json(
@@ -117,6 +119,17 @@ class RunFolder:
                 "libraries": plan.provenance().libraries,
             },
         )
+
+    def withdraw(self) -> None:
+        """Take back what `start` did, for a run that was refused before its first step."""
+        for name in _FILES:
+            _remove(self.path / name)
+        if self._made_way:  # backwards as it went, so that a kill meanwhile leaves what one on the way there leaves
+            self._previous.rename(self._making_way)
+            for name in reversed(_FILES):
+                if (self._making_way / name).exists():
+                    (self._making_way / name).rename(self.path / name)
+            self._making_way.rmdir()
 
     def _is_run(self) -> bool:
         """Whether the folder's ``config.json`` is one that a run wrote."""

@@ -7,6 +7,7 @@ from pipelines.artifacts import StagePlan, StageResult
 from pipelines.artifacts.files import require_folder, sync_files, write_json
 from pipelines.artifacts.writers import removing_new_folders, sole_writer, writing
 from pipelines.contrast import STRATEGIES
+from pipelines.errors import InputError
 from pipelines.media import linked_parameters, media_inputs
 from pipelines.model_files import MODEL_DIGEST, model_identity
 from pipelines.models import save_model
@@ -79,6 +80,10 @@ def _train(config: TrainConfig, *, resume: bool, force: bool, progress: Progress
     loggers = open_loggers(config, state) if fabric.is_global_zero else []
     try:
         run_epochs(session, state, Record(session, state, folder, log, plan.provenance(), loggers), progress)
+    except InputError:
+        if state.step == 0 and fabric.is_global_zero:  # such as media that are damaged
+            folder.withdraw()
+        raise
     finally:
         for logger in loggers:
             logger.close()

@@ -93,24 +93,32 @@ def hidden(files: Iterable[str]) -> list[str]:
     return [name for name in files if any(part.startswith(".") for part in Path(name).parts)]
 
 
-def in_child(words: list[str]) -> None:
-    """Run a command line in a child of the process that has imported everything."""
+def in_child(words: list[str], ready: Any) -> None:
+    """Run a command line, as ``mmts`` does, in a child of the process that has imported everything."""
     import torch
 
     from mmts_cli.app import app
     from mmts_cli.command import run_app
+    from mmts_cli.interrupt import stopping_on_signals
 
     torch.set_num_threads(1)
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
-    sys.exit(run_app(app, words))
+    with stopping_on_signals():
+        try:
+            ready.send(True)
+            sys.exit(run_app(app, words))
+        except KeyboardInterrupt:
+            sys.exit(130)
 
 
 def start(words: list[str], phase: Phase) -> Any:
     """Start a command line in a process of its own, or in a child that has imported everything."""
     if phase == "process":
         return subprocess.Popen([sys.executable, "-m", "mmts_cli", *words], stderr=subprocess.DEVNULL)
-    process = SERVER.Process(target=in_child, args=(words,))
+    ready, sender = SERVER.Pipe(duplex=False)
+    process = SERVER.Process(target=in_child, args=(words, sender))
     process.start()
+    assert ready.poll(LONGEST_SECONDS)
     return process
 
 
@@ -202,7 +210,7 @@ def interrupt(target: Target, count: int, seed: int, phases: tuple[Phase, ...] =
         code, running = signalled(target, name, phase, seconds)
         found.update(sent=1, running=running, well=code in (0, 130), rests=bool(hidden(contents(target.folder))))
         if code not in (0, 130):
-            found.update({f"{code} in {phase}": 1})
+            found.update({f"code {code} after {seconds:.2f} s of the {phase}": 1})
         target.clear()
     return found
 

@@ -173,6 +173,12 @@ CASES = [
         having(LONG, then=lambda f: files(f / "m", "c.png")),
     ),
     BadInput(
+        "media-damaged-in-the-first-batch",
+        f"{TRAIN} m --epochs 1 --batch-size 2",
+        (".png: is not an image",),
+        having("a", "b", then=lambda f: files(f / "m", "a.png", "b.png", data=b"x")),
+    ),
+    BadInput(
         "media-id-goes-up",
         f"{EMBED} m",
         ("1 of 1 media are missing", "../b.png"),

@@ -142,6 +142,40 @@ def test_asked_to_stop_in_a_validation_it_stops_there_and_validates_anew(world, 
     assert results(world.folder / "run") == results(world.folder / "whole")
 
 
+@pytest.mark.parametrize("where", ["read_files", "Record", "save_model"])
+def test_asked_to_stop_while_it_reads_or_saves_it_ends_with_130_and_goes_on(world, mmts, monkeypatch, where) -> None:
+    import pipelines.train.session as session
+    import pipelines.train.stage as stage
+
+    train(world.config("whole"))
+    module = session if where == "read_files" else stage
+    original = getattr(module, where)
+
+    def stopped(*arguments, **options):
+        signal.raise_signal(signal.SIGTERM)
+        return original(*arguments, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module, where, stopped)
+        ran = mmts(*world.command("run"))
+    assert (ran.code, ran.out) == (130, "")
+    assert ran.err.endswith("mmts: interrupted\n")
+    assert [path for path in world.folder.rglob(".*")] == []
+    train(world.config("run"), resume=True)
+    assert results(world.folder / "run") == results(world.folder / "whole")
+
+
+def test_refused_in_its_first_batch_a_run_leaves_what_was_there(world, small_run) -> None:
+    train(small_run("run", epochs=1))
+    before = {path: path.read_bytes() for path in (world.folder / "run").rglob("*") if path.is_file()}
+    for image in world.images().iterdir():
+        image.write_bytes(b"x")
+    with pytest.raises(InputError, match="is not an image"):
+        train(small_run("run", epochs=1, lr=0.5, media=world.folder / "images"))
+    assert {path: path.read_bytes() for path in (world.folder / "run").rglob("*") if path.is_file()} == before
+    assert not (world.folder / "run" / "previous").exists()
+
+
 def test_other_settings_do_not_go_on_with_a_run(world, small_run) -> None:
     stop_after(world, small_run, steps=2)
     with pytest.raises(InputError, match=r"unfinished run of other settings \(--lr 0.01, now 0.5\); give it those"):
