@@ -1,6 +1,8 @@
 """A run's folder: what is in it, what may be written over, and where a run goes on from."""
 
 import contextlib
+import hashlib
+import json
 import shutil
 import warnings
 from pathlib import Path
@@ -9,6 +11,7 @@ from typing import Any
 from pipelines.artifacts import StagePlan, StageResult
 from pipelines.artifacts.files import read_json, write_json
 from pipelines.errors import InputError
+from pipelines.model_files import require_as_trained
 from pipelines.train.checkpoint import Checkpoint, read_checkpoint, read_extra, write_checkpoint
 from pipelines.train.config import TrainConfig
 
@@ -17,7 +20,13 @@ _CONFIG = "config.json"
 _FILES = ("metrics.json", "steps.parquet", "checkpoints", "model", "tensorboard", _CONFIG)
 _PREVIOUS, _MAKING_WAY, _DISCARDED = "previous", "previous.tmp", ".discarded.tmp"
 _BESIDE = {_PREVIOUS, _MAKING_WAY, "wandb"}  # what a folder may hold that has no run
+METRICS_DIGEST = "metrics_digest"  # of a run's summary
 _RESTS = ".*.tmp"  # what a kill leaves half written or half deleted
+
+
+def content_digest(value: Any) -> str:
+    """SHA-256 of what a JSON file holds, as 32 hexadecimal digits, however it is written."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:32]
 
 
 class RunFolder:
@@ -36,7 +45,6 @@ class RunFolder:
         self._checkpoints = path / "checkpoints"
         self._config = path / _CONFIG
         self._previous, self._making_way, self._discarded = path / _PREVIOUS, path / _MAKING_WAY, path / _DISCARDED
-        self._made_way = False  # whether `start` moved a run to ``previous``
 
     def open(
         self, plan: StagePlan, config: TrainConfig, *, resume: bool, force: bool
@@ -59,11 +67,14 @@ class RunFolder:
                 "start there"
             )
         if self.is_complete() and (done := plan.finished(force=False)):
-            return StageResult(self.path, True, done.summary)
+            damage = self._damage(done.summary)
+            if damage is None:
+                return StageResult(self.path, True, done.summary)
+            warnings.warn(f"{damage}; trained again, and what is there goes to {_PREVIOUS}/", stacklevel=2)
         if self._has_to_make_way():
             if _holds_anything(self._previous):
                 raise InputError(
-                    f"{self.path}: holds a complete run with other settings, and another in {_PREVIOUS}/; choose "
+                    f"{self.path}: holds another complete run, and one more in {_PREVIOUS}/; choose "
                     f"another output folder, or --force to delete the one in {_PREVIOUS}/"
                 )
             return None
@@ -90,6 +101,17 @@ class RunFolder:
         """Whether a run came to its end here."""
         return self.metrics.exists() and self.model.is_dir() and self.steps.exists()
 
+    def _damage(self, summary: dict[str, Any]) -> str | None:
+        """What of a complete run is not as its training left it, in words; None if all is."""
+        try:
+            require_as_trained(self.model)
+            metrics = read_json(self.metrics)
+        except InputError as error:
+            return str(error).partition(";")[0]
+        recorded = summary.get(METRICS_DIGEST)  # runs of mmts 0.1.0 have none
+        changed = recorded is not None and recorded != content_digest(metrics)
+        return f"{self.metrics}: damaged or changed since the run was trained" if changed else None
+
     def start(self, config: TrainConfig, plan: StagePlan) -> None:
         """Write ``config.json``, with nothing left beside it that could pass for this run's.
 
@@ -107,7 +129,6 @@ class RunFolder:
                 if (self.path / name).exists():
                     (self.path / name).rename(self._making_way / name)
             self._making_way.rename(self._previous)
-            self._made_way = True
         for name in _FILES:
             _remove(self.path / name)
         write_json(
@@ -119,17 +140,6 @@ class RunFolder:
                 "libraries": plan.provenance().libraries,
             },
         )
-
-    def withdraw(self) -> None:
-        """Take back what `start` did, for a run that was refused before its first step."""
-        for name in _FILES:
-            _remove(self.path / name)
-        if self._made_way:  # backwards as it went, so that a kill meanwhile leaves what one on the way there leaves
-            self._previous.rename(self._making_way)
-            for name in reversed(_FILES):
-                if (self._making_way / name).exists():
-                    (self._making_way / name).rename(self.path / name)
-            self._making_way.rmdir()
 
     def _is_run(self) -> bool:
         """Whether the folder's ``config.json`` is one that a run wrote."""
@@ -145,7 +155,8 @@ class RunFolder:
 
     def _has_to_make_way(self) -> bool:
         """Whether something is here, or half moved already, that a new run must not delete."""
-        was_complete = self.metrics.exists()  # it is written last
+        # Both come last. Somebody may have removed the one; the other has this name in a complete run alone.
+        was_complete = self.metrics.exists() or self.best.exists()
         if was_complete or _holds_anything(self._making_way):
             return True
         return not self._is_run() and any((self.path / name).exists() for name in _FILES)

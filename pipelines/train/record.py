@@ -3,6 +3,7 @@
 import dataclasses
 import math
 import time
+from collections.abc import Callable
 
 import torch
 
@@ -30,9 +31,11 @@ class Record:
         folder: Where it goes.
         log: The steps so far.
         provenance: What the run is a run of.
-        loggers: Where numbers go as well.
+        begin: Called once, when the first step is taken: makes the folder this run's, and opens what else numbers go
+            to. A run that is refused earlier leaves the folder as it was.
 
     Attributes:
+        loggers: Where numbers go as well.
         newest: The newest step whose figures were read, None before the first.
     """
 
@@ -43,9 +46,11 @@ class Record:
         folder: RunFolder,
         log: StepLog,
         provenance: Provenance,
-        loggers: list[Logger],
+        begin: Callable[[], list[Logger]],
     ) -> None:
-        self.session, self.state, self.folder, self.log, self.loggers = session, state, folder, log, loggers
+        self.session, self.state, self.folder, self.log = session, state, folder, log
+        self.loggers: list[Logger] = []
+        self._begin: Callable[[], list[Logger]] | None = begin
         self._fingerprint = provenance.fingerprint
         self._unfinished = dataclasses.replace(provenance, fingerprint="unfinished")
         self._last_checkpoint = time.monotonic()
@@ -54,6 +59,8 @@ class Record:
 
     def step(self, epoch: int, taken: TakenStep) -> None:
         """Record a step; its figures are read with those of others, every ``log_every`` steps."""
+        if self._begin is not None:
+            self.loggers, self._begin = self._begin(), None
         self._unread.append((epoch, taken))
 
     def read_figures(self) -> None:

@@ -7,16 +7,15 @@ from pipelines.artifacts import StagePlan, StageResult
 from pipelines.artifacts.files import require_folder, sync_files, write_json
 from pipelines.artifacts.writers import removing_new_folders, sole_writer, writing
 from pipelines.contrast import STRATEGIES
-from pipelines.errors import InputError
 from pipelines.media import linked_parameters, media_inputs
 from pipelines.model_files import MODEL_DIGEST, model_identity
 from pipelines.models import save_model
 from pipelines.progress import SILENT, Progress
 from pipelines.train.checkpoint import Checkpoint, read_checkpoint
 from pipelines.train.config import TrainConfig
-from pipelines.train.folder import RunFolder
+from pipelines.train.folder import METRICS_DIGEST, RunFolder, content_digest
 from pipelines.train.launch import make_fabric
-from pipelines.train.loggers import open_loggers, require_loggers
+from pipelines.train.loggers import Logger, open_loggers, require_loggers
 from pipelines.train.loop import run_epochs
 from pipelines.train.record import Record
 from pipelines.train.session import Session
@@ -75,33 +74,35 @@ def _train(config: TrainConfig, *, resume: bool, force: bool, progress: Progress
     session = Session(config)
     fabric.launch()  # from here on there may be other processes
     session.launch(fabric)
-    state, log = _start(session, folder, plan, found)
+    state, log = _start(session, folder, found)
     session.bad_media = state.bad_media
-    loggers = open_loggers(config, state) if fabric.is_global_zero else []
+
+    def begin() -> list[Logger]:
+        if not fabric.is_global_zero:
+            return []
+        if found is None:
+            folder.start(config, plan)
+        return open_loggers(config, state)
+
+    record = Record(session, state, folder, log, plan.provenance(), begin)
     try:
-        run_epochs(session, state, Record(session, state, folder, log, plan.provenance(), loggers), progress)
-    except InputError:
-        if state.step == 0 and fabric.is_global_zero:  # such as media that are damaged
-            folder.withdraw()
-        raise
+        run_epochs(session, state, record, progress)
     finally:
-        for logger in loggers:
+        for logger in record.loggers:
             logger.close()
     summary = _summarise(state, session.strategy.settings)
     if fabric.is_global_zero:
         best = session.best_model(read_checkpoint(folder.best_of(state.best_epoch)))
         summary[MODEL_DIGEST] = save_model(best, folder.model)
         sync_files(folder.model)
+        metrics = {
+            "best_epoch": state.best_epoch,
+            "validation": state.validations,
+            **({"bad_media": state.bad_media} if state.bad_media else {}),
+        }
+        summary[METRICS_DIGEST] = content_digest(metrics)
         log.write(folder.steps, plan.provenance(), summary)
-        # Last of all: it is what says that the run is complete.
-        write_json(
-            folder.metrics,
-            {
-                "best_epoch": state.best_epoch,
-                "validation": state.validations,
-                **({"bad_media": state.bad_media} if state.bad_media else {}),
-            },
-        )
+        write_json(folder.metrics, metrics)  # last of all: it is what says that the run is complete
         folder.finish(state.best_epoch)
     fabric.barrier()
     return StageResult(config.output, False, summary)
@@ -139,16 +140,12 @@ def _results(config: TrainConfig) -> int:
     return 2 if on_pixels or config.temperature == "tempnet" or (takes_alpha and default_alpha) else 1
 
 
-def _start(
-    session: Session, folder: RunFolder, plan: StagePlan, checkpoint: Checkpoint | None
-) -> tuple[RunState, StepLog]:
+def _start(session: Session, folder: RunFolder, checkpoint: Checkpoint | None) -> tuple[RunState, StepLog]:
     """Where the run starts: at its first step, or where a checkpoint was written."""
-    if checkpoint is not None:
-        state = restore(checkpoint, session.trainable, session.optimizer.optimizer, session.fabric)
-        return state, read_steps(folder.steps, state.step)
-    if session.fabric.is_global_zero:
-        folder.start(session.config, plan)
-    return RunState(), StepLog()
+    if checkpoint is None:
+        return RunState(), StepLog()
+    state = restore(checkpoint, session.trainable, session.optimizer.optimizer, session.fabric)
+    return state, read_steps(folder.steps, state.step)
 
 
 def _summarise(state: RunState, temperature_settings: Mapping[str, float]) -> dict[str, Any]:

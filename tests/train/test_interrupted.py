@@ -92,7 +92,7 @@ def test_a_run_over_a_complete_one(world, killed_at, force) -> None:
         config = world.config(run.name, epochs=1, seed=5)
         killed = killed_at(count, run, lambda config=config: train(config, force=force))
         if force and weights(run) == before and (run / "previous").exists():  # it was killed before it moved anything
-            with pytest.raises(InputError, match="holds a complete run with other settings, and another in previous/"):
+            with pytest.raises(InputError, match="holds another complete run, and one more in previous/"):
                 train(config, resume=True)
             train(config, force=True)
         else:

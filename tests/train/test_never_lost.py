@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -165,17 +166,6 @@ def test_asked_to_stop_while_it_reads_or_saves_it_ends_with_130_and_goes_on(worl
     assert results(world.folder / "run") == results(world.folder / "whole")
 
 
-def test_refused_in_its_first_batch_a_run_leaves_what_was_there(world, small_run) -> None:
-    train(small_run("run", epochs=1))
-    before = {path: path.read_bytes() for path in (world.folder / "run").rglob("*") if path.is_file()}
-    for image in world.images().iterdir():
-        image.write_bytes(b"x")
-    with pytest.raises(InputError, match="is not an image"):
-        train(small_run("run", epochs=1, lr=0.5, media=world.folder / "images"))
-    assert {path: path.read_bytes() for path in (world.folder / "run").rglob("*") if path.is_file()} == before
-    assert not (world.folder / "run" / "previous").exists()
-
-
 def test_other_settings_do_not_go_on_with_a_run(world, small_run) -> None:
     stop_after(world, small_run, steps=2)
     with pytest.raises(InputError, match=r"unfinished run of other settings \(--lr 0.01, now 0.5\); give it those"):
@@ -240,7 +230,7 @@ def test_a_third_run_does_not_delete_the_first(world) -> None:
     kept = results(world.folder / "run")
     train(world.config("run", epochs=1, seed=2))
     for resume in (False, True):
-        with pytest.raises(InputError, match=r"holds a complete run with other settings, and another in previous/"):
+        with pytest.raises(InputError, match=r"holds another complete run, and one more in previous/"):
             train(third, resume=resume)
     assert results(world.folder / "run" / "previous") == kept
     second = results(world.folder / "run")
@@ -344,3 +334,60 @@ def stop_after(world, small_run, *, steps: int, epochs: int = 20):
         with pytest.raises(Exception, match=f"stopped at step {steps} of"):
             train(small_run("run", epochs=epochs))
     return world.folder / "run"
+
+
+def flip(file: Path) -> None:
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda run: flip(run / "model" / "heads.safetensors"),
+        lambda run: (run / "model" / "heads.safetensors").unlink(),
+        lambda run: (run / "metrics.json").write_text("{}"),
+        lambda run: (run / "metrics.json").write_text(""),
+    ],
+    ids=["a flipped bit", "no weights", "other metrics", "empty metrics"],
+)
+def test_a_damaged_run_is_trained_again(world, damage) -> None:
+    config = world.config("run", epochs=1)
+    train(config)
+    run = world.folder / "run"
+    whole = {name: (run / name).read_bytes() for name in ("model/heads.safetensors", "metrics.json")}
+    assert train(config).up_to_date
+    damage(run)
+    with pytest.warns(UserWarning, match=r"; trained again, and what is there goes to previous/"):
+        assert not train(config).up_to_date
+    assert {name: (run / name).read_bytes() for name in whole} == whole
+    assert (run / "previous" / "steps.parquet").exists()
+    assert train(config).up_to_date
+
+
+def test_a_run_whose_metrics_were_removed_is_kept(world) -> None:
+    train(world.config("run", epochs=1))
+    run = world.folder / "run"
+    weights = (run / "model" / "heads.safetensors").read_bytes()
+    (run / "metrics.json").unlink()
+    train(world.config("run", epochs=1, seed=2))
+    assert (run / "previous" / "model" / "heads.safetensors").read_bytes() == weights
+
+
+def test_a_run_refused_at_its_first_batch_leaves_what_was_there(world) -> None:
+    """Of the run before nothing moves, and a new folder goes again."""
+    first = world.config("run", epochs=1)
+    train(first)
+    kept = results(world.folder / "run")
+    damaged = world.folder / "damaged.zip"
+    with zipfile.ZipFile(world.images()) as good, zipfile.ZipFile(damaged, "w") as bad:
+        for name in good.namelist():
+            bad.writestr(name, b"x")
+    model = str(write_tower_config(world.folder / "vit", "vit"))
+    for output in ("run", "new"):
+        with pytest.raises(InputError, match="can't be decoded"):
+            train(world.config(output, epochs=1, media=damaged, media_model=model))
+    assert results(world.folder / "run") == kept
+    assert not (world.folder / "run" / "previous").exists()
+    assert not (world.folder / "new").exists()

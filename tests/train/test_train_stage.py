@@ -228,6 +228,7 @@ def test_a_run_is_up_to_date_until_something_changes(world) -> None:
     assert min(steps(world, "run")["temperature_min"]) == pytest.approx(0.06 + 0.01)  # a period is one step
     assert train(world.config("run", **options)).up_to_date
     assert not train(world.config("run", **options), force=True).up_to_date
+    shutil.rmtree(world.folder / "run" / "previous")
     (world.folder / "run" / "metrics.json").unlink()
     assert not train(world.config("run", **options)).up_to_date
 
