@@ -37,8 +37,8 @@ def shell_line(command: list[str]) -> str:
 
 
 def _run(command: list[str]) -> int:
-    from mmts_cli.app import app
     from mmts_cli.command import run_app
+    from mmts_cli.root import app
 
     if "--devices" in command or "--nodes" in command:
         # Training on several devices starts this process's own command line again in others: it gets a process.

@@ -197,8 +197,8 @@ def _check(name: str, recipe: Recipe) -> None:
     """Check every flag against the command it is for, and every name that refers to another table."""
     from typer.main import get_command
 
-    from mmts_cli.app import app
     from mmts_cli.command import known_flags
+    from mmts_cli.root import app
 
     commands: Any = get_command(app)
     for table, words, flags in recipe.tables():

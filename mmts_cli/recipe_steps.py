@@ -189,7 +189,7 @@ def _parameters(stage: str, name: str) -> dict[str, Any]:
     """What the parser knows of each flag of a stage, or of ``prepare NAME``."""
     from typer.main import get_command
 
-    from mmts_cli.app import app
+    from mmts_cli.root import app
 
     command: Any = get_command(app)
     command = command.commands[stage]

@@ -106,7 +106,7 @@ def replacing_folder(path: Path) -> Iterator[Path]:
     with writing(path), sole_writer(path):
         target = target_of(path)
         remove_rests(target.parent, re.escape(target.name))
-        fresh, old = _temporary(target), _temporary(target)
+        fresh, old = _temporary(target), target.with_name(f".{target.name}.aside")
         try:
             fresh.mkdir(parents=True)
             yield fresh

@@ -136,10 +136,15 @@ def write_failure(error: BaseException) -> str | None:
 def remove_rests(folder: Path, name: str) -> None:
     """Remove the temporary files and folders of killed processes, for outputs whose name has the pattern ``name``.
 
+    A folder that was moved aside for one that never took its place goes back.
+
     Only for the `sole_writer` of these outputs: those of a living process look the same.
     """
     for found in [*os.scandir(folder)]:
-        if re.fullmatch(rf"\.{name}\.[0-9a-f]+\.tmp", found.name):
+        aside = re.fullmatch(rf"\.({name})\.aside", found.name)
+        if aside and not (folder / aside[1]).exists():
+            os.rename(found.path, folder / aside[1])
+        elif aside or re.fullmatch(rf"\.{name}\.[0-9a-f]+\.tmp", found.name):
             if found.is_dir(follow_symlinks=False):
                 shutil.rmtree(found.path, ignore_errors=True)
             else:

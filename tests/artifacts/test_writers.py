@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.artifacts.files import replacing, require_writable
+from pipelines.artifacts.files import replacing, replacing_folder, require_writable
 from pipelines.artifacts.writers import one_writer, sole_writer
 from pipelines.errors import InputError
 
@@ -135,4 +135,32 @@ def test_a_file_system_without_locks_is_written_to_all_the_same(tmp_path, monkey
     monkeypatch.setattr("pipelines.artifacts.locks._lock", none)
     with replacing(tmp_path / "out") as temporary:
         temporary.write_text("x")
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def replace_and_die(folder: Path) -> None:
+    """Killed when the old folder has been moved aside and the new one isn't in its place yet."""
+    original = Path.rename
+
+    def rename(self, target):
+        if Path(target) == folder:
+            os._exit(9)
+        return original(self, target)
+
+    Path.rename = rename
+    with replacing_folder(folder) as fresh:
+        (fresh / "file").write_text("new")
+
+
+def test_a_folder_moved_aside_by_a_killed_process_goes_back(tmp_path) -> None:
+    folder = tmp_path / "out"
+    folder.mkdir()
+    (folder / "file").write_text("old")
+    process = CONTEXT.Process(target=replace_and_die, args=(folder,))
+    process.start()
+    process.join(60)
+    assert process.exitcode == 9
+    assert not folder.exists()
+    with sole_writer(folder):
+        assert (folder / "file").read_text() == "old"
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
