@@ -381,7 +381,7 @@ def test_a_run_refused_at_its_first_batch_leaves_what_was_there(world) -> None:
     train(first)
     kept = results(world.folder / "run")
     damaged = world.folder / "damaged.zip"
-    with zipfile.ZipFile(world.images()) as good, zipfile.ZipFile(damaged, "w") as bad:
+    with zipfile.ZipFile(world.images("images.zip")) as good, zipfile.ZipFile(damaged, "w") as bad:
         for name in good.namelist():
             bad.writestr(name, b"x")
     model = str(write_tower_config(world.folder / "vit", "vit"))
