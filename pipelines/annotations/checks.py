@@ -124,7 +124,7 @@ def possible_times(table: pa.Table, path: Path, checks: Checks, *, published: bo
             )
         # Absent times compare as null, which is not wrong.
         wrong = pc.invert(pc.less_equal(pc.abs(table.column(name)), _LONGEST_S))
-        what = f"clips have a {name} that is no number up to {_LONGEST_S:,} s"
+        what = f"clips have a value of {name} that is no number up to {_LONGEST_S:,} s"
         table = checks.keep(table, wrong, path, what, remedy=remedy)
     if len(times) == 2:
         wrong = pc.less(table.column("end_s"), table.column("start_s"))

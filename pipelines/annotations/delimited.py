@@ -18,6 +18,8 @@ from pipelines.errors import InputError
 SEPARATORS = {"comma": ",", "tab": "\t", "semicolon": ";", "pipe": "|"}
 _NAME_OF = {separator: name for name, separator in SEPARATORS.items()}
 _CHUNK_ROWS = 50_000
+_LONGEST_CELL = 2**24
+csv.field_size_limit(_LONGEST_CELL)  # of the csv module as a whole, which stops at 131,072 characters by itself
 
 
 @dataclass(frozen=True)
@@ -169,6 +171,8 @@ def _rows(path: Path, encoding: str, separator: str, quoting: _Quoting) -> Itera
             return
         except csv.Error as error:
             reason = "a quote opens a cell and does not close it" if quoting.quote else str(error)
+            if "field limit" in str(error):
+                reason = f"a cell is longer than {_LONGEST_CELL:,} characters"
             raise _NotReadSoError(f"line {number}: {reason}") from error
         if row and fields and len(row) != fields:
             cells = "1 cell" if len(row) == 1 else f"{len(row)} cells"
@@ -193,9 +197,9 @@ def _refuse_doubtful(
     if quoting.quote is None:
         if any(len(cell) > 1 and cell[0] == cell[-1] == '"' for cell in map(str.strip, row)):
             raise _NotReadSoError(f"line {number} has a cell in quotes")
-    elif quoting.escape and any("\\" in line and re.search(r'\\(?!["\\])', line) for line in lines):
+    elif quoting.escape and any("\\" in re.sub(r'\\["\\]', "", line) for line in lines):
         raise _NotReadSoError(f"line {number} has a backslash before no quote")
-    elif len(lines) > 1 and row and not any('""' in line for line in lines):
+    elif len(lines) > 1 and row:
         # Prose has blanks after its commas, separators have none.
         cells = [len(re.split(re.escape(separator) + r"(?! )", line)) for line in lines]
         if all(count == len(row) for count in cells):

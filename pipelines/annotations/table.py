@@ -155,7 +155,14 @@ def _read_as(key: str, column: pa.ChunkedArray, name: str, path: Path) -> pa.Chu
     if key == "text" and pa.types.is_list(column.type):
         return column
     text = text_column(column, name, path)
-    return plain_splits(text, path) if key == "split" else text
+    if key != "split":
+        return text
+    if 0 < text.null_count < len(text):
+        warnings.warn(
+            f"{path}: {text.null_count:,} of {len(text):,} rows have no split: they are neither trained on nor scored",
+            stacklevel=2,
+        )
+    return plain_splits(text, path)
 
 
 def _one_text_a_row(table: pa.Table) -> pa.Table:

@@ -35,5 +35,5 @@ def summarise(annotations: pa.Table) -> dict[str, object]:
         summary["media"] = len(annotations.column("media_id").unique())
     if "split" in annotations.column_names:
         counts = annotations.column("split").value_counts().to_pylist()
-        summary["splits"] = {str(count["values"]): count["counts"] for count in counts}
+        summary["splits"] = {count["values"] or "none": count["counts"] for count in counts}
     return summary

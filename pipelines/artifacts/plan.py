@@ -14,6 +14,7 @@ from pipelines.artifacts.parquet import ArtifactWriter
 from pipelines.artifacts.provenance import (
     Provenance,
     fingerprint_of,
+    is_damaged,
     is_intact,
     library_versions,
     read_provenance,
@@ -74,6 +75,8 @@ class StagePlan:
     def finished(self, *, force: bool) -> StageResult | None:
         """The result of an earlier run with the same fingerprint, or None if there is work to do.
 
+        What mmts wrote and can't be read any more is made again, with a warning.
+
         Raises:
             InputError: The output exists and isn't what mmts wrote: it is not overwritten without ``force``.
         """
@@ -84,6 +87,9 @@ class StagePlan:
         except InputError:
             provenance = None
         if provenance is None or not is_intact(self.output, provenance):
+            if provenance is not None and is_damaged(self.output):
+                warnings.warn(f"{self.output}: damaged since mmts wrote it; made again", stacklevel=3)
+                return None
             raise InputError(
                 f"{self.output}: exists and was not written by mmts, or was changed since; "
                 "use --force to overwrite it, or another output path"

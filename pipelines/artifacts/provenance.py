@@ -21,6 +21,7 @@ from pipelines.artifacts.files import require_file
 from pipelines.artifacts.listing import Listed, folder_files, plain, tar_members, zip_members
 from pipelines.artifacts.media_tables import byte_column
 from pipelines.artifacts.opening import open_parquet
+from pipelines.errors import InputError
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -113,6 +114,17 @@ def is_intact(path: Path, provenance: Provenance) -> bool:
         handle.seek(size - _PARQUET_TAIL)
         footer = int.from_bytes(handle.read(4), "little")
     return hash_bytes(path, size - _PARQUET_TAIL - footer) == provenance.data_digest
+
+
+def is_damaged(path: Path) -> bool:
+    """Whether a file's rows can't be read, as the checksums of its pages tell; a file that was edited can be."""
+    try:
+        with open_parquet(path) as file:
+            for _ in file.iter_batches():
+                pass
+    except InputError:
+        return True
+    return False
 
 
 def fingerprint_of(path: Path) -> str:

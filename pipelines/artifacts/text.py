@@ -44,18 +44,17 @@ def text_column(column: pa.ChunkedArray, name: str, path: Path) -> pa.ChunkedArr
 
 
 def _whole_numbers(column: pa.ChunkedArray, name: str, path: Path) -> pa.ChunkedArray:
-    """Floats as int64 where all are whole, as they are where some are not."""
+    """Floats as int64 where all are whole, as they are where some are not; null where they are not a number."""
+    column = pc.if_else(pc.is_nan(column), pa.scalar(None, column.type), column)
     values = pc.fill_null(column, 0).to_numpy().astype(np.float64)
-    if not (np.isfinite(values).all() and (values == np.floor(values)).all()):
-        return column
-    large = np.flatnonzero(np.abs(values) >= _INEXACT[column.type])
+    large = np.flatnonzero(np.isfinite(values) & (np.abs(values) >= _INEXACT[column.type]))
     if len(large):
         row = int(large[0])
         raise InputError(
             f"{path}: column '{name}' holds whole numbers as floats, too large to be exact (row {row + 1}: "
             f"{values[row]:.0f}); write it as integers or text"
         )
-    return column.cast(pa.int64())
+    return column.cast(pa.int64()) if (values == np.floor(values)).all() and np.isfinite(values).all() else column
 
 
 def _is_broken(value: bytes | None) -> bool:

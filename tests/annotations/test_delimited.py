@@ -157,3 +157,21 @@ def test_text_and_ids_are_what_the_file_says(tmp_path, spelling, kind) -> None:
         path.write_text(f"caption{mark}id\n{spelling}{mark}{spelling}\n")
     read = read_source(path, as_text=["caption", "id"])
     assert read.to_pydict() == {"caption": [spelling], "id": [spelling]}
+
+
+def test_doubled_quotes_within_a_row_of_several_lines_leave_it_doubtful(tmp_path) -> None:
+    content = 'caption\tn\na\t"He said\nb\t""quoted"" text\nc\tend"\nd\tz\n'
+    with pytest.raises(InputError, match="lines 2 to 4 are one row by their quotes, and a row each without"):
+        cells(tmp_path, content, usual="\t")
+    as_text = cells(tmp_path, content, usual="\t", dialect=Dialect(quote="none"))
+    assert as_text["n"] == ['"He said', '""quoted"" text', 'end"', "z"]
+
+
+def test_an_escaped_backslash_is_no_backslash_before_something_else(tmp_path) -> None:
+    content = 'caption,n\n"he said \\"hi\\", bye",1\n"C:\\\\x",2\n'
+    with pytest.warns(UserWarning, match="quotes escaped by backslashes"):
+        assert cells(tmp_path, content)["caption"] == ['he said "hi", bye', "C:\\x"]
+
+
+def test_a_cell_longer_than_the_csv_module_likes(tmp_path) -> None:
+    assert quietly(tmp_path, f'caption,n\n"{"x" * 200_000}",1\n')["caption"] == ["x" * 200_000]

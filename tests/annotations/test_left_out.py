@@ -16,7 +16,7 @@ LISTED = [
     ["in.csv", "3", "", "rows have no image"],
     ["in.csv", "2", "2.jpg", "texts are empty"],
     ["in.csv", "4", "4.jpg", "texts are empty"],
-    ["in.csv", "5", "5.jpg", "clips have a start_s that is no number up to 10,000,000 s"],
+    ["in.csv", "5", "5.jpg", "clips have a value of start_s that is no number up to 10,000,000 s"],
 ]
 
 

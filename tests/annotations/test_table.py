@@ -269,3 +269,11 @@ def test_failed_downloads_of_img2dataset_are_left_out_and_listed(tmp_path) -> No
     assert (tmp_path / "o.left-out.csv").read_text().splitlines()[1:] == [
         "00000.parquet,2,,images could not be downloaded"
     ]
+
+
+def test_rows_without_a_split_are_told(tmp_path) -> None:
+    path = tmp_path / "in.csv"
+    path.write_text("caption,part\na,Training\nb,\nc,Holdout\n")
+    with pytest.warns(UserWarning, match="1 of 3 rows have no split: they are neither trained on nor scored"):
+        result = prepare_table(path, tmp_path / "a.parquet", text_column="caption", split_column="part")
+    assert result.summary["splits"] == {"train": 1, "none": 1, "Holdout": 1}

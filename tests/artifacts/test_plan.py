@@ -5,6 +5,7 @@ import warnings
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from pipelines.artifacts import StagePlan, fingerprint_of
@@ -99,3 +100,18 @@ def test_an_input_without_footer_is_warned_of_unless_that_is_the_rule(tmp_path) 
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         StagePlan(*arguments, foreign=("source",))
+
+
+def test_a_damaged_output_is_made_again_and_an_edited_one_kept(tmp_path) -> None:
+    run(plan(tmp_path))
+    output = tmp_path / "out.parquet"
+    whole = output.read_bytes()
+    place = whole.rindex(b"PAR1", 0, 8) + 40  # within the only page
+    output.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+    with pytest.warns(UserWarning, match="out.parquet: damaged since mmts wrote it; made again"):
+        assert plan(tmp_path).finished(force=False) is None
+    output.write_bytes(whole)
+    footer = pq.read_schema(output).metadata
+    pq.write_table(pa.table({"x": [2]}).replace_schema_metadata(footer), output)
+    with pytest.raises(InputError, match="was changed since"):
+        plan(tmp_path).finished(force=False)

@@ -58,3 +58,10 @@ def test_float_ids_of_an_artifact_are_refused_as_well(tmp_path) -> None:
     pq.write_table(pa.table(columns), tmp_path / "a.parquet")
     with pytest.raises(InputError, match="column 'sample_id' holds whole numbers as floats"):
         read_table(tmp_path / "a.parquet", ANNOTATIONS)
+
+
+def test_not_a_number_is_no_id_and_hides_no_large_one() -> None:
+    assert text([1.0, float("nan"), 4.0], pa.float64()) == ["1", None, "4"]
+    for other in (float("nan"), 0.5, float("inf")):
+        with pytest.raises(InputError, match="too large to be exact"):
+            text([other, 1e17], pa.float64())

@@ -153,7 +153,7 @@ CELLS = [
     table("quote-to-the-end", "csv", 'caption,n\n"a, b",1\n"c,2\nd,3\n', "line 3", "--quote"),
     table("quotes-over-rows", "tsv", 'image\tcaption\ni1\t"no\ni2\tentry"\n', "lines 2 to 3", "--quote none"),
     table("quote-not-used", "csv", 'caption,n\n"a, b",1\n', "line 2", "3 cells", options="--quote none"),
-    table("cell-too-long", "csv", f'caption,n\n"{"x" * 200_000}",1\n"y"z,2\n', "line 2"),
+    table("text-after-quotes", "csv", f'caption,n\n"{"x" * 200_000}",1\n"y"z,2\n', "line 3", "--quote"),
     table("wrong-separator", "csv", "caption;n\na;1\n", "no column 'caption'", options="--separator comma"),
     table("header-repeats", "csv", "caption,caption\na,b\n", "repeats caption", "rename"),
     table("header-repeats-long", "csv", f"caption,{LONG},{LONG}\na,b,c\n", "repeats xxx", "..."),
