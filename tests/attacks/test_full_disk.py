@@ -151,7 +151,7 @@ def test_what_was_there_stays(name, good, tmp_path, mmts) -> None:
             assert not disk.took_room, first
             continue
         assert (ran.code, ran.out, ran.err.count("\n")) == (2, "", 1), (first, ran)
-        assert f"{work / 'out'}" in ran.err, (first, ran)
+        assert "/work/out" in ran.err, (first, ran)  # the path may be shortened in its middle
         assert "can't be written" in ran.err, (first, ran)
         assert hidden(left) == [], first
         if name == "train":  # it begins with moving the earlier run aside
