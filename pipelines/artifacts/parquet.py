@@ -148,6 +148,8 @@ class _HashingSink:
         self.closed = False
 
     def write(self, data: Any) -> int:
+        if self._handle.closed:
+            return len(data)  # Arrow ends the file of a writer that was given up, when Python collects it
         self._digest.update(data)
         return self._handle.write(data)
 

@@ -1,6 +1,8 @@
 """Reading and writing artifacts."""
 
 import errno
+import gc
+import sys
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -78,6 +80,20 @@ def test_a_disk_that_fills_up_is_said_in_one_line(tmp_path, monkeypatch, after) 
         write(path, pa.table({"x": [2]}))
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_writer_interrupted_at_its_end_goes_without_a_word(tmp_path, monkeypatch) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    said = []
+    monkeypatch.setattr(sys, "unraisablehook", said.append)
+    monkeypatch.setattr(pq.ParquetWriter, "add_key_value_metadata", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        write(tmp_path / "a.parquet", pa.table({"x": [1]}))
+    gc.collect()
+    assert said == []
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_reading_casts_to_the_kinds_types(tmp_path) -> None:

@@ -106,9 +106,10 @@ def in_child(words: list[str], ready: Any) -> None:
     with stopping_on_signals():
         try:
             ready.send(True)
-            sys.exit(run_app(app, words))
+            code = run_app(app, words)
         except KeyboardInterrupt:
-            sys.exit(130)
+            code = 130
+        os._exit(code)
 
 
 def start(words: list[str], phase: Phase) -> Any:
