@@ -200,8 +200,8 @@ def _refuse_doubtful(
     elif quoting.escape and any("\\" in re.sub(r'\\["\\]', "", line) for line in lines):
         raise _NotReadSoError(f"line {number} has a backslash before no quote")
     elif len(lines) > 1 and row:
-        # Prose has blanks after its commas, separators have none.
-        cells = [len(re.split(re.escape(separator) + r"(?! )", line)) for line in lines]
+        # Prose has blanks after its commas, separators have none; blank lines are no rows.
+        cells = [len(re.split(re.escape(separator) + r"(?! )", line)) for line in lines if line.strip()]
         if all(count == len(row) for count in cells):
             raise InputError(
                 f"{path}: lines {number} to {number + len(lines) - 1} are one row by their quotes, and a row each "

@@ -167,6 +167,16 @@ def test_doubled_quotes_within_a_row_of_several_lines_leave_it_doubtful(tmp_path
     assert as_text["n"] == ['"He said', '""quoted"" text', 'end"', "z"]
 
 
+def test_a_blank_line_between_rows_leaves_them_doubtful(tmp_path) -> None:
+    with pytest.raises(InputError, match="lines 2 to 5 are one row by their quotes, and a row each without"):
+        cells(tmp_path, 'caption\tn\na\t"He said\n\nb\tx\nc\tend"\n', usual="\t")
+
+
+def test_lines_of_prose_in_quotes_are_one_cell(tmp_path) -> None:
+    content = 'n,caption\n1,"A dog\n\nand then, a cat"\n'
+    assert quietly(tmp_path, content)["caption"] == ["A dog\n\nand then, a cat"]
+
+
 def test_an_escaped_backslash_is_no_backslash_before_something_else(tmp_path) -> None:
     content = 'caption,n\n"he said \\"hi\\", bye",1\n"C:\\\\x",2\n'
     with pytest.warns(UserWarning, match="quotes escaped by backslashes"):
@@ -175,3 +185,8 @@ def test_an_escaped_backslash_is_no_backslash_before_something_else(tmp_path) ->
 
 def test_a_cell_longer_than_the_csv_module_likes(tmp_path) -> None:
     assert quietly(tmp_path, f'caption,n\n"{"x" * 200_000}",1\n')["caption"] == ["x" * 200_000]
+
+
+def test_a_cell_beyond_any_sane_length_is_called_so(tmp_path) -> None:
+    with pytest.raises(InputError, match=r"line 2: a cell is longer than 16,777,216 characters"):
+        cells(tmp_path, "caption,n\n" + "x" * 2**24 + "x,1\n", dialect=Dialect(quote='"'))
