@@ -127,7 +127,7 @@ def _read_shard(path: Path) -> pa.Table:
         for name in _SHARD_COLUMNS:
             require_column(file.schema_arrow.empty_table(), name, path)
         table = file.read(columns=[name for name in names if name in _SHARD_COLUMNS])
-    return pa.table({name: text_column(table.column(name), name, path) for name in _SHARD_COLUMNS})
+    return pa.table({name: text_column(table.column(name), name, path, is_id=name == "key") for name in _SHARD_COLUMNS})
 
 
 def _table(keys: pa.Array, captions: pa.ChunkedArray, urls: pa.ChunkedArray, split: str) -> pa.Table:

@@ -1,6 +1,7 @@
 """JSON lines, or one JSON array of objects, as a table; text and ids are spelled as the file has them."""
 
 import json
+import re
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -13,6 +14,7 @@ from pipelines.artifacts.ids import shortened
 from pipelines.errors import InputError
 
 _DEEPEST = 16  # Arrow and Parquet nest types, not values: deeper than this is no table
+_BEGINS_JSON = re.compile(r'\s*(\{\s*("|$)|\[\s*(\{|$))')  # "[id],[text]" is a header of cells
 _INT64 = range(-(2**63), 2**63)
 
 
@@ -50,6 +52,16 @@ def read_json_rows(path: Path, encoding: str | None, as_text: Sequence[str]) -> 
         values = [row.get(name) for row in rows]
         columns[name or "column"] = _text(values, name, path) if name in as_text else _typed(values, name, path)
     return pa.table(columns)
+
+
+def holds_json(path: Path, encoding: str | None) -> bool:
+    """Whether a text file begins as JSON objects do, one a line or in an array.
+
+    Raises:
+        InputError: It can't be read as text.
+    """
+    first = next((line for line in read_lines(path, encoding_of(path, encoding)) if line.strip()), "")
+    return _BEGINS_JSON.match(first) is not None
 
 
 def _rows(path: Path, encoding: str) -> Iterator[dict[str, Any]]:

@@ -1,6 +1,7 @@
 """Reading users' tables: text of cells, JSON and Parquet, as they are."""
 
 import re
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pyarrow as pa
 from pipelines.annotations.checks import MEDIA, ROW, SOURCE
 from pipelines.annotations.columns import require_column, require_distinct, typed
 from pipelines.annotations.delimited import AS_FOUND, Dialect, read_delimited
-from pipelines.annotations.json_rows import read_json_rows
+from pipelines.annotations.json_rows import holds_json, read_json_rows
 from pipelines.annotations.text_files import COMPRESSED
 from pipelines.artifacts import canonical_split, open_parquet, text_column
 from pipelines.artifacts.files import require_file
@@ -68,6 +69,7 @@ def read_sources(
     as_text: Sequence[str],
     as_text_if_present: Sequence[str] = (),
     dialect: Dialect = AS_FOUND,
+    ids: Sequence[str] = (),
 ) -> pa.Table:
     """Read one table from several files, as `read_source` reads each; a column that one of them lacks is null there.
 
@@ -84,7 +86,7 @@ def read_sources(
     splits = [canonical_split(re.split(r"[^A-Za-z]", path.name)[0]) for path in files]
     tables = []
     for path, split in zip(files, splits, strict=True):
-        table = read_source(path, as_text=as_text, as_text_if_present=as_text_if_present, dialect=dialect)
+        table = read_source(path, as_text=as_text, as_text_if_present=as_text_if_present, dialect=dialect, ids=ids)
         rows = table.num_rows
         table = table.append_column(SOURCE, pa.array([path.name] * rows, pa.string()))
         table = table.append_column(ROW, pa.array(range(1, rows + 1), pa.int64()))
@@ -114,7 +116,12 @@ def _media_ids(files: Sequence[Path]) -> pa.ChunkedArray | None:
 
 
 def read_source(
-    path: Path, *, as_text: Sequence[str], as_text_if_present: Sequence[str] = (), dialect: Dialect = AS_FOUND
+    path: Path,
+    *,
+    as_text: Sequence[str],
+    as_text_if_present: Sequence[str] = (),
+    dialect: Dialect = AS_FOUND,
+    ids: Sequence[str] = (),
 ) -> pa.Table:
     """Read a user's table.
 
@@ -127,6 +134,7 @@ def read_source(
             lists of strings.
         as_text_if_present: The same, for columns that may be missing.
         dialect: What the user says of a text file.
+        ids: Columns of text whose values are names, so no fractions.
 
     Raises:
         InputError: The file can't be read or parsed, is of another format, has no rows, repeats a header, or lacks one
@@ -142,8 +150,10 @@ def read_source(
     if kind in _PARQUET:
         if dialect.is_given:
             raise InputError(f"{path}: is Parquet; --separator, --quote and --encoding are for text files")
-        table = _read_parquet(path, texts)
-    elif kind in _JSON:
+        table = _read_parquet(path, texts, ids)
+    elif kind in _JSON or (not dialect.separator and not dialect.quote and holds_json(path, dialect.encoding)):
+        if kind not in _JSON:
+            warnings.warn(f"{path}: read as JSON", stacklevel=2)
         if dialect.separator or dialect.quote:
             raise InputError(f"{path}: is JSON; --separator and --quote are for CSV and its kin")
         table = read_json_rows(path, dialect.encoding, texts)
@@ -166,7 +176,7 @@ def _apply(change: Callable[[pa.ChunkedArray], pa.ChunkedArray], table: pa.Table
     return pa.table({name: table[name] if name in but else change(table[name]) for name in table.column_names})
 
 
-def _read_parquet(path: Path, texts: Sequence[str]) -> pa.Table:
+def _read_parquet(path: Path, texts: Sequence[str], ids: Sequence[str]) -> pa.Table:
     with open_parquet(path) as file:
         schema = file.schema_arrow
         names = schema.names
@@ -180,7 +190,7 @@ def _read_parquet(path: Path, texts: Sequence[str]) -> pa.Table:
         table = file.read(columns=[name for name in names if name not in media])
     for name in [name for name in table.column_names if name in texts]:
         place = table.column_names.index(name)
-        table = table.set_column(place, name, _text_or_lists(table.column(name), name, path))
+        table = table.set_column(place, name, _text_or_lists(table.column(name), name, path, name in ids))
     return table
 
 
@@ -198,10 +208,10 @@ def _is_binary(kind: pa.DataType) -> bool:
     return bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind))
 
 
-def _text_or_lists(column: pa.ChunkedArray, name: str, path: Path) -> pa.ChunkedArray:
+def _text_or_lists(column: pa.ChunkedArray, name: str, path: Path, is_id: bool) -> pa.ChunkedArray:
     kind = column.type
     is_list = pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
     if is_list and (pa.types.is_string(kind.value_type) or pa.types.is_large_string(kind.value_type)):
         text_column(pa.chunked_array([chunk.flatten() for chunk in column.chunks], kind.value_type), name, path)
         return column.cast(pa.list_(pa.string()))
-    return text_column(column, name, path)
+    return text_column(column, name, path, is_id=is_id)

@@ -15,7 +15,7 @@ from pipelines.annotations.delimited import Dialect
 from pipelines.annotations.left_out import finished
 from pipelines.annotations.sources import read_sources, source_files
 from pipelines.annotations.writing import write_annotations
-from pipelines.artifacts import StagePlan, StageResult, plain_splits, require_unique, text_column
+from pipelines.artifacts import StagePlan, StageResult, first_few, plain_splits, require_unique, text_column
 from pipelines.artifacts.writers import one_writer
 
 _IMG2DATASET = {"key", "url", "status"}  # columns by which its Parquet files are known
@@ -102,6 +102,7 @@ def prepare_table(
         files,
         as_text=list(dict.fromkeys(n for n in as_text if n and n not in class_columns)),
         as_text_if_present=("sample_id", "media_id", "media", "split"),
+        ids=[named["sample_id"] or "sample_id", named["media_id"] or "media_id"],
         dialect=dialect,
     )
     if set(table.column_names) >= _IMG2DATASET:
@@ -157,12 +158,21 @@ def _read_as(key: str, column: pa.ChunkedArray, name: str, path: Path) -> pa.Chu
     text = text_column(column, name, path)
     if key != "split":
         return text
-    if 0 < text.null_count < len(text):
+    splits = plain_splits(text, path)
+    _warn_of_other_splits(splits, path)
+    return splits
+
+
+def _warn_of_other_splits(splits: pa.ChunkedArray, path: Path) -> None:
+    """Say how many rows have no split, or one of another name, where others are of train, val or test."""
+    counts = {count["values"]: count["counts"] for count in splits.value_counts().to_pylist()}
+    others = {name: count for name, count in counts.items() if name not in ("train", "val", "test")}
+    if others and len(others) < len(counts):
+        said = first_few([f"{name or 'no split'}: {count:,}" for name, count in others.items()])
         warnings.warn(
-            f"{path}: {text.null_count:,} of {len(text):,} rows have no split: they are neither trained on nor scored",
-            stacklevel=2,
+            f"{path}: {sum(others.values()):,} of {len(splits):,} rows are not in train, val or test ({said})",
+            stacklevel=4,
         )
-    return plain_splits(text, path)
 
 
 def _one_text_a_row(table: pa.Table) -> pa.Table:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from pipelines.errors import InputError
 
+ID_COLUMNS = ("sample_id", "media_id")
 _SHOWN = 3
 _SEEN = 2
 _SHOWN_CHARACTERS = 40

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipelines.artifacts.files import nearest, replacing
-from pipelines.artifacts.ids import require_unique
+from pipelines.artifacts.ids import ID_COLUMNS, require_unique
 from pipelines.artifacts.opening import open_parquet
 from pipelines.artifacts.provenance import FOOTER_KEY, Provenance
 from pipelines.artifacts.schemas import Kind
@@ -66,7 +66,7 @@ def read_table(path: Path | str, kind: Kind, columns: list[str] | None = None) -
 
 def _cast(column: pa.ChunkedArray, target: pa.DataType, path: Path, name: str) -> pa.ChunkedArray:
     if target == pa.string():
-        return text_column(column, name, path)
+        return text_column(column, name, path, is_id=name in ID_COLUMNS)
     try:
         if pa.types.is_dictionary(column.type):
             column = column.cast(column.type.value_type)

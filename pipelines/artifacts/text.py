@@ -12,22 +12,23 @@ from pipelines.errors import InputError
 _INEXACT = {pa.float64(): 2**53, pa.float32(): 2**24, pa.float16(): 2**11}
 
 
-def text_column(column: pa.ChunkedArray, name: str, path: Path) -> pa.ChunkedArray:
+def text_column(column: pa.ChunkedArray, name: str, path: Path, *, is_id: bool = False) -> pa.ChunkedArray:
     """A column as strings; floats that are whole numbers, as pandas makes of ids beside nulls, are written as such.
 
     Args:
         column: The column.
         name: Its name, for messages.
         path: The file it comes from.
+        is_id: Whether its values are names, so that a float with a fraction is a mistake.
 
     Raises:
         InputError: It is of a type that can't be text, holds bytes that aren't UTF-8, or floats that once were whole
-            numbers too large for a float.
+            numbers too large for a float, or that are no names.
     """
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
     if pa.types.is_floating(column.type):
-        column = _whole_numbers(column, name, path)
+        column = _whole_numbers(column, name, path, is_id)
     try:
         column = pc.cast(column, pa.string())
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
@@ -43,7 +44,7 @@ def text_column(column: pa.ChunkedArray, name: str, path: Path) -> pa.ChunkedArr
     return column
 
 
-def _whole_numbers(column: pa.ChunkedArray, name: str, path: Path) -> pa.ChunkedArray:
+def _whole_numbers(column: pa.ChunkedArray, name: str, path: Path, is_id: bool) -> pa.ChunkedArray:
     """Floats as int64 where all are whole, as they are where some are not; null where they are not a number."""
     column = pc.if_else(pc.is_nan(column), pa.scalar(None, column.type), column)
     values = pc.fill_null(column, 0).to_numpy().astype(np.float64)
@@ -54,7 +55,13 @@ def _whole_numbers(column: pa.ChunkedArray, name: str, path: Path) -> pa.Chunked
             f"{path}: column '{name}' holds whole numbers as floats, too large to be exact (row {row + 1}: "
             f"{values[row]:.0f}); write it as integers or text"
         )
-    return column.cast(pa.int64()) if (values == np.floor(values)).all() and np.isfinite(values).all() else column
+    fractions = np.flatnonzero((values != np.floor(values)) | np.isinf(values))
+    if len(fractions) and is_id:
+        row = int(fractions[0])
+        raise InputError(
+            f"{path}: column '{name}' holds ids, but has {values[row]:g} in row {row + 1}; write integers or text"
+        )
+    return column if len(fractions) else column.cast(pa.int64())
 
 
 def _is_broken(value: bytes | None) -> bool:

@@ -11,13 +11,12 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from pipelines.artifacts.files import nearest
-from pipelines.artifacts.ids import align, first_few, require_unique
+from pipelines.artifacts.ids import ID_COLUMNS, align, first_few, require_unique
 from pipelines.artifacts.opening import open_parquet
 from pipelines.artifacts.splits import plain_splits
 from pipelines.artifacts.text import text_column
 from pipelines.errors import InputError
 
-ID_COLUMNS = ("sample_id", "media_id")
 # What others call the ids of media; `mmts prepare features` makes ``media_id`` of them.
 FOREIGN_ID_COLUMNS = ("image_id", "video_id", "clip_id", "id", "image", "video", "filename", "file_name", "key")
 
@@ -189,7 +188,7 @@ def _ids(file: pq.ParquetFile, id_column: str | None, column: str, path: Path) -
             raise InputError(f"{path}: no column '{name}'{hint}")
     if file.metadata.num_rows == 0:
         raise InputError(f"{path}: has no rows")
-    ids = text_column(file.read(columns=[id_column]).column(0), id_column, path)
+    ids = text_column(file.read(columns=[id_column]).column(0), id_column, path, is_id=True)
     require_unique(ids, id_column, path)
     return id_column, ids
 

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from pipelines.artifacts import first_few, open_parquet, read_vectors
 from pipelines.artifacts.files import nearest, require_file
-from pipelines.artifacts.vectors import FOREIGN_ID_COLUMNS, ID_COLUMNS
+from pipelines.artifacts.ids import ID_COLUMNS
+from pipelines.artifacts.vectors import FOREIGN_ID_COLUMNS
 from pipelines.errors import InputError
 from pipelines.features.ids import id_strings, load_array
 

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 
 from pipelines.artifacts import StagePlan, StageResult, require_unique, vector_schema, with_vectors
-from pipelines.artifacts.vectors import ID_COLUMNS
+from pipelines.artifacts.ids import ID_COLUMNS
 from pipelines.artifacts.writers import one_writer
 from pipelines.errors import InputError
 from pipelines.features.ids import read_ids

@@ -78,7 +78,7 @@ def _of_all(paths: Sequence[Path], name: str) -> pa.ChunkedArray:
     def columns() -> Iterator[pa.ChunkedArray]:
         for path in paths:
             with open_parquet(path) as file:
-                yield text_column(file.read(columns=[name]).column(name), name, path)
+                yield text_column(file.read(columns=[name]).column(name), name, path, is_id=True)
 
     parts = media_ids_of_rows(paths) if name == _ROWS else columns()
     return pa.chunked_array([chunk for part in parts for chunk in part.chunks], pa.string())

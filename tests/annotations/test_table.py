@@ -271,9 +271,49 @@ def test_failed_downloads_of_img2dataset_are_left_out_and_listed(tmp_path) -> No
     ]
 
 
-def test_rows_without_a_split_are_told(tmp_path) -> None:
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("a,Training\nb,\nc,Holdout\n", r"2 of 3 rows are not in train, val or test \(no split: 1, Holdout: 1\)"),
+        ("a,test\nb,Holdout\n", r"1 of 2 rows are not in train, val or test \(Holdout: 1\)"),
+    ],
+)
+def test_rows_of_no_split_or_another_beside_named_ones_are_told(tmp_path, content, said) -> None:
     path = tmp_path / "in.csv"
-    path.write_text("caption,part\na,Training\nb,\nc,Holdout\n")
-    with pytest.warns(UserWarning, match="1 of 3 rows have no split: they are neither trained on nor scored"):
+    path.write_text("caption,part\n" + content)
+    with pytest.warns(UserWarning, match=said):
+        prepare_table(path, tmp_path / "a.parquet", text_column="caption", split_column="part")
+
+
+def test_rows_without_a_split_are_counted_as_none(tmp_path) -> None:
+    path = tmp_path / "in.csv"
+    path.write_text("caption,part\na,fold1\nb,\n")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # where no split is named as usual, none is missed
         result = prepare_table(path, tmp_path / "a.parquet", text_column="caption", split_column="part")
-    assert result.summary["splits"] == {"train": 1, "none": 1, "Holdout": 1}
+    assert result.summary["splits"] == {"fold1": 1, "none": 1}
+
+
+@pytest.mark.parametrize("column", ["id_column", "media_id_column"])
+def test_fractions_are_no_ids(tmp_path, column) -> None:
+    source = write(tmp_path / "in.parquet", [{"caption": "a", "n": 1.0}, {"caption": "b", "n": 0.5}])
+    with pytest.raises(InputError, match=r"in.parquet: column 'n' holds ids, but has 0.5 in row 2"):
+        prepare_table(source, tmp_path / "a.parquet", text_column="caption", **{column: "n"})
+    assert prepared(source, tmp_path, text_column="n")["text"] == ["1", "0.5"]
+
+
+@pytest.mark.parametrize("suffix", [".txt", ".csv", ".tsv"])
+@pytest.mark.parametrize(
+    "lines", [["", '{"caption": "a"}', '{"caption": "b"}'], ["[", '{"caption": "a"},{"caption": "b"}]']]
+)
+def test_json_in_a_text_file_is_read_as_such(tmp_path, suffix, lines) -> None:
+    path = tmp_path / f"in{suffix}"
+    path.write_text("\n".join(lines))
+    with pytest.warns(UserWarning, match="read as JSON"):
+        prepare_table(path, tmp_path / "a.parquet", text_column="caption")
+    assert pq.read_table(tmp_path / "a.parquet").column("text").to_pylist() == ["a", "b"]
+
+
+def test_a_header_in_brackets_is_no_json(tmp_path) -> None:
+    (tmp_path / "in.csv").write_text("[caption],{n}\na,1\n")
+    assert prepared(tmp_path / "in.csv", tmp_path, text_column="[caption]")["text"] == ["a"]

@@ -65,3 +65,10 @@ def test_not_a_number_is_no_id_and_hides_no_large_one() -> None:
     for other in (float("nan"), 0.5, float("inf")):
         with pytest.raises(InputError, match="too large to be exact"):
             text([other, 1e17], pa.float64())
+
+
+@pytest.mark.parametrize("value", [0.5, float("inf")])
+def test_floats_that_are_no_whole_numbers_are_no_ids(tmp_path, value) -> None:
+    pq.write_table(pa.table({"sample_id": [1.0, value], "text": ["a", "b"]}), tmp_path / "a.parquet")
+    with pytest.raises(InputError, match=rf"column 'sample_id' holds ids, but has {value} in row 2; write integers"):
+        read_table(tmp_path / "a.parquet", ANNOTATIONS)
