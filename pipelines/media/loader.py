@@ -188,7 +188,7 @@ def _load_one(
             return row, source.load(row, random), replaced
         except DamagedMediumError as error:
             if max_bad == 0:
-                advice = f"{error.reason}; mend or remove it, or go on without it: --max-bad 1"
+                advice = f"{error.reason}; repair or remove it, or go on without it: --max-bad 1"
                 raise DamagedMediumError(error.what, error.media_id, advice) from error
             if seed is None:
                 return row, source.blank(), [Replacement(position, row, None, error.media_id, str(error))]

@@ -175,7 +175,7 @@ CASES = [
     BadInput(
         "media-damaged-in-the-first-batch",
         f"{TRAIN} m --epochs 1 --batch-size 2",
-        (".png: is not an image",),
+        ("can't be decoded", "--max-bad 1"),
         having("a", "b", then=lambda f: files(f / "m", "a.png", "b.png", data=b"x")),
     ),
     BadInput(
