@@ -17,9 +17,12 @@ def good(tmp_path_factory, write_artifact):
 
 @pytest.mark.parametrize("name", list(COMMANDS))
 def test_after_a_kill_the_same_command_gives_the_same_files(name, good, tmp_path) -> None:
-    found = kill(Target(name, good, tmp_path), 2, seed=1, phases=("work", "writing"))
-    assert found["running"] > 0
-    assert (found["whole"], found["same"]) == (2, 2)
+    for seed in range(10):
+        found = kill(Target(name, good, tmp_path), 2, seed=seed, phases=("work", "writing"))
+        assert (found["whole"], found["same"]) == (2, 2)
+        if found["running"]:
+            return
+    pytest.fail("twenty kills came after the end")  # which some do, as a stage may take less time than its timing did
 
 
 @pytest.mark.parametrize("name", list(COMMANDS))

@@ -74,6 +74,7 @@ def test_all_stages_run_twice_but_work_once(demo, tmp_path) -> None:
     assert {path: path.read_bytes() for path in folder.rglob("*.parquet")} == written
 
 
+@pytest.mark.slow
 def test_the_fewest_images_are_enough(demo, mmts, tmp_path) -> None:
     """Fewer training images than a batch: one step an epoch."""
     ran = mmts("demo", "--dir", tmp_path / "few", "--count", 160, "--json")

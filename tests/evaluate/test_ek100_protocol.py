@@ -205,6 +205,7 @@ def test_youcook2_is_pairs_and_says_how_many(kitchen, mmts) -> None:
     assert "N = 30 pairs" in out.splitlines()[2]
 
 
+@pytest.mark.slow
 def test_random_embeddings_give_the_published_chance_row(data_dir, tmp_path, write_artifact, mmts) -> None:
     """Damen et al. print 5.7 / 5.6 mAP and 10.8 / 10.9 nDCG, video to text / text to video."""
     with (data_dir / "ek100" / "EPIC_100_retrieval_test.csv").open(newline="") as file:

@@ -147,8 +147,8 @@ def test_scores_of_another_run_are_refused(world, run, mmts, refused) -> None:
         ("clips", "transformers"),
         ("siglip", "transformers"),
         ("sentences", "sentence-transformers"),
-        ("features", "onnx"),
-        ("sentences", "onnx"),
+        pytest.param("features", "onnx", marks=pytest.mark.slow),
+        pytest.param("sentences", "onnx", marks=pytest.mark.slow),
     ],
 )
 def test_the_code_on_the_card_runs(world, monkeypatch, kind, library) -> None:
