@@ -153,11 +153,12 @@ def result(case: Case, compute: Callable[[Case, Batch], Tensor], batch: Batch, r
 
 
 def errors(found: Result, truth: Result) -> list[float | None]:
-    """Relative errors of the loss and of the gradients."""
-    return [
-        None if wanted is None or got is None else float((got - wanted).norm() / wanted.norm())
-        for got, wanted in zip(found, truth, strict=True)
-    ]
+    """Relative errors of the loss and of the gradients; infinite where one is missing."""
+
+    def error(got: Tensor | None, wanted: Tensor) -> float:
+        return math.inf if got is None else float((got - wanted).norm() / wanted.norm())
+
+    return [None if wanted is None else error(got, wanted) for got, wanted in zip(found, truth, strict=True)]
 
 
 def bounds(case: Case, row: str) -> list[float]:
