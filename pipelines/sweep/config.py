@@ -6,18 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.errors import InputError
+from pipelines.sweep.settings import LEVELS, LOSSES, NOT_SHARED, SEEDS, STRATEGIES
 from pipelines.sweep.space import Way, check_search, find_ways
 from pipelines.train import TrainConfig
 
-DEFAULT_STRATEGIES = ("fixed", "learned", "cosine", "ts", "shifts", "mmts", "isogclr", "tempnet")
-# What each trial or the sweep itself sets, and what makes no sense in a run that leaves no folder.
-NOT_SHARED = frozenset(
-    {
-        *("output", "loss", "temperature", "tau", "alpha", "oscillations", "tau_min", "tau_max", "rho", "shifts"),
-        *("clusters", "frequency", "weight", "adjust", "sampling", "power", "duplicates"),
-        *("logger", "checkpoint_minutes", "checkpoint_steps", "devices", "nodes", "parallel"),
-    }
-)
+_MOST = 1000  # trials or seeds; what the options are drawn by is a list of that length
 
 
 @dataclass(frozen=True)
@@ -47,19 +40,21 @@ class SweepConfig:
     shared: Mapping[str, Any]
     clusters: Sequence[Path] = ()
     frequency: str | None = None
-    strategies: Sequence[str] = DEFAULT_STRATEGIES
-    losses: Sequence[str] = ("infonce",)
-    levels: int = 8
-    seeds: int = 5
+    strategies: Sequence[str] = tuple(STRATEGIES.split(","))
+    losses: Sequence[str] = (LOSSES,)
+    levels: int = LEVELS
+    seeds: int = SEEDS
     budget: int | None = None
     test_split: str = "test"
     search: Mapping[str, Sequence[Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Check the settings."""
-        for name, least in (("levels", 1), ("seeds", 1)):
-            if getattr(self, name) < least:
-                raise InputError(f"--{name} {getattr(self, name)}: expected {least} or more")
+        for name in NOT_SHARED.intersection(self.shared):
+            raise InputError(f"--{name.replace('_', '-')}: is not shared by the runs of a sweep; leave it out")
+        for name in ("levels", "seeds"):
+            if not 1 <= getattr(self, name) <= _MOST:
+                raise InputError(f"--{name} {getattr(self, name)}: expected a number from 1 to {_MOST:,}")
         check_search(self.search, self.ways)
         lacking = [way.name for way in self.ways if (way.has_shifts or way.needs_sizes) and not self.clusters]
         if lacking:
@@ -77,8 +72,8 @@ class SweepConfig:
         if self.trials < 1:
             least_runs = len(self.ways) * (1 + self.seeds)
             raise InputError(
-                f"--budget {self.budget}: {len(self.ways)} strategies with {self.seeds} seeds take {least_runs} runs or "
-                "more; raise it, or leave some out"
+                f"--budget {self.budget}: {len(self.ways)} strategies with {self.seeds} seeds take {least_runs} runs "
+                "or more; raise it, or leave some out"
             )
         self.first_config()
 
@@ -119,5 +114,7 @@ class SweepConfig:
 
     def first_config(self) -> TrainConfig:
         """The settings of a run without shifts or clusters; what all read."""
-        metric = {} if not self.frequency and not self.clusters else {"frequency": self.frequency or str(self.clusters[0])}
+        metric = (
+            {} if not self.frequency and not self.clusters else {"frequency": self.frequency or str(self.clusters[0])}
+        )
         return self.train_config(temperature="fixed", **metric)

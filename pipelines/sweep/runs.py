@@ -96,8 +96,8 @@ def perform(run: Run, data: Data, sweep: Path) -> dict[str, Any]:
     """Train and score a run, and write its folder.
 
     Returns:
-        What ``metrics.json`` holds, as that of ``mmts eval``, with ``run``, what the run was; or ``failed``, why it came
-        to nothing.
+        What ``metrics.json`` holds, as that of ``mmts eval``, with ``run``, what the run was; or ``failed``, why it
+        came to nothing.
 
     Raises:
         InputError: A setting can't be used.

@@ -16,6 +16,7 @@ import numpy as np
 
 from pipelines.artifacts.files import nearest
 from pipelines.contrast import LOSSES, STRATEGIES
+from pipelines.contrast.shift_range import dial
 from pipelines.errors import InputError
 
 Values = dict[str, Any]
@@ -59,7 +60,13 @@ OPTIONS: Mapping[str, Option] = {
     "swing": Option("how far the cosine swings, as a part of the lowest level", 0.0, 0.9, least=0.0, most=0.99),
     "oscillations": Option("full periods of the cosine over the run", choices=(1.0, 2.0, 5.0, 10.0)),
     "spread": Option("highest level over lowest", 1.5, 10.0, is_log=True, least=1.001),
-    "tail": Option("how far, and in which direction, frequency moves the level, see `mmts shifts --tail`", -1.0, 1.0, least=-1.0, most=1.0),
+    "tail": Option(
+        "how far, and in which direction, frequency moves the level, see `mmts shifts --tail`",
+        -1.0,
+        1.0,
+        least=-1.0,
+        most=1.0,
+    ),
     "rule": Option("how cluster sizes are placed, see `mmts shifts --rule`", choices=("linear", "log", "rank")),
     "rho": Option("weight of the temperature in the robust objective", 1.0, 9.0),
     "power": Option("media are drawn by their cluster's size to this power less 1", 0.0, 0.9, least=0.0, most=1.0),
@@ -135,7 +142,7 @@ class Way:
         lowest = level
         if self.has_shifts:
             settings["shifts"] = {"level": level, "tail": drawn["tail"], "rule": drawn["rule"]}
-            lowest = level * 4.0 ** -abs(drawn["tail"])
+            lowest = min(dial(level, drawn["tail"]))
             if self.strategy == _SHIFTS_ALONE:
                 settings["alpha"] = 0.0
         elif self.strategy in ("ts", "isogclr", "tempnet"):
@@ -176,7 +183,9 @@ def find_ways(strategies: Sequence[str], losses: Sequence[str]) -> list[Way]:
             raise InputError(f"--strategies {name}: expected one of {known}{nearest(strategy, list(_OF_STRATEGY))}")
         if "+" in name and balance not in _OF_BALANCE:
             known = ", ".join(_OF_BALANCE)
-            raise InputError(f"--strategies {name}: expected one of {known} after +{nearest(balance, list(_OF_BALANCE))}")
+            raise InputError(
+                f"--strategies {name}: expected one of {known} after +{nearest(balance, list(_OF_BALANCE))}"
+            )
         fitting = [loss for loss in losses if _works(strategy, loss, balance)]
         if not fitting:
             raise InputError(f"--strategies {name}: works with none of the losses {', '.join(losses)}; leave it out")
@@ -195,11 +204,12 @@ def _works(strategy: str, loss: str, balance: str) -> bool:
 def level_option(loss: str) -> Option:
     """The range of levels of a loss."""
     middle = LOSSES[loss].default_level
-    low, high = _rounded(middle / LEVELS_FACTOR), _rounded(middle * LEVELS_FACTOR)
-    return Option("level of temperature or margin", low, high, is_log=True)
+    return Option("level of temperature or margin", middle / LEVELS_FACTOR, middle * LEVELS_FACTOR, is_log=True)
 
 
-def draw(way: Way, trials: int, seed: int, search: Mapping[str, Sequence[Any]]) -> list[Values]:
+def draw(
+    way: Way, trials: int, seed: int, search: Mapping[str, Sequence[Any]], steps: int | None = None
+) -> list[Values]:
     """The options of a way's trials.
 
     Args:
@@ -207,13 +217,17 @@ def draw(way: Way, trials: int, seed: int, search: Mapping[str, Sequence[Any]]) 
         trials: How many.
         seed: Seed of the draw.
         search: Other ranges, by option: lowest and highest of a range, or choices.
+        steps: Optimizer steps of a run; oscillations that don't fit are left out, unless they were asked for.
     """
     options = {"level": level_option(way.loss), **{name: OPTIONS[name] for name in way.options}}
     options = {name: _narrowed(name, option, search.get(name)) for name, option in options.items()}
+    if steps is not None and "oscillations" in options and "oscillations" not in search:
+        fitting = tuple(number for number in OPTIONS["oscillations"].choices if number <= steps)
+        options["oscillations"] = replace(OPTIONS["oscillations"], choices=fitting)
     generator = np.random.default_rng((seed, zlib.crc32(f"{way.name} {way.loss}".encode())))
     level = options.pop("level")
-    steps = [row / (trials - 1) if trials > 1 else 0.5 for row in range(trials)]
-    drawn: list[Values] = [{"level": level.at(step)} for step in steps]
+    places = [row / (trials - 1) if trials > 1 else 0.5 for row in range(trials)]
+    drawn: list[Values] = [{"level": level.at(place)} for place in places]
     for name, option in options.items():
         for row, stratum in enumerate(generator.permutation(trials)):
             drawn[row][name] = option.at((stratum + 0.5) / trials)
@@ -262,4 +276,4 @@ def _narrowed(name: str, option: Option, values: Sequence[Any] | None) -> Option
 
 def _rounded(value: float) -> float:
     """A value as short as people would type it, so that a setting that is shown is the one that was tried."""
-    return float(f"{value:.4g}")
+    return float(f"{value:.3g}")

@@ -7,20 +7,31 @@ from typing import Any
 
 import pyarrow as pa
 
-from pipelines.artifacts import Frequency, StagePlan, StageResult, frequency_file, mean_frequency, read_frequency
-from pipelines.artifacts.files import read_json, require_folder, write_json
+from pipelines.artifacts import (
+    Frequency,
+    StagePlan,
+    StageResult,
+    frequency_file,
+    mean_frequency,
+    read_annotations,
+    read_frequency,
+    rows_of_split,
+)
+from pipelines.artifacts.files import require_folder, write_json
 from pipelines.artifacts.writers import removing_new_folders, sole_writer, writing
 from pipelines.errors import InputError
+from pipelines.progress import SILENT, Progress
 from pipelines.shifts import shifts
 from pipelines.sweep.config import SweepConfig
+from pipelines.sweep.found import SUMMARY, TABLE, read_sweep
 from pipelines.sweep.runs import Run, finished
 from pipelines.sweep.space import Values, Way, draw
 from pipelines.sweep.table import run_table
 from pipelines.sweep.verdicts import summarise
-from pipelines.sweep.workers import perform_all
+from pipelines.sweep.workers import MOST_JOBS, perform_all
+from pipelines.train import train
 from pipelines.train.config import TrainConfig
 
-SUMMARY, TABLE = "sweep.json", "sweep.parquet"
 Tell = Callable[[str], None]
 Found = list[tuple[Run, dict[str, Any]]]
 
@@ -45,8 +56,8 @@ def sweep(config: SweepConfig, *, jobs: int = 1, tell: Tell = lambda line: None)
         InputError: A file or setting can't be used.
         Interrupted: It was asked to stop; finished runs are kept.
     """
-    if jobs < 1:
-        raise InputError(f"--jobs {jobs}: expected 1 or more")
+    if not 1 <= jobs <= MOST_JOBS:
+        raise InputError(f"--jobs {jobs}: expected a number from 1 to {MOST_JOBS}")
     output = config.output
     with removing_new_folders(output), sole_writer(output), writing(output):
         _refuse_other_folder(output)
@@ -66,18 +77,16 @@ def sweep(config: SweepConfig, *, jobs: int = 1, tell: Tell = lambda line: None)
     return StageResult(output, reporter.done == 0, summary)
 
 
-def read_sweep(folder: Path) -> dict[str, Any]:
-    """What a sweep found.
+def train_best(folder: Path, *, progress: Progress = SILENT) -> StageResult:
+    """Train the best setting that a sweep found, with the seed of its search, into its folder ``best``.
 
     Raises:
-        InputError: The folder holds no finished sweep.
+        InputError: The folder holds no finished sweep, or its files have moved.
+        Interrupted: It was asked to stop.
     """
-    if not (folder / SUMMARY).exists() and (folder / "runs").is_dir():
-        raise InputError(f"{folder}: is an unfinished sweep; go on with the command that began it")
-    summary = read_json(folder / SUMMARY)
-    if not isinstance(summary, dict) or "candidates" not in summary:
-        raise InputError(f"{folder / SUMMARY}: is not what `mmts sweep` writes")
-    return summary
+    summary = read_sweep(folder)
+    best = next(each for each in summary["candidates"] if each["name"] == summary["best"])
+    return train(TrainConfig(**{**best["settings"], "output": folder / "best"}), resume=True, progress=progress)
 
 
 class _Files:
@@ -86,6 +95,7 @@ class _Files:
     def __init__(self, config: SweepConfig) -> None:
         self.config = config
         self.output = config.output
+        self._steps = self._check_splits()
         self._clusters = self._mean_sizes()
         self._frequency = self._declared()
         self.first = config.train_config(temperature="fixed", **self._thirds)
@@ -97,7 +107,7 @@ class _Files:
     def trials(self, way: Way) -> list[Run]:
         """The trials of a way."""
         config = self.config
-        drawn = draw(way, config.trials, config.seed, config.search)
+        drawn = draw(way, config.trials, config.seed, config.search, self._steps)
         return [
             self._run(way, "search", number, options, config.seed, self.first.val_split)
             for number, options in enumerate(drawn, start=1)
@@ -135,6 +145,17 @@ class _Files:
         return StagePlan(
             "sweep", self.output / TABLE, parameters, {"annotations": self.first.annotations}, seed=config.seed
         )
+
+    def _check_splits(self) -> int:
+        """Check that there is something to train on, to choose by and to test on; gives the steps of a run."""
+        first = self.config.first_config()
+        table = read_annotations(first.annotations)
+        if "split" not in table.column_names:
+            raise InputError(f"{first.annotations}: has no column split; a sweep needs train, val and test")
+        for split in (first.val_split, self.config.test_split):
+            rows_of_split(table, split, first.annotations)
+        media = rows_of_split(table, first.split, first.annotations).column("media_id").unique()
+        return max(1, len(media) // first.batch_size) * first.epochs
 
     def _run(self, way: Way, stage: Any, number: int, options: Values, seed: int, split: str) -> Run:
         return Run(way, stage, number, options, self.train_config(way, options, seed), split)
@@ -236,4 +257,3 @@ def _refuse_other_folder(output: Path) -> None:
     """Refuse a folder that holds something else."""
     if output.is_dir() and any(output.iterdir()) and not any((output / name).exists() for name in ("runs", SUMMARY)):
         raise InputError(f"{output}: holds files that are not of a sweep; choose another output folder")
-

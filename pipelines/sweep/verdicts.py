@@ -28,8 +28,8 @@ def summarise(config: SweepConfig, found: Found, chosen: Mapping[Way, Values], o
         output: The folder.
 
     Returns:
-        ``metric``, ``val_split``, ``test_split``, ``trials`` (of each way), ``seeds``, ``frequency`` (what thirds follow
-        from, or null), ``failed`` (runs that came to nothing, and why), ``baseline`` and ``best`` (names), and
+        ``metric``, ``val_split``, ``test_split``, ``trials`` (of each way), ``seeds``, ``frequency`` (what thirds
+        follow from, or null), ``failed`` (runs that came to nothing, and why), ``baseline`` and ``best`` (names), and
         ``candidates``, one a way:
 
         ``name``, ``strategy``, ``loss``, ``options``, ``at_edge`` (whether its level is the lowest or highest tried),
@@ -43,17 +43,17 @@ def summarise(config: SweepConfig, found: Found, chosen: Mapping[Way, Values], o
     queries = iter(read_queries([folder for way in ways for folder in folders[way]]))
     queries_of = {way: [_with_mean_recall(next(queries)) for _ in folders[way]] for way in ways}
     baseline = ways[0]
-    candidates = []
+    candidates: list[dict[str, Any]] = []
     for way in ways:
         tests = _tests(way, found)
         searched = [each["run"]["scores"][config.metric] for run, each in found if _is_trial(run, way, each)]
-        candidate = {
+        candidate: dict[str, Any] = {
             "name": way.title(config.losses),
             "strategy": way.name,
             "loss": way.loss,
             "options": dict(chosen[way]),
             "at_edge": _at_edge(way, chosen[way], found),
-            "settings": tests[0][1]["trained"]["parameters"],
+            "settings": _given(tests[0][0], config.seed),
             "validation": {
                 "search": max(searched),
                 "tests": float(np.mean([each["run"]["validation"][config.metric] for _, each in tests])),
@@ -78,6 +78,12 @@ def summarise(config: SweepConfig, found: Found, chosen: Mapping[Way, Values], o
         "best": best["name"],
         "candidates": candidates,
     }
+
+
+def _given(run: Run, seed: int) -> Values:
+    """The settings of ``mmts train`` for a run, with the seed of the search."""
+    settings: Values = run.config.model_dump(mode="json", exclude_defaults=True)
+    return {name: value for name, value in settings.items() if name != "output"} | {"seed": seed}
 
 
 def _tests(way: Way, found: Found) -> list[tuple[Run, Mapping[str, Any]]]:

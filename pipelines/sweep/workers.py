@@ -15,6 +15,8 @@ from pipelines.sweep.runs import Data, Run, perform
 from pipelines.train.config import TrainConfig
 from pipelines.train.session import usable_cores
 
+MOST_JOBS = 256
+
 # Of this process, where it is one of several.
 _data: Data | None = None
 _device: str | None = None
