@@ -8,7 +8,7 @@ embeddings = read_vectors("embeddings.parquet")    # ids and an (n, d) float32 m
 
 from pipelines.artifacts.annotations import read_annotations, require_texts, rows_of_split, with_media_ids
 from pipelines.artifacts.clips import CLIPS, Clips, clips_of, read_clips
-from pipelines.artifacts.clusters import NOISE, has_noise, noise_apart, read_cluster_sizes, read_clusters
+from pipelines.artifacts.clusters import NOISE, gini, has_noise, noise_apart, read_cluster_sizes, read_clusters
 from pipelines.artifacts.ids import align, first_few, require_unique, shortened
 from pipelines.artifacts.opening import open_parquet
 from pipelines.artifacts.parquet import ArtifactWriter, read_table
@@ -66,6 +66,7 @@ __all__ = [
     "clips_of",
     "fingerprint_of",
     "first_few",
+    "gini",
     "has_noise",
     "is_same_file",
     "noise_apart",
