@@ -25,6 +25,7 @@ from torch.nn.functional import cross_entropy, normalize, relu, softplus
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # also without the package installed
 
 from pipelines.contrast import info_nce, max_margin, sigmoid
+from pipelines.contrast.losses.sigmoid import FIRST_BIAS
 
 Step = Callable[[], object]
 
@@ -63,10 +64,12 @@ def expanded_max_margin(media_nd: Tensor, text_nd: Tensor, margin_n: Tensor) -> 
     return relu(margin - (positive - negative)).mean()
 
 
-def dense_sigmoid(media_nd: Tensor, text_nd: Tensor, temperature_n: Tensor) -> Tensor:
+def dense_sigmoid(
+    media_nd: Tensor, text_nd: Tensor, temperature_n: Tensor, bias: Tensor | float = FIRST_BIAS
+) -> Tensor:
     scores_nn = normalize(media_nd, dim=1) @ normalize(text_nd, dim=1).T
     sign_nn = 2 * torch.eye(len(scores_nn), device=scores_nn.device) - 1
-    return softplus(-sign_nn * (scores_nn / temperature_n[:, None] - 10)).sum() / len(scores_nn)
+    return softplus(-sign_nn * (scores_nn / temperature_n[:, None] + bias)).sum() / len(scores_nn)
 
 
 def floor(n: int, d: int, device: str) -> Step:

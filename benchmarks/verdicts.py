@@ -53,7 +53,7 @@ def train_runs(data: Path, folder: Path, count: int) -> list[Path]:
             seed=seed,
         )
         train(config)
-        evaluate(folder / f"scores{seed}", run=run, clusters=sizes, resamples=0)
+        evaluate(folder / f"scores{seed}", run=run, frequency=sizes, resamples=0)
         scores.append(folder / f"scores{seed}")
         print(f"run {seed + 1} of {count}", file=sys.stderr, flush=True)
     return scores

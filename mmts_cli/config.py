@@ -34,6 +34,8 @@ def read_flags(path: Path, command: Sequence[str], known: dict[str, inspect.Para
 
 def renamed_flags(command: Sequence[str]) -> dict[str, str]:
     """Flags of ``command`` that once had another name: from the old name to the new."""
+    if list(command) == ["eval"]:
+        return {"clusters": "frequency"}
     if list(command) != ["train"]:
         return {}
     from pipelines.train.settings import RENAMED

@@ -27,7 +27,7 @@ _OWN_FLAGS = {
     "cluster": {"source", "output", "force"},
     "shifts": {"clusters", "output", "force"},
     "train": {"annotations", "output", "text", "shifts", "resume", "force"},
-    "eval": {"run", "output", "media", "text", "annotations", "clusters", "force"},
+    "eval": {"run", "output", "media", "text", "annotations", "frequency", "force"},
     "compare": {"folders", "output", "force"},
 }
 

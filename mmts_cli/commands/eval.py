@@ -52,9 +52,14 @@ def evaluate(
     annotations: Annotated[
         Path | None, typer.Option("--annotations", help="annotations.parquet (default: the run's).")
     ] = None,
-    clusters: Annotated[
-        Path | None,
-        typer.Option("--clusters", help="Clusters or shifts file for the thirds (default: the run's shifts)."),
+    frequency: Annotated[
+        str | None,
+        typer.Option(
+            "--frequency",
+            "--clusters",
+            help="What head, middle and tail follow from: a clusters or shifts file, or a column of the annotations "
+            "(default: the run's).",
+        ),
     ] = None,
     split: Annotated[str, typer.Option("--split", help="Split to score.")] = "test",
     protocol: Annotated[
@@ -125,7 +130,7 @@ def evaluate(
         media=media,
         text=text,
         annotations=annotations,
-        clusters=clusters,
+        frequency=frequency,
         split=split,
         protocol=protocol,
         gallery=gallery,

@@ -56,10 +56,6 @@ def plan(
     from pipelines.report.pictures import picture_band, require_picture
 
     if picture is not None:
-        require_picture(picture, [shifts] if annotations is None else [shifts, annotations])
-    if picture is not None:
-        from pipelines.report.pictures import require_picture
-
         require_picture(picture, [path for path in (shifts, annotations) if path is not None])
     band = plan_band(
         shifts,

@@ -25,8 +25,21 @@ def shifts(
     output: "Output",
     clusters: Annotated[list[Path], typer.Argument(help="One or more clusters files; their shifts are averaged.")],
     path: OutputOption,
-    minimum: Annotated[float, typer.Option("--min", help="Shift of the smallest cluster, above 0.")],
-    maximum: Annotated[float, typer.Option("--max", help="Shift of the largest cluster.")],
+    minimum: Annotated[
+        float | None, typer.Option("--min", help="Shift of the smallest cluster, above 0; with --max.")
+    ] = None,
+    maximum: Annotated[float | None, typer.Option("--max", help="Shift of the largest cluster; with --min.")] = None,
+    tail: Annotated[
+        float | None,
+        typer.Option(
+            "--tail",
+            help="Instead of --min and --max: how far frequency moves the shifts around --level, -1 to 1. Above 0 rare "
+            "samples get the lower shifts, below 0 frequent ones do.",
+        ),
+    ] = None,
+    level: Annotated[
+        float | None, typer.Option("--level", help="The shift that --tail is around, above 0 (default: 0.1).")
+    ] = None,
     rule: Annotated[
         Literal["linear", "log", "rank"], typer.Option("--rule", help="How sizes in between are placed.")
     ] = "linear",
@@ -38,20 +51,19 @@ def shifts(
 ) -> None:
     """Turn cluster sizes into temperature or margin shifts.
 
-    The smallest cluster gets --min, the largest --max, others lie in between.
+    The smallest cluster gets --min, the largest --max, others lie in between. With --tail T, the smallest gets the
+    level times 4^-T and the largest the level times 4^T.
 
     Example: mmts shifts clusters.parquet -o shifts.parquet --min 0.05 --max 0.20
+
+    Example: mmts shifts clusters.parquet -o shifts.parquet --tail -0.3 --level 0.06
     """
     from pipelines.report.pictures import picture_clusters, require_picture
     from pipelines.shifts import shifts as run
 
     if picture is not None:
         require_picture(picture, [*clusters, path])
-    if picture is not None:
-        from pipelines.report.pictures import require_picture
-
-        require_picture(picture, [*clusters, path])
-    result = run(clusters, path, minimum=minimum, maximum=maximum, rule=rule, force=force)
+    result = run(clusters, path, minimum=minimum, maximum=maximum, tail=tail, level=level, rule=rule, force=force)
     if picture is not None:
         picture_clusters(clusters[0], path, picture)
     output.result(stage_json("shifts", result), lambda: _human(result))

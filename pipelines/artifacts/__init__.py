@@ -9,6 +9,7 @@ embeddings = read_vectors("embeddings.parquet")    # ids and an (n, d) float32 m
 from pipelines.artifacts.annotations import read_annotations, require_texts, rows_of_split, with_media_ids
 from pipelines.artifacts.clips import CLIPS, Clips, clips_of, read_clips
 from pipelines.artifacts.clusters import NOISE, gini, has_noise, noise_apart, read_cluster_sizes, read_clusters
+from pipelines.artifacts.frequency import Frequency, frequency_file, mean_frequency, read_frequency
 from pipelines.artifacts.ids import align, first_few, require_unique, shortened
 from pipelines.artifacts.opening import open_parquet
 from pipelines.artifacts.parquet import ArtifactWriter, read_table
@@ -54,6 +55,7 @@ __all__ = [
     "STEPS",
     "ArtifactWriter",
     "Clips",
+    "Frequency",
     "Kind",
     "Provenance",
     "Shifts",
@@ -66,9 +68,11 @@ __all__ = [
     "clips_of",
     "fingerprint_of",
     "first_few",
+    "frequency_file",
     "gini",
     "has_noise",
     "is_same_file",
+    "mean_frequency",
     "noise_apart",
     "open_parquet",
     "plain_splits",
@@ -76,6 +80,7 @@ __all__ = [
     "read_clips",
     "read_cluster_sizes",
     "read_clusters",
+    "read_frequency",
     "read_provenance",
     "read_shifts",
     "read_table",

@@ -40,12 +40,22 @@ def read_cluster_sizes(path: Path, sample_ids: pa.ChunkedArray) -> NDArray[np.fl
     Raises:
         InputError: The file can't be used, or samples are missing there.
     """
-    table = read_table(path, _SIZES)
-    if "cluster" in table.column_names:
-        table = _noise_of_size_1(table)
+    table = read_sizes(path)
     rows = align(sample_ids, table.column("sample_id"), what="samples", path=path)
     sizes: NDArray[np.float64] = table.column("cluster_size").to_numpy()[rows]
     return sizes
+
+
+def read_sizes(path: Path) -> pa.Table:
+    """The columns ``sample_id`` and ``cluster_size``, float64, of a clusters or a shifts file; noise has size 1.
+
+    Raises:
+        InputError: The file can't be used.
+    """
+    table = read_table(path, _SIZES)
+    if "cluster" in table.column_names:
+        table = _noise_of_size_1(table)
+    return table.select(["sample_id", "cluster_size"])
 
 
 def has_noise(path: Path) -> bool:

@@ -8,7 +8,7 @@ from pipelines.errors import InputError
 
 _REMEDY = "restore it, or train again"
 _NEEDED = ("annotations", "media")
-_TEXTS = (*_NEEDED, "text", "shifts", "media_model", "text_model", "loss", "val_split")
+_TEXTS = (*_NEEDED, "text", "shifts", "clusters", "frequency", "media_model", "text_model", "loss", "val_split")
 
 
 def read_run_parameters(run: Path) -> dict[str, Any]:

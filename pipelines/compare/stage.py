@@ -158,7 +158,7 @@ def _same_segments(runs: list[Queries], names: list[str]) -> list[Queries]:
     Raises:
         InputError: Two runs put a query in different ones.
     """
-    for attribute, option in (("third", "--clusters"), ("tail_class", "--tail-classes")):
+    for attribute, option in (("third", "--frequency"), ("tail_class", "--tail-classes")):
         for direction in DIRECTIONS:
             labels = [getattr(run[direction], attribute) for run in runs]
             known = [index for index, label in enumerate(labels) if label is not None]

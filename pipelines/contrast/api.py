@@ -11,6 +11,7 @@ from pipelines.contrast.schedules import (
     Schedule,
     period_steps,
 )
+from pipelines.contrast.shift_range import dial
 from pipelines.contrast.shifts import ShiftRule, cluster_shifts
 from pipelines.contrast.strategies import (
     MMTS,
@@ -56,6 +57,7 @@ __all__ = [
     "check_alpha",
     "cluster_shifts",
     "default_alpha",
+    "dial",
     "frequency_thirds",
     "info_nce",
     "make_strategy",

@@ -212,6 +212,8 @@ def per_pair(value: Tensor | float, name: str, like_nd: Tensor, dtype: torch.dty
     Raises:
         InputError: It has another shape, or, on a CPU, holds a value that is not finite and positive.
     """
+    if isinstance(value, (int, float)):  # filled on the device: copying a number to a GPU would make the host wait
+        value = torch.full((), value, dtype=dtype, device=like_nd.device)
     value_n = torch.as_tensor(value, dtype=dtype, device=like_nd.device)
     n = len(like_nd)
     if value_n.numel() == 1:

@@ -18,8 +18,8 @@ Sizes = Sequence[float] | Tensor | Any
 
 def cluster_shifts(
     cluster_size: Sizes,
-    minimum: float,
-    maximum: float,
+    of_smallest: float,
+    of_largest: float,
     rule: ShiftRule = "linear",
     *,
     reference: Sizes | None = None,
@@ -28,21 +28,24 @@ def cluster_shifts(
 
     With n the size, and n_min and n_max the smallest and largest cluster training has::
 
-        linear   minimum + (maximum - minimum) * (n - n_min) / (n_max - n_min)
+        linear   of_smallest + (of_largest - of_smallest) * (n - n_min) / (n_max - n_min)
         log      the same with log n for n
         rank     the same with the rank of n among the distinct sizes, from 0
 
     ``linear`` is MM-TS's (arXiv 2603.08202); the others spread heavy-tailed sizes, most of which ``linear`` leaves at
-    the bottom of the range. Giving each sample's size, or each cluster's once, makes no difference.
+    the shift of the smallest. Giving each sample's size, or each cluster's once, makes no difference.
 
-    A size 0 is a cluster training never saw. It takes no part in n_min, and its shift is the minimum: what
-    is unseen is treated as the rarest. Likewise sizes beyond n_max, possible with ``reference``, get the maximum.
+    Shifts rise with size where ``of_largest`` is the larger of the two, as in MM-TS, and fall where it is the smaller.
+    `dial` gives both from a level and a direction.
+
+    A size 0 is a cluster training never saw. It takes no part in n_min, and gets ``of_smallest``: what is unseen is
+    treated as the rarest. Likewise sizes beyond n_max, possible with ``reference``, get ``of_largest``.
     A size between two of the reference has, under ``rank``, the rank of the lower one.
 
     Args:
         cluster_size: Size of each sample's cluster in the training data ``[n]``; may be a mean of several clusterings.
-        minimum: Shift of the smallest cluster.
-        maximum: Shift of the largest cluster.
+        of_smallest: Shift of the smallest cluster.
+        of_largest: Shift of the largest cluster.
         rule: How sizes between them are placed.
         reference: Sizes that n_min, n_max and the ranks are taken from, if other than ``cluster_size``: those of
             the training samples, where test samples are among the rows.
@@ -52,13 +55,11 @@ def cluster_shifts(
         warning says so.
 
     Raises:
-        InputError: A size is negative or not finite, none is positive, the range is reversed or not
-            finite, or the rule is unknown.
+        InputError: A size is negative or not finite, none is positive, the range is not finite, or the rule is
+            unknown.
     """
-    if not (math.isfinite(minimum) and math.isfinite(maximum)):
-        raise InputError(f"the range of shifts is {minimum} .. {maximum}; give finite numbers")
-    if not minimum <= maximum:
-        raise InputError(f"the smallest shift {minimum} is above the largest {maximum}; swap them")
+    if not (math.isfinite(of_smallest) and math.isfinite(of_largest)):
+        raise InputError(f"the range of shifts is {of_smallest} .. {of_largest}; give finite numbers")
     if rule not in ("linear", "log", "rank"):
         raise InputError(f"shift rule {rule!r} is unknown; choose 'linear', 'log' or 'rank'")
     size_n = _sizes(cluster_size)
@@ -71,10 +72,10 @@ def cluster_shifts(
     if smallest == largest:
         warnings.warn(
             f"all clusters have {smallest:g} samples, so every sample gets the middle of the range "
-            f"{minimum:g} .. {maximum:g}; more or other clusters would tell samples apart",
+            f"{of_smallest:g} .. {of_largest:g}; more or other clusters would tell samples apart",
             stacklevel=2,
         )
-        return torch.full_like(size_n, (minimum + maximum) / 2)
+        return torch.full_like(size_n, (of_smallest + of_largest) / 2)
     if rule == "log":
         size_n, smallest, largest = size_n.log(), smallest.log(), largest.log()
     elif rule == "rank":
@@ -83,7 +84,8 @@ def cluster_shifts(
         smallest, largest = size_n.new_tensor(0.0), size_n.new_tensor(len(distinct) - 1.0)
     place_n = (size_n - smallest) / (largest - smallest)
     # Written and clamped so that the ends of the range are met exactly and rounding leaves it nowhere.
-    return (minimum * (1 - place_n) + maximum * place_n).clamp(minimum, maximum)
+    shift_n = of_smallest * (1 - place_n) + of_largest * place_n
+    return shift_n.clamp(min(of_smallest, of_largest), max(of_smallest, of_largest))
 
 
 def _sizes(values: Sizes) -> Tensor:

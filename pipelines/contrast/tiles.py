@@ -18,7 +18,7 @@ MASKED_SCORE = -1e12
 # enough for matrix products to run at full speed.
 _CPU_TILE = 704
 _CUDA_TILES = (1024, 8192)
-_CUDA_MEMORY_SHARE = 1 / 16
+_CUDA_MEMORY_SHARE = 1 / 128
 _BUFFERS = 2
 
 
@@ -137,7 +137,7 @@ def choose_tile_size(embedding_nd: Tensor, longest: int, dtype: torch.dtype, giv
     """Return the rows and columns of a tile.
 
     On a CPU two tiles should fit its cache. On CUDA larger tiles hide the launch of kernels, so the buffers
-    may take a sixteenth of the memory that is free.
+    may take a 128th of the device's memory.
 
     Args:
         embedding_nd: Embeddings, for their device.
@@ -156,8 +156,9 @@ def choose_tile_size(embedding_nd: Tensor, longest: int, dtype: torch.dtype, giv
         # Tiles of one size: a sliver at the end costs more than it computes.
         even = math.ceil(longest / math.ceil(longest / _CPU_TILE))
         return -(-even // 16) * 16
-    free, _ = torch.cuda.mem_get_info(embedding_nd.device)
-    fitting = math.isqrt(int(free * _CUDA_MEMORY_SHARE) // (_BUFFERS * dtype.itemsize))
+    # Not from the memory that is free: the order of sums, and so the last bits of a run, would change with it.
+    memory = torch.cuda.get_device_properties(embedding_nd.device).total_memory
+    fitting = math.isqrt(int(memory * _CUDA_MEMORY_SHARE) // (_BUFFERS * dtype.itemsize))
     smallest, largest = _CUDA_TILES
     return max(smallest, min(largest, fitting // 256 * 256))
 

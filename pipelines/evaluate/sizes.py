@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from pipelines.artifacts import read_cluster_sizes, read_shifts
+from pipelines.artifacts import read_frequency
 from pipelines.evaluate.sources import Sources
 
 
@@ -25,20 +25,19 @@ class Sizes:
 
 
 def find_sizes(sources: Sources, sample_ids: pa.ChunkedArray) -> Sizes:
-    """The sizes in the clusters file that was given, else in the shifts of the run, where these know the samples.
+    """The sizes by the source that was given, else by that of the run, where it knows the samples.
 
     Raises:
-        InputError: The clusters file can't be used, or samples are missing there; or the shifts can't be read.
+        InputError: The source can't be used; or samples are missing in one that was given.
     """
-    if sources.clusters is not None:
-        return Sizes(read_cluster_sizes(sources.clusters, sample_ids), f"sizes from {sources.clusters.name}")
-    remedy = "--clusters FILE gives sizes"
-    if sources.shifts is None:
+    remedy = "--frequency gives sizes"
+    if sources.frequency is None:
         return Sizes(None, f"no cluster sizes known; {remedy}")
-    shifts = read_shifts(sources.shifts)
-    rows = pc.index_in(sample_ids, value_set=shifts.sample_ids.combine_chunks())
-    if rows.null_count:
-        why = f"{rows.null_count:,} of {len(rows):,} samples are not in the run's {sources.shifts.name}"
+    frequency = read_frequency(sources.frequency, sources.annotations)
+    if not sources.of_run:
+        return Sizes(frequency.of(sample_ids), frequency.said)
+    missing = pc.index_in(sample_ids, value_set=frequency.sample_ids.combine_chunks()).null_count
+    if missing:
+        why = f"{missing:,} of {len(sample_ids):,} samples are not in the run's {frequency.path.name}"
         return Sizes(None, f"{why}; {remedy}")
-    size_n = shifts.cluster_size_n[rows.to_numpy()].astype(np.float64)
-    return Sizes(size_n, f"sizes from {sources.shifts.name}, which the run was trained with")
+    return Sizes(frequency.of(sample_ids), f"{frequency.said}, which the run was trained with")

@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipelines.artifacts import fingerprint_of, read_provenance
+from pipelines.artifacts import fingerprint_of, frequency_file, read_provenance
 from pipelines.artifacts.places import media_path
 from pipelines.artifacts.run_config import read_run_parameters
 from pipelines.errors import InputError
 from pipelines.model_files import DUAL_ENCODER, require_as_trained
 
-_FLAGS = {"shifts": "clusters"}  # the option that gives a file of another role in training
+# Where a run's sizes come from: the first of these that it has. Their role among its inputs is their name.
+_SIZES = ("frequency", "shifts", "clusters")
 
 
 @dataclass(frozen=True)
@@ -23,17 +24,18 @@ class Sources:
         media: Features file; or images or clips, where there is a run; None for where the annotations' own column
             ``media`` says.
         text: Embeddings file of the texts; None where a run reads the texts of the annotations.
-        clusters: Clusters or shifts file with training cluster sizes.
+        frequency: What training cluster sizes come from: a clusters or shifts file, or a column of the annotations;
+            None where nothing is known.
         run: Folder of the run whose model encodes media and texts; None to compare them as they are.
-        shifts: The shifts that the run was trained with, where ``clusters`` aren't given and these are there.
+        of_run: Whether ``frequency`` is what the run was trained with, and wasn't given.
     """
 
     annotations: Path
     media: Path | None
     text: Path | None
-    clusters: Path | None
+    frequency: str | None
     run: Path | None
-    shifts: Path | None = None
+    of_run: bool = False
 
     def inputs(self) -> dict[str, Path]:
         """The files that decide the scores, by role.
@@ -41,16 +43,21 @@ class Sources:
         Raises:
             InputError: Media are missing.
         """
-        others = {"annotations": self.annotations, "text": self.text, "clusters": self.clusters or self.shifts}
+        others = {"annotations": self.annotations, "text": self.text, "clusters": self._frequency_file()}
         if self.run is not None:
             others |= {"run": self.run / "steps.parquet", "model": self.run / "model" / DUAL_ENCODER}
         return _media_inputs(self.media) | {role: path for role, path in others.items() if path is not None}
 
     def parameters(self) -> dict[str, str]:
-        """What decides the scores besides these files: those that the annotations name."""
+        """What decides the scores besides these files: those that the annotations name, and the column of classes."""
         from pipelines.media import linked_parameters  # brings torch
 
-        return linked_parameters(self.media, self.annotations)
+        by_column = self.frequency is not None and self._frequency_file() is None
+        column = {"frequency": self.frequency} if by_column and self.frequency is not None else {}
+        return linked_parameters(self.media, self.annotations) | column
+
+    def _frequency_file(self) -> Path | None:
+        return None if self.frequency is None else frequency_file(self.frequency, self.annotations)
 
 
 def find_sources(
@@ -58,7 +65,7 @@ def find_sources(
     media: Path | str | None,
     text: Path | str | None,
     annotations: Path | str | None,
-    clusters: Path | str | None,
+    frequency: Path | str | None,
 ) -> Sources:
     """What was given, completed by what the run was trained with.
 
@@ -86,11 +93,12 @@ def find_sources(
     where = media_path(paths["media"])
     if where is None and run is None:
         raise InputError("--media annotations: images and clips need a run that encodes them; give RUN")
-    given_clusters = None if clusters is None else Path(clusters)
-    shifts = None
-    if run is not None and clusters is None and trained.get("shifts") is not None:
-        shifts = _shifts_of(run, Path(trained["shifts"]))
-    return Sources(paths["annotations"], where, paths.get("text"), given_clusters, run, shifts)
+    of_run = frequency is None and run is not None
+    if of_run:
+        frequency = _frequency_of(Path(run or "."), trained, paths["annotations"])
+    return Sources(
+        paths["annotations"], where, paths.get("text"), None if frequency is None else str(frequency), run, of_run
+    )
 
 
 def how_trained(run: Path | None) -> dict[str, Any] | None:
@@ -101,14 +109,20 @@ def how_trained(run: Path | None) -> dict[str, Any] | None:
     return {"parameters": provenance.parameters, "inputs": provenance.inputs, "seed": provenance.seed}
 
 
-def _shifts_of(run: Path, shifts: Path) -> Path | None:
-    """The shifts that a run was trained with, if they are there, checked as its other files are."""
+def _frequency_of(run: Path, trained: dict[str, Any], annotations: Path) -> str | None:
+    """What a run's cluster sizes come from, if it is there; files are checked as its others are."""
+    role = next((name for name in _SIZES if trained.get(name) is not None), None)
+    if role is None:
+        return None
+    source = str(trained[role])
     try:
-        _check_as_trained("shifts", shifts, run)
+        if role == "frequency" and frequency_file(source, annotations) is None:
+            return source
+        _check_as_trained(role, Path(source), run)
     except InputError as error:
         warnings.warn(f"no thirds: {error}", stacklevel=4)
         return None
-    return shifts
+    return source
 
 
 def _trained(run: Path) -> dict[str, Any]:
@@ -131,7 +145,8 @@ def _check_as_trained(role: str, path: Path, run: Path) -> None:
         files = _media_inputs(path) if role == "media" else {role: path}
         fingerprints = {name: fingerprint_of(file) for name, file in files.items()}
     except InputError as error:
-        remedy = f"give --{_FLAGS.get(role, role)}, or run this where it was trained"
+        flag = "frequency" if role in _SIZES else role
+        remedy = f"give --{flag}, or run this where it was trained"
         raise InputError(f"{error} ({run / 'config.json'} names it; {remedy})") from error
     provenance = read_provenance(run / "steps.parquet")
     recorded = {} if provenance is None else provenance.inputs

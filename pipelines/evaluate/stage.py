@@ -29,7 +29,7 @@ def evaluate(
     media: Path | str | None = None,
     text: Path | str | None = None,
     annotations: Path | str | None = None,
-    clusters: Path | str | None = None,
+    frequency: Path | str | None = None,
     split: str = "test",
     protocol: Protocol = "captions",
     gallery: Gallery = "split",
@@ -56,9 +56,10 @@ def evaluate(
         text: Embeddings file; the run's own by default. A run with a text model takes none: it reads the texts of the
             annotations.
         annotations: Annotations file; the run's own by default.
-        clusters: Clusters or shifts file with the training cluster size of each sample, for head, middle and tail; by
-            default the shifts the run was trained with, where they know the samples that are scored. Without either
-            there are no thirds.
+        frequency: What head, middle and tail follow from: a clusters or shifts file with the training cluster size of
+            each sample, or the name of a column of the annotations that holds classes. By default what the run was
+            trained with (its ``frequency``, else its shifts, else its clusters), where that knows the samples which
+            are scored. Without either there are no thirds.
         split: Split to score; all rows where the annotations have no splits.
         protocol: ``captions`` (several texts per medium), ``pairs`` (exactly one), ``youcook2`` (``pairs`` by name),
             ``ek100`` (graded relevancy of clips and sentences) or ``eccv`` (MSCOCO's 5K test split by the ground truths
@@ -89,7 +90,7 @@ def evaluate(
     """
     output = Path(output)
     require_draws(resamples, seed)
-    sources = find_sources(run, media, text, annotations, clusters)
+    sources = find_sources(run, media, text, annotations, frequency)
     _refuse_other_protocols(protocol, split, folds, gallery, relevancy, tail_classes)
     _refuse_other_sources(sources, protocol, encoding)
     if block_memory < 1:

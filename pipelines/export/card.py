@@ -138,4 +138,9 @@ def _shifts(run: Run) -> Iterator[tuple[str, str]]:
     made = read_provenance(path) if path.is_file() else None
     if made is not None and made.stage == "shifts":
         chosen = made.parameters
-        yield "shifts", f"{chosen['minimum']:g} to {chosen['maximum']:g}, {chosen['rule']} in the cluster's size"
+        width = (
+            f"tail {chosen['tail']:g} around {chosen['level']:g}"
+            if "tail" in chosen
+            else f"{chosen['minimum']:g} to {chosen['maximum']:g}"
+        )
+        yield "shifts", f"{width}, {chosen['rule']} in the cluster's size"

@@ -45,7 +45,7 @@ def picture_clusters(clusters: Path | str, shifts: Path | str, output: Path | st
     right.plot(place, shift_k[order], ".", color=_COLORS["head"], label="shift (mean of its samples)")
     right.set_ylabel("shift")
     right.spines["top"].set_visible(False)
-    figure.legend(loc="upper right", bbox_to_anchor=(0.86, 0.9), frameon=False)
+    figure.legend(loc="outside upper right", ncols=2, frameon=False)  # shifts lie anywhere: they may rise or fall
     return _save(figure, output)
 
 

@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pipelines.artifacts import read_cluster_sizes, rows_of_split
+from pipelines.artifacts import rows_of_split
 from pipelines.contrast import PairInfo
 from pipelines.errors import InputError
 from pipelines.scores.thirds import media_sizes
@@ -64,21 +64,21 @@ def find_balance(config: TrainConfig, files: RunFiles, training: PairedData) -> 
         media_group_n = training.media_of_sample_n
         text_group_n = torch.from_numpy(text.combine_chunks().dictionary_encode().indices.to_numpy().astype(np.int64))
     if config.weight is not None:
-        weight_n = torch.from_numpy(_sizes(config, training) ** -config.weight)
+        weight_n = torch.from_numpy(_sizes(config, files, training) ** -config.weight)
     if config.adjust is not None:
-        share_n = _sizes(config, training) / len(training.sample_ids)
+        share_n = _sizes(config, files, training) / len(training.sample_ids)
         adjustment_n = torch.from_numpy(config.adjust * np.log(share_n))
     if config.sampling is not None:
         media_of_n = training.media_of_sample_n.numpy()
-        size_m = media_sizes(_sizes(config, training), media_of_n, len(training.media.ids))
+        size_m = media_sizes(_sizes(config, files, training), media_of_n, len(training.media.ids))
         media_weight_m = torch.from_numpy(size_m ** ((config.power or 0.0) - 1))
     return Balance(media_group_n, text_group_n, weight_n, adjustment_n, media_weight_m)
 
 
-def _sizes(config: TrainConfig, training: PairedData) -> NDArray[np.float64]:
+def _sizes(config: TrainConfig, files: RunFiles, training: PairedData) -> NDArray[np.float64]:
     """Training cluster size of each training sample ``(n,)``."""
-    if config.clusters is not None:
-        size_n = read_cluster_sizes(config.clusters, pa.chunked_array([training.sample_ids], pa.string()))
+    if files.clusters is not None:
+        size_n = files.clusters.of(pa.chunked_array([training.sample_ids], pa.string()))
     else:
         assert training.shifts is not None  # `TrainConfig` wants one of both
         size_n = training.shifts.cluster_size_n.astype(np.float64)

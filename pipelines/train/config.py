@@ -12,7 +12,7 @@ from pipelines.errors import InputError
 from pipelines.scores.queries import DIRECTIONS, RECALL_AT
 from pipelines.train.settings import FLAGS, RENAMED, TrainSettings
 
-# Scores of a validation; of the thirds by frequency too, where there are shifts.
+# Scores of a validation; of the thirds by frequency too, where cluster sizes are known.
 SCORES = (
     "recall_sum",
     *(f"{direction}_recall@{k}" for direction in DIRECTIONS for k in RECALL_AT),
@@ -96,12 +96,13 @@ class TrainConfig(TrainSettings, BaseModel):
             )
 
     def _check_metric(self) -> None:
-        thirds = ("", "head_", "middle_", "tail_") if self.shifts is not None else ("",)
+        knows_sizes = bool(self.frequency or self.shifts or self.clusters)
+        thirds = ("", "head_", "middle_", "tail_") if knows_sizes else ("",)
         names = [f"{third}{score}" for third in thirds for score in SCORES]
         if self.metric not in names:
             recalls = ", ".join(f"{direction}_recall@{{{','.join(map(str, RECALL_AT))}}}" for direction in DIRECTIONS)
             also = (
-                "or with head_, middle_, tail_ before it" if len(thirds) > 1 else "head_, middle_, tail_ need --shifts"
+                "or with head_, middle_, tail_ before it" if knows_sizes else "head_, middle_, tail_ need --frequency"
             )
             near = nearest(self.metric, names)
             raise InputError(f"--metric {self.metric[:40]}: expected recall_sum, {recalls}; {also}{near}")
@@ -163,12 +164,12 @@ class TrainConfig(TrainSettings, BaseModel):
 
 
 def _shaping(values: dict[str, Any]) -> dict[str, Any]:
-    """Of some settings those that shape the result; models on this machine count by what their files hold."""
+    """Of some settings those that shape the result; files and models count by what they hold, not by their paths."""
     return {
         name: value
         for name, value in values.items()
         if not (name in FLAGS and not FLAGS[name].shapes_result)
-        and not (name in ("media_model", "text_model") and Path(value).exists())
+        and not (name in ("media_model", "text_model", "frequency") and Path(value).exists())
     }
 
 

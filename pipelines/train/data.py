@@ -6,14 +6,18 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from pipelines.artifacts import (
     SHIFTS,
+    Frequency,
     Shifts,
     Vectors,
     align,
+    mean_frequency,
     read_annotations,
+    read_frequency,
     read_table,
     read_vectors,
     rows_of_split,
@@ -36,12 +40,16 @@ class RunFiles:
         text: Embeddings of the texts; None where a text tower takes the captions themselves.
         features: Features of the media; None where media are pixels.
         shifts: Content of the shifts file, where shifts are used.
+        clusters: Sizes in the clusters file, where one is used.
+        frequency: What scores by frequency follow from, where that is declared.
     """
 
     annotations: pa.Table
     text: Vectors | None
     features: Vectors | None
     shifts: pa.Table | None
+    clusters: Frequency | None = None
+    frequency: Frequency | None = None
 
     @property
     def text_size(self) -> int | None:
@@ -69,6 +77,7 @@ class PairedData:
         texts: Text embeddings ``[n, d]``; the captions themselves where there is a text tower.
         media_of_sample_n: Row of each caption's medium ``[n]``.
         shifts: Shift of each caption, where there are shifts.
+        size_n: Training cluster size of each caption ``[n]``, which scores by frequency follow from, where known.
     """
 
     media: MediaSource
@@ -76,6 +85,7 @@ class PairedData:
     texts: Texts
     media_of_sample_n: Tensor
     shifts: Shifts | None = None
+    size_n: NDArray[np.float64] | None = None
 
 
 def read_files(config: TrainConfig) -> RunFiles:
@@ -90,6 +100,8 @@ def read_files(config: TrainConfig) -> RunFiles:
         None if config.text is None else read_vectors(config.text, id_column="sample_id"),
         read_features(config.media_path, config.annotations) if config.media_model is None else None,
         None if config.shifts is None else read_table(config.shifts, SHIFTS),
+        None if config.clusters is None else mean_frequency([config.clusters]),
+        None if config.frequency is None else read_frequency(config.frequency, config.annotations),
     )
     if not files.has_splits and (config.patience or config.val_every > 1 or config.metric != SCORES[0]):
         raise InputError(
@@ -131,8 +143,21 @@ def pair_up(
     if files.shifts is not None and config.shifts is not None:
         shifts = select_shifts(files.shifts, config.shifts, sample_ids)
     return PairedData(
-        media, sample_ids.to_pylist(), texts, torch.from_numpy(row_of.to_numpy().astype(np.int64)), shifts
+        media,
+        sample_ids.to_pylist(),
+        texts,
+        torch.from_numpy(row_of.to_numpy().astype(np.int64)),
+        shifts,
+        _sizes(files, shifts, sample_ids),
     )
+
+
+def _sizes(files: RunFiles, shifts: Shifts | None, sample_ids: pa.ChunkedArray) -> NDArray[np.float64] | None:
+    """What scores by frequency follow from: as declared, else the sizes behind the shifts, else the clusters'."""
+    if files.frequency is None and shifts is not None:
+        return shifts.cluster_size_n.astype(np.float64)
+    frequency = files.frequency or files.clusters
+    return None if frequency is None else frequency.of(sample_ids)
 
 
 def require_scored(metric: str, validation: PairedData | None) -> None:
@@ -142,9 +167,9 @@ def require_scored(metric: str, validation: PairedData | None) -> None:
         InputError: It is that of a third in which no text, or no medium, of the validation split is.
     """
     third = metric.split("_")[0]
-    if third not in THIRDS or validation is None or validation.shifts is None:
+    if third not in THIRDS or validation is None or validation.size_n is None:
         return
-    size_n = validation.shifts.cluster_size_n.astype(np.float64)
+    size_n = validation.size_n
     size_m = media_sizes(size_n, validation.media_of_sample_n.numpy(), len(validation.media.ids))
     edges = frequency_edges(size_n)
     if not all(THIRDS.index(third) in frequency_third(sizes, edges) for sizes in (size_n, size_m)):

@@ -36,6 +36,7 @@ class Session:
 
     Args:
         config: The settings.
+        files: What it names, if read already.
 
     Attributes:
         training: What is trained on.
@@ -54,10 +55,10 @@ class Session:
         InputError: A file or setting can't be used.
     """
 
-    def __init__(self, config: TrainConfig) -> None:
+    def __init__(self, config: TrainConfig, files: RunFiles | None = None) -> None:
         self.config = config
         torch.manual_seed(config.seed)
-        files = read_files(config)
+        files = files or read_files(config)
         self._sizes = files.media_size, files.text_size
         self.encoder = self._build()
         self.training, self.validation = _pair_up_splits(config, files, self.encoder)

@@ -145,6 +145,15 @@ class TrainSettings:
             shapes_result=False,
         ),
     ] = None
+    frequency: Annotated[
+        str | None,
+        Flag(
+            "What head, middle and tail in validation follow from: a clusters or shifts file, or a column of the "
+            "annotations (default: --shifts, else --clusters).",
+            _WATCH,
+            not_with="val_split none",
+        ),
+    ] = None
     weight: Annotated[
         float | None,
         Flag("Weight each pair by its cluster's size to the power -W (default: off).", _BALANCE, gt=0),
@@ -296,7 +305,7 @@ class TrainSettings:
     metric: Annotated[
         str,
         Flag(
-            "Score that chooses the best epoch: recall_sum, text_to_media_recall@1, ...; with shifts also "
+            "Score that chooses the best epoch: recall_sum, text_to_media_recall@1, ...; with cluster sizes also "
             "tail_recall_sum, ...",
             _WATCH,
             not_with="val_split none",

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from pipelines.artifacts import StagePlan, StageResult
+from pipelines.artifacts import StagePlan, StageResult, frequency_file
 from pipelines.artifacts.files import require_folder, sync_files, write_json
 from pipelines.artifacts.writers import removing_new_folders, sole_writer, writing
 from pipelines.contrast import STRATEGIES
@@ -112,7 +112,8 @@ def _plan(config: TrainConfig) -> StagePlan:
     require_folder(config.output)
     media = media_inputs(config.media_path)
     joined = {name: getattr(config, name) for name in ("text", "shifts", "clusters")}
-    roles = {"annotations": config.annotations, **media, **joined}
+    frequency = None if config.frequency is None else frequency_file(config.frequency, config.annotations)
+    roles = {"annotations": config.annotations, **media, **joined, "frequency": frequency}
     inputs = {role: path for role, path in roles.items() if path is not None}
     recipe = config.recipe()
     for role, model in (("media_model", config.media_model), ("text_model", config.text_model)):

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from pipelines.models import encode_batches, media_batch_size
 from pipelines.progress import Silent
+from pipelines.scores.evaluation import Evaluation
 from pipelines.scores.queries import DIRECTIONS, RECALL_AT
 from pipelines.scores.retrieval import score_retrieval
 from pipelines.train.data import PairedData
@@ -27,7 +28,7 @@ class _Watched(Silent):
 
 
 def validate(session: Session, between: Callable[[], None]) -> dict[str, float]:
-    """Score retrieval on the validation split, both directions, all its captions; every process must call it.
+    """Score retrieval on the validation split; every process must call it.
 
     Args:
         session: What is trained.
@@ -35,30 +36,48 @@ def validate(session: Session, between: Callable[[], None]) -> dict[str, float]:
             the validation.
 
     Returns:
-        ``text_to_media_recall@1`` and so on, 0-100, and ``recall_sum``, the sum of the six; where cluster sizes are
-        known the same for the thirds by frequency, as ``tail_text_to_media_recall@1`` and ``tail_recall_sum``.
+        See `summed_recalls`.
     """
-    data = session.validation
-    assert data is not None
+    assert session.validation is not None
+    return summed_recalls(score_pairs(session, session.validation, between))
+
+
+def score_pairs(session: Session, data: PairedData, between: Callable[[], None] = lambda: None) -> Evaluation:
+    """Score retrieval among some pairs, both directions, all captions; every process must call it.
+
+    Args:
+        session: What is trained.
+        data: The pairs.
+        between: As for `validate`.
+    """
     session.encoder.eval()
     media_nd, whole_n = _encode_media(session, data, between)
     text_nd = _encode_texts(session, data, between)
     session.encoder.train()
-    rows, sizes = data.media_of_sample_n, None if data.shifts is None else data.shifts.cluster_size_n
+    rows, sizes = data.media_of_sample_n, data.size_n
     if not whole_n.all():  # damaged media and their captions are left out
         kept = whole_n[rows]
         media_nd, text_nd, rows = media_nd[whole_n], text_nd[kept], (whole_n.cumsum(0) - 1)[rows[kept]]
         sizes = None if sizes is None else sizes[kept.numpy()]
-    scores = score_retrieval(
+    return score_retrieval(
         media_nd.numpy(),
         text_nd.numpy(),
         rows.numpy(),
         cluster_size=sizes,
         resamples=0,
         progress=_Watched(between),
-    ).scores
+    )
+
+
+def summed_recalls(evaluation: Evaluation) -> dict[str, float]:
+    """The recalls of an evaluation and their sums.
+
+    Returns:
+        ``text_to_media_recall@1`` and so on, 0-100, and ``recall_sum``, the sum of the six; where cluster sizes are
+        known the same for the thirds by frequency, as ``tail_text_to_media_recall@1`` and ``tail_recall_sum``.
+    """
     result: dict[str, float] = {}
-    for segment, by_direction in scores.items():
+    for segment, by_direction in evaluation.scores.items():
         if not set(DIRECTIONS) <= by_direction.keys():
             continue  # no text, or no medium, is in this third
         prefix = "" if segment == "overall" else f"{segment}_"

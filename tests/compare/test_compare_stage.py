@@ -121,7 +121,7 @@ def test_other_queries_are_refused_with_how_many(gallery, refused) -> None:
             "gallery of 24 media, but {one} has of the split's media; score both with the same --gallery",
         ),
         ({"folds": 2}, "queries are in other folds than in {one}, first: "),
-        ({"sizes": "other"}, "queries are in another third than in {one}; score both with the same --clusters"),
+        ({"sizes": "other"}, "queries are in another third than in {one}; score both with the same --frequency"),
         ({"annotations": "moved"}, "2 text to media queries belong to other media than in {one}, first: "),
     ],
 )

@@ -50,6 +50,15 @@ def test_shifts_fill_the_range_and_grow_with_size(sizes: list[int], rule: str, l
 
 
 @pytest.mark.parametrize("rule", RULES)
+def test_falling_shifts_are_rising_ones_in_a_mirror(rule: str) -> None:
+    sizes, train = [20, 0, 2, 1000, 5], [5, 20, 80]
+    rising = cluster_shifts(sizes, -0.2, -0.05, rule, reference=train)
+    falling = cluster_shifts(sizes, 0.2, 0.05, rule, reference=train)
+    assert falling.tolist() == (-rising).tolist()
+    assert falling.tolist()[1:] == [0.2, 0.2, 0.05, 0.2]
+
+
+@pytest.mark.parametrize("rule", RULES)
 def test_one_size_gives_the_middle_and_says_so(rule: str) -> None:
     with pytest.warns(UserWarning, match=r"all clusters have 7 samples.*0.05 .. 0.2"):
         assert cluster_shifts([7, 7, 7], 0.05, 0.2, rule).tolist() == [0.125] * 3
@@ -74,7 +83,7 @@ def test_reference_sizes_set_the_scale(rule: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (([1, 2], 0.2, 0.1), "swap"),
+        (([1, 2], 0.1, math.inf), "0.1 .. inf; give finite numbers"),
         (([1, 2], 0.1, 0.2, "square"), "'linear', 'log' or 'rank'"),
         (([1, -2], 0.1, 0.2), "row 1 is -2"),
         (([1.0, float("nan")], 0.1, 0.2), "row 1 is nan"),

@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import pytest
 import torch
 
@@ -30,6 +32,15 @@ def test_tiles_on_a_cpu_are_even_and_bounded() -> None:
         count = -(-longest // tile)
         assert tile <= 720
         assert count * tile - longest < 16 * count
+
+
+@pytest.mark.parametrize(("gib", "tile"), [(80, 8192), (16, 4096), (15, 3840), (0.5, 1024)])
+def test_tiles_on_a_gpu_follow_from_its_memory(gib: float, tile: int, monkeypatch) -> None:
+    """All of it, not what is free: a resumed run must sum in the order it began with."""
+    device = SimpleNamespace(total_memory=int(gib * 2**30))
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda _: device)
+    embedding_nd = SimpleNamespace(device=torch.device("cuda"))
+    assert choose_tile_size(embedding_nd, 100_000, torch.float32) == tile
 
 
 def test_relations_count_and_sum_like_their_mask() -> None:

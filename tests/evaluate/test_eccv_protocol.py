@@ -60,7 +60,7 @@ def coco(tmp_path_factory):
         "text": write(
             folder / "t.parquet", {"sample_id": sample_ids, "embedding": pa.array(list(caption_md), vectors)}
         ),
-        "clusters": write(
+        "frequency": write(
             folder / "c.parquet", {"sample_id": sample_ids, "cluster_size": rng.integers(1, 50, 25000).astype(float)}
         ),
     }

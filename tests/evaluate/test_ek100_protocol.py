@@ -44,7 +44,7 @@ def test_every_query_has_its_row(kitchen) -> None:
         folder / "s",
         **kitchen.files(),
         protocol="ek100",
-        clusters=folder / "sizes.parquet",
+        frequency=folder / "sizes.parquet",
         tail_classes=folder / "tail.csv",
     )
     table = pq.read_table(folder / "s" / "ranks.parquet")

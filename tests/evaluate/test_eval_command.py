@@ -61,7 +61,7 @@ def test_tables_for_people(world, run, mmts) -> None:
 def test_without_sizes_it_says_how_to_get_thirds(world, run, mmts) -> None:
     command = ["eval", run, "-o", world.folder / "s", "--resamples", 0]
     for _ in ("written", "up to date"):
-        assert mmts(*command).out.splitlines()[2] == "no thirds: no cluster sizes known; --clusters FILE gives sizes"
+        assert mmts(*command).out.splitlines()[2] == "no thirds: no cluster sizes known; --frequency gives sizes"
 
 
 def test_json_for_scripts(world, run, mmts) -> None:

@@ -121,7 +121,7 @@ def test_a_run_by_an_explicit_loop(world) -> None:
 
 def test_thirds_by_an_explicit_loop(world, spaces) -> None:
     files, media, texts = spaces
-    metrics = evaluate(world.folder / "s", **files, clusters=world.clusters, resamples=0).summary
+    metrics = evaluate(world.folder / "s", **files, frequency=world.clusters, resamples=0).summary
     split_media, split_texts = of_split(world, "test", media, texts)
     expected = ranks_by_hand(split_media, split_texts, world.media_of)
     size = {each: CLUSTER_SIZES[world.cluster[each]] for each in split_texts}
@@ -141,7 +141,7 @@ def test_thirds_by_an_explicit_loop(world, spaces) -> None:
 
 def test_the_json_has_the_structure_it_is_said_to_have(world, spaces) -> None:
     files, _, _ = spaces
-    result = evaluate(world.folder / "s", **files, clusters=world.shifts, resamples=50)
+    result = evaluate(world.folder / "s", **files, frequency=world.shifts, resamples=50)
     written = json.loads((world.folder / "s" / "metrics.json").read_text())
     assert written == result.summary
     assert {"protocol", "queries", "ties", "scores"} <= set(written)
@@ -163,7 +163,7 @@ def test_the_json_has_the_structure_it_is_said_to_have(world, spaces) -> None:
 
 def test_the_ranks_file_has_a_row_a_query_and_says_what_made_it(world, spaces) -> None:
     files, _, _ = spaces
-    evaluate(world.folder / "s", **files, clusters=world.shifts, resamples=0)
+    evaluate(world.folder / "s", **files, frequency=world.shifts, resamples=0)
     found = rows(world.folder / "s")
     wanted = ["query_id", "direction", "rank", "cluster_size", "third", "media_id", "tied"]
     assert list(found)[: len(wanted)] == wanted
@@ -249,7 +249,7 @@ def test_a_gallery_of_all_media_has_distractors_that_are_no_queries(world, space
     without = ranks_by_hand({each: media[each] for each in expected["media_to_text"]}, of_split, world.media_of)
     assert expected["text_to_media"] != without["text_to_media"]
     metrics = evaluate(
-        world.folder / "s", **files, protocol=protocol, gallery="all", clusters=world.clusters, resamples=5
+        world.folder / "s", **files, protocol=protocol, gallery="all", frequency=world.clusters, resamples=5
     ).summary
     assert metrics["gallery"] == {"media": len(media), "distractors": len(media) - SPLITS["test"]}
     assert len(media) > SPLITS["test"]
@@ -265,7 +265,7 @@ def test_block_memory_changes_no_score(world, spaces, monkeypatch) -> None:
         "pipelines.scores.ranks.block_edge", lambda source, memory: edges.append(memory) or memory >> 20
     )
     for name, memory in (("one", 5), ("two", 64)):
-        evaluate(world.folder / name, **files, clusters=world.clusters, resamples=20, block_memory=memory)
+        evaluate(world.folder / name, **files, frequency=world.clusters, resamples=20, block_memory=memory)
     assert edges == [5 << 20, 64 << 20]
     assert rows(world.folder / "one") == rows(world.folder / "two")
     one, two = (json.loads((world.folder / name / "metrics.json").read_text()) for name in ("one", "two"))
@@ -290,10 +290,11 @@ def test_a_run_scores_other_data_than_it_was_trained_on(world) -> None:
     files = {name: renamed(name) for name in ("annotations", "media", "text")}
     other = evaluate(world.folder / "other", run=world.folder / "run", **files, resamples=0)
     assert "thirds" not in other.summary
-    assert other.summary["cluster_sizes"].startswith("48 of 48 samples are not in the run's shifts.parquet; --clusters")
+    why = "48 of 48 samples are not in the run's shifts.parquet; --frequency gives sizes"
+    assert other.summary["cluster_sizes"] == why
     assert other.summary["scores"]["overall"] == own.summary["scores"]["overall"]
     sized = evaluate(
-        world.folder / "sized", run=world.folder / "run", **files, clusters=renamed("clusters"), resamples=0
+        world.folder / "sized", run=world.folder / "run", **files, frequency=renamed("clusters"), resamples=0
     )
     assert sized.summary["scores"] == own.summary["scores"]
 
@@ -305,15 +306,15 @@ def test_thirds_come_from_the_run_wherever_its_shifts_know_the_samples(world) ->
     same = evaluate(folder / "same", run=run, annotations=world.annotations, resamples=0).summary
     assert same == own
     assert set(own["thirds"]) == {"edges", *DIRECTIONS}
-    given = evaluate(folder / "given", run=run, clusters=world.clusters, resamples=0).summary
+    given = evaluate(folder / "given", run=run, frequency=world.clusters, resamples=0).summary
     assert given == {**own, "cluster_sizes": "sizes from clusters.parquet"}
     world.shifts.unlink()
     with pytest.warns(
-        UserWarning, match=r"shifts\.parquet: no such file.*give --clusters, or run this where it was trained"
+        UserWarning, match=r"shifts\.parquet: no such file.*give --frequency, or run this where it was trained"
     ):
         gone = evaluate(folder / "gone", run=run, resamples=0).summary
     assert "thirds" not in gone
-    assert gone["cluster_sizes"] == "no cluster sizes known; --clusters FILE gives sizes"
+    assert gone["cluster_sizes"] == "no cluster sizes known; --frequency gives sizes"
 
 
 def test_shifts_that_changed_since_training_are_told(world) -> None:
@@ -377,6 +378,6 @@ def test_scores_are_up_to_date_until_something_changes(world) -> None:
     assert not retrained.up_to_date
     assert retrained.summary["scores"] != first.summary["scores"]
     assert evaluate(world.folder / "s", **options).up_to_date
-    assert not evaluate(world.folder / "s", **options, clusters=world.clusters).up_to_date
+    assert not evaluate(world.folder / "s", **options, frequency=world.clusters).up_to_date
     (world.folder / "s" / "metrics.json").unlink()
-    assert not evaluate(world.folder / "s", **options, clusters=world.clusters).up_to_date
+    assert not evaluate(world.folder / "s", **options, frequency=world.clusters).up_to_date

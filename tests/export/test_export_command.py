@@ -48,14 +48,21 @@ def test_the_command_writes_a_folder_and_then_has_nothing_to_do(world, run, mmts
     assert (output / "config.json").exists()
 
 
-def test_the_card_says_how_the_shifts_were_made(world) -> None:
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"minimum": 0.05, "maximum": 0.12}, "0.05 to 0.12"),
+        ({"tail": -0.3, "level": 0.08}, "tail -0.3 around 0.08"),
+    ],
+)
+def test_the_card_says_how_the_shifts_were_made(world, options, words) -> None:
     path = world.folder / "made.parquet"
-    shifts(world.clusters, path, minimum=0.05, maximum=0.12, rule="log")
+    shifts(world.clusters, path, rule="log", **options)
     options = {"temperature": "mmts", "tau": None, "alpha": 0.04, "oscillations": 1.0, "shifts": path, "epochs": 1}
     train(world.config("run", **options))
     export(world.folder / "run", world.folder / "out", to="transformers")
     card = (world.folder / "out" / "README.md").read_text()
-    assert "| shifts | 0.05 to 0.12, log in the cluster's size |" in card
+    assert f"| shifts | {words}, log in the cluster's size |" in card
     assert "| alpha | 0.04 |" in card
 
 

@@ -38,18 +38,20 @@ def test_schedules(alpha: float, oscillations: float, steps: int, mean: float) -
 @tries(0.06)
 @given(
     sizes=st.lists(NUMBER | st.integers(0, 1000), max_size=8),
-    minimum=RANGE,
-    maximum=RANGE,
+    of_smallest=RANGE,
+    of_largest=RANGE,
     rule=st.sampled_from(["linear", "log", "rank", "other"]),
 )
-def test_shifts(sizes: list[float], minimum: float, maximum: float, rule: str) -> None:
-    shift_n = accepted(lambda: cluster_shifts(sizes, minimum, maximum, rule))
+def test_shifts(sizes: list[float], of_smallest: float, of_largest: float, rule: str) -> None:
+    shift_n = accepted(lambda: cluster_shifts(sizes, of_smallest, of_largest, rule))
     if shift_n is None:
         return
     assert shift_n.isfinite().all()
-    assert all(minimum <= shift <= maximum for shift in shift_n.tolist())
-    placed = [shift for _, shift in sorted(zip(sizes, shift_n.tolist(), strict=True))]
-    assert placed == sorted(placed)
+    low, high = sorted((of_smallest, of_largest))
+    assert all(low <= shift <= high for shift in shift_n.tolist())
+    by_size = sorted(zip(sizes, shift_n.tolist(), strict=True), key=lambda pair: pair[0])
+    placed = [shift for _, shift in by_size]
+    assert placed == sorted(placed, reverse=of_smallest > of_largest)
 
 
 PAIRS = {

@@ -8,6 +8,7 @@ import pytest
 
 from pipelines.errors import InputError
 from pipelines.report.band import plan_band
+from pipelines.shifts import shifts as make_shifts
 from pipelines.train import train
 
 # Six samples: cluster sizes 1, 1, 4, 4, 9, 9 with shifts 0.1 (twice), 0.2, 0.3 (in the middle third), 0.5 (twice).
@@ -62,13 +63,19 @@ def test_only_the_samples_of_the_split_count(shifts, tmp_path, write_artifact) -
         plan_band(shifts, steps=8, annotations=annotations, split="dev")
 
 
-def test_it_is_the_band_that_training_has(world) -> None:
+@pytest.mark.parametrize("tail", [0.25, -0.25])
+def test_it_is_the_band_that_training_has(world, tail) -> None:
+    path = make_shifts(world.clusters, world.folder / "made.parquet", tail=tail, level=0.1).output
     options = {"alpha": 0.03, "oscillations": 1.5}
-    result = train(world.config("run", temperature="mmts", tau=None, shifts=world.shifts, epochs=7, **options))
+    result = train(world.config("run", temperature="mmts", tau=None, shifts=path, epochs=7, **options))
     steps = result.summary["steps"]
-    band = plan_band(world.shifts, steps=steps, annotations=world.annotations, **options)
+    band = plan_band(path, steps=steps, annotations=world.annotations, **options)
     assert result.summary["temperature_min"] == pytest.approx(band.lowest, abs=1e-7)
     assert result.summary["temperature_max"] == pytest.approx(band.highest, abs=1e-7)
+    assert (band.highest - band.lowest) == pytest.approx(0.1 * (math.sqrt(2) - math.sqrt(0.5)) + 0.03, abs=1e-3)
+    thirds = {line.name: line.mean[0] for line in band.lines}
+    assert (thirds["tail"] < thirds["middle"] < thirds["head"]) == (tail > 0)
+    assert (thirds["tail"] > thirds["middle"] > thirds["head"]) == (tail < 0)
 
 
 @pytest.mark.parametrize("loss", ["infonce", "max-margin"])

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipelines.artifacts import SHIFTS, read_table
+from pipelines.artifacts import SHIFTS, read_provenance, read_table
 from pipelines.errors import InputError
 from pipelines.shifts import shifts
 
@@ -76,9 +76,37 @@ def test_equal_sizes_get_the_middle_and_a_warning(clusters, tmp_path) -> None:
     assert columns(tmp_path / "s.parquet")["shift"] == pytest.approx([0.2, 0.2])
 
 
-def test_a_range_of_no_width_is_a_constant(clusters, tmp_path) -> None:
-    shifts(clusters(), tmp_path / "s.parquet", minimum=0.1, maximum=0.1)
+@pytest.mark.parametrize("options", [{"minimum": 0.1, "maximum": 0.1}, {"tail": 0.0}, {"tail": 1e-12, "rule": "log"}])
+def test_a_range_of_no_width_is_a_constant(clusters, tmp_path, options) -> None:
+    summary = shifts(clusters(), tmp_path / "s.parquet", **options).summary
     assert columns(tmp_path / "s.parquet")["shift"] == pytest.approx([0.1] * 5)
+    assert summary["histogram"] == {"edges": pytest.approx([0.1, 0.1]), "counts": [5]}
+
+
+@pytest.mark.parametrize("rule", ["linear", "log", "rank"])
+def test_half_a_turn_of_the_dial_is_the_default_of_the_paper(clusters, tmp_path, rule) -> None:
+    shifts(clusters(), tmp_path / "s.parquet", minimum=0.05, maximum=0.2, rule=rule)
+    shifts(clusters(), tmp_path / "t.parquet", tail=0.5, rule=rule)
+    assert columns(tmp_path / "t.parquet") == columns(tmp_path / "s.parquet")
+    assert read_provenance(tmp_path / "s.parquet").parameters == {"minimum": 0.05, "maximum": 0.2, "rule": rule}
+    assert read_provenance(tmp_path / "t.parquet").parameters == {"tail": 0.5, "level": 0.1, "rule": rule}
+
+
+def test_a_dial_turned_back_gives_frequent_samples_the_lower_shift(clusters, tmp_path) -> None:
+    result = shifts(clusters(), tmp_path / "s.parquet", tail=-0.25, level=0.2)
+    low, high = 0.2 / math.sqrt(2), 0.2 * math.sqrt(2)
+    between = high + (low - high) / 4
+    assert columns(tmp_path / "s.parquet")["shift"] == pytest.approx([high, between, between, low, high], abs=1e-7)
+    assert (result.summary["shift_min"], result.summary["shift_max"]) == pytest.approx((low, high))
+    assert result.summary["histogram"]["counts"] == [1, 0, 0, 0, 0, 0, 0, 2, 0, 2]
+
+
+def test_the_mean_of_clusterings_stays_in_the_range(clusters, tmp_path) -> None:
+    assert (0.2 + 0.2 + 0.2) / 3 > 0.2  # why it might not
+    paths = [clusters(f"{n}.parquet") for n in range(3)]
+    summary = shifts(paths, tmp_path / "s.parquet", minimum=0.1, maximum=0.2).summary
+    assert summary["shift_max"] == 0.2
+    assert sum(summary["histogram"]["counts"]) == 5
 
 
 @pytest.mark.parametrize(
@@ -98,7 +126,9 @@ def test_clusterings_of_other_samples_are_refused(clusters, tmp_path, sizes, mes
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"minimum": 0.5}, "the smallest shift 0.5 is above the largest 0.3; swap them"),
+        ({"minimum": 0.5}, "the smallest shift 0.5 is above the largest 0.3; swap them, or give a --tail below 0"),
+        ({"minimum": 1e-50}, "shifts of 1e-50 .. 0.3 are more or less than a float32 holds; give numbers like 0.1"),
+        ({"maximum": 1e40}, r"shifts of 0.1 .. 1e\+40 are more or less than a float32 holds"),
         ({"maximum": math.inf}, "--min 0.1 --max inf: expected finite numbers"),
         ({"minimum": math.nan}, "--min nan --max 0.3: expected finite numbers"),
         ({"minimum": 0}, "--min 0: temperatures and margins must stay positive; give a number above 0"),
@@ -110,6 +140,26 @@ def test_clusterings_of_other_samples_are_refused(clusters, tmp_path, sizes, mes
 def test_options_out_of_range_are_refused(clusters, tmp_path, options, message) -> None:
     with pytest.raises(InputError, match=message):
         shifts(clusters(), tmp_path / "s.parquet", **{"minimum": 0.1, "maximum": 0.3, **options})
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({}, "the range of the shifts is missing; give --tail, or both --min and --max"),
+        ({"maximum": 0.3}, "give --tail, or both --min and --max"),
+        ({"minimum": 0.1, "level": 0.1}, "--level 0.1: has no effect without --tail; leave it out"),
+        ({"tail": 0.5, "minimum": 0.1}, "--tail sets the range by itself; give either --tail, or --min and --max"),
+        ({"tail": 0.0, "maximum": 0.3}, "--tail sets the range by itself"),
+        ({"tail": 1.5}, "tail is 1.5; give a number from -1 to 1"),
+        ({"tail": 0.5, "level": 0.0}, "level is 0; give a positive number"),
+        ({"tail": 1.0, "level": 1e38}, r"shifts of 2.5e\+37 .. 4e\+38 are more"),
+        ({"tail": 0.0, "rule": "rank"}, "--rule rank: has no effect where --tail is 0; leave it out"),
+    ],
+)
+def test_the_range_is_given_in_one_way(clusters, tmp_path, options, message) -> None:
+    with pytest.raises(InputError, match=message):
+        shifts(clusters(), tmp_path / "s.parquet", **options)
+    assert not (tmp_path / "s.parquet").exists()
 
 
 @pytest.mark.parametrize(
@@ -134,3 +184,7 @@ def test_any_change_is_work(clusters, tmp_path) -> None:
     for change in ({"minimum": 0.1}, {"maximum": 0.9}, {"rule": "log"}):
         assert not shifts([first, second], tmp_path / "s.parquet", **{**options, **change}).up_to_date
     assert not shifts(first, tmp_path / "s.parquet", **options).up_to_date
+    shifts(first, tmp_path / "s.parquet", tail=0.5)
+    assert shifts(first, tmp_path / "s.parquet", tail=0.5, level=0.1).up_to_date
+    for options in ({"tail": -0.5}, {"tail": 0.5, "level": 0.2}, {"minimum": 0.05, "maximum": 0.2}):
+        assert not shifts(first, tmp_path / "s.parquet", **options).up_to_date

@@ -86,5 +86,5 @@ def test_a_third_without_queries_is_refused_before_the_first_step(world) -> None
 
 
 def test_a_score_that_is_not_there_is_named(world) -> None:
-    with pytest.raises(InputError, match=r"--metric tail_recall_sum: expected recall_sum, .*tail_ need --shifts"):
+    with pytest.raises(InputError, match=r"--metric tail_recall_sum: expected recall_sum, .*tail_ need --frequency"):
         world.config("run", metric="tail_recall_sum")

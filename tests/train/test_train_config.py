@@ -78,7 +78,14 @@ OTHER: dict[str, Any] = {
     **{"loss": "max-margin", "temperature": "learned", "tau": 0.3, "projection": "mlp", "dimension": 7, "epochs": 3},
     **{"batch_size": 4, "micro_batch": 2, "lr": 0.5, "min_lr": 1e-4, "warmup_epochs": 2.0, "weight_decay": 0.3},
     **{"max_grad_norm": 1.0, "split": "all", "val_split": "none", "val_every": 2, "metric": "text_to_media_recall@1"},
-    **{"duplicates": "mask", "positives": "relevancy", "patience": 3, "media_model": "vit", "precision": "bf16-mixed"},
+    **{
+        "frequency": "kind",
+        "duplicates": "mask",
+        "positives": "relevancy",
+        "patience": 3,
+        "media_model": "vit",
+        "precision": "bf16-mixed",
+    },
 }
 WITH_A_TOWER: dict[str, Any] = {
     **{"text_model": "bert", "frames": 4, "augment": "crop", "freeze": ["text_tower.*"], "lora_rank": 8},

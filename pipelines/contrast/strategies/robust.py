@@ -76,7 +76,7 @@ class RobustStrategy(Strategy):
         """Return the robust objective, and move what is remembered of the batch's samples."""
         temperatures = self.temperatures(given)
         media, text, batch = _robust_terms(given, temperatures, self.options)
-        sample_m = _gathered(batch, given.sample_n)
+        samples = Samples(_gathered(batch, given.sample_n)) if self.training else None
         values = []
         for name, side, temperature_n in zip(SIDES, (media, text), temperatures, strict=True):
             tau_n = temperature_n.detach()
@@ -88,8 +88,7 @@ class RobustStrategy(Strategy):
             encoder_n = tau_n * ratio_n * (side.log_mean_n - side.log_mean_n.detach())
             network_n = gradient_n * (temperature_n - tau_n)
             values.append(encoder_n + network_n + tau_n * (log_average_n + self.rho))
-            if self.training:
-                samples = Samples(sample_m)
+            if samples is not None:
                 self.update(name, samples, _gathered(batch, log_average_n), _gathered(batch, gradient_n))
         loss_n = (values[0] + values[1]) * batch.share_m[batch.rows]
         return StrategyOutput(batch.total(loss_n.sum() / 2), temperatures[0].detach(), temperatures[1].detach())

@@ -27,7 +27,8 @@ class Scheduled(LossStrategy):
 
     def temperature(self, given: StrategyInput) -> Tensor:
         """Return the schedule's value at the step."""
-        return torch.tensor(self.schedule(given.step), dtype=given.dtype, device=given.media_nd.device)
+        # Filled on the device: copying a number to a GPU would make the host wait for it.
+        return torch.full((), self.schedule(given.step), dtype=given.dtype, device=given.media_nd.device)
 
     def range(self, total_steps: int) -> tuple[float, float]:
         """Return the lowest and highest temperature (or margin) of a run, as reached."""

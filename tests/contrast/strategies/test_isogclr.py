@@ -95,6 +95,14 @@ def test_a_sample_twice_in_a_batch_moves_by_its_mean_whatever_the_order() -> Non
     torch.testing.assert_close(stored[0], stored[1], rtol=1e-12, atol=1e-14)
 
 
+def test_a_step_looks_its_samples_up_once(monkeypatch) -> None:
+    """Each time makes the host wait for a GPU."""
+    calls, unique = [], torch.unique
+    monkeypatch.setattr(torch, "unique", lambda *args, **options: calls.append(1) or unique(*args, **options))
+    trained()
+    assert len(calls) == 1
+
+
 def isogclr(sample_ids: list[str], **options: float) -> ISogCLR:
     return make_strategy("isogclr", sample_ids=sample_ids, **options).double()
 
