@@ -49,7 +49,7 @@ from pipelines.encoding import Precision
 from pipelines.errors import Interrupted
 from pipelines.train import TrainConfig, loop, train
 
-MEDIA_SIZE, TEXT_SIZE, DIMENSION, LATENT = 512, 384, 512, 32
+MEDIA_SIZE, TEXT_SIZE, DIMENSION, LATENT, NOISE = 512, 384, 512, 32, 3.0
 PRECISIONS: tuple[Precision, ...] = ("32", "bf16-mixed", "16-mixed")
 RECALL_TOLERANCE = 0.03
 # Strategies that learn, remember samples or drop units at random have more to bring back than weights.
@@ -89,7 +89,7 @@ def make_world(folder: Path, pairs: int, device: torch.device) -> World:
 
     def seen(size: int) -> np.ndarray:
         through = random.standard_normal((LATENT, size), dtype=np.float32) / LATENT**0.5
-        return latent_nl @ through + 2.0 * random.standard_normal((pairs, size), dtype=np.float32)
+        return latent_nl @ through + NOISE * random.standard_normal((pairs, size), dtype=np.float32)
 
     media_nd, text_nd = seen(MEDIA_SIZE), seen(TEXT_SIZE)
     ids = [f"s{row}" for row in range(pairs)]
@@ -291,7 +291,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as small_folder:
         world = make_world(Path(folder), pairs, device)
         small_world = make_world(Path(small_folder), small, device)
-        close = compare_precisions(world, epochs=2 if quick else 4)
+        close = compare_precisions(world, epochs=4)
         same = compare_resumed(small_world, batch)
         compare_speed(world, (batch, 4 * batch), steps=30 if quick else 150)
         count_waits(small_world, batch)

@@ -8,6 +8,14 @@ import typer
 
 from mmts_cli.command import stage_command
 from mmts_cli.commands import prepare_features
+from mmts_cli.commands.prepare_imbalance import (
+    ByOption,
+    ImbalanceOption,
+    ImbalanceSeedOption,
+    ProfileOption,
+    imbalance_line,
+    imbalance_of,
+)
 from mmts_cli.options import ForceOption, OutputOption, headline, stage_json
 from pipelines.catalogue import DATA_SETS, DataSet
 
@@ -86,6 +94,10 @@ def _published(data_set: DataSet) -> Callable[..., None]:
             Path | None,
             typer.Option("--media-root", help=f"Folder of the media, to link samples to: {data_set.media}."),
         ] = None,
+        imbalance: ImbalanceOption = None,
+        profile: ProfileOption = None,
+        by: ByOption = None,
+        seed: ImbalanceSeedOption = None,
         allow_partial: AllowPartialOption = False,
         force: ForceOption = False,
     ) -> None:
@@ -97,6 +109,7 @@ def _published(data_set: DataSet) -> Callable[..., None]:
             path,
             split=split,
             media_root=media_root,
+            imbalance=imbalance_of(imbalance, profile, by, seed),
             allow_partial=allow_partial,
             force=force,
         )
@@ -152,6 +165,10 @@ def table(
     encoding: Annotated[
         str | None, typer.Option("--encoding", help="Of a text file (default: by its byte order mark, else UTF-8).")
     ] = None,
+    imbalance: ImbalanceOption = None,
+    profile: ProfileOption = None,
+    by: ByOption = None,
+    seed: ImbalanceSeedOption = None,
     allow_partial: AllowPartialOption = False,
     force: ForceOption = False,
 ) -> None:
@@ -159,6 +176,9 @@ def table(
 
     Example: mmts prepare table captions.csv --text-column caption --media-id-column image --split-column split
     -o annotations.parquet
+
+    Example: mmts prepare table captions.csv --text-column caption --split-column split --imbalance 100 --by noun
+    -o long-tail.parquet
     """
     from pipelines.annotations import prepare_table
 
@@ -176,6 +196,7 @@ def table(
         separator=separator,
         quote=quote,
         encoding=encoding,
+        imbalance=imbalance_of(imbalance, profile, by, seed),
         allow_partial=allow_partial,
         force=force,
     )
@@ -189,6 +210,10 @@ def flickr8k(
     images: Annotated[
         Path | None, typer.Option("--images", help="Folder or zip of the images; each named image is checked.")
     ] = None,
+    imbalance: ImbalanceOption = None,
+    profile: ProfileOption = None,
+    by: ByOption = None,
+    seed: ImbalanceSeedOption = None,
     allow_partial: AllowPartialOption = False,
     force: ForceOption = False,
 ) -> None:
@@ -198,7 +223,14 @@ def flickr8k(
     """
     from pipelines.annotations import prepare_flickr8k
 
-    result = prepare_flickr8k(captions, path, images=images, allow_partial=allow_partial, force=force)
+    result = prepare_flickr8k(
+        captions,
+        path,
+        images=images,
+        imbalance=imbalance_of(imbalance, profile, by, seed),
+        allow_partial=allow_partial,
+        force=force,
+    )
     output.result(stage_json("prepare flickr8k", result), lambda: _human(result))
 
 
@@ -211,6 +243,8 @@ def _human(result: "StageResult") -> "Iterator[RenderableType]":
     yield ", ".join(parts)
     if "splits" in summary:
         yield "splits: " + ", ".join(f"{name} {rows:,}" for name, rows in summary["splits"].items())
+    if "imbalance" in summary:
+        yield imbalance_line(summary["imbalance"])
     if "left_out" in summary:
         from pipelines.annotations.left_out import list_path
 

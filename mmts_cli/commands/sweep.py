@@ -102,7 +102,7 @@ def sweep(
     ] = False,
     **settings: Any,
 ) -> None:
-    """Find out which way of balancing head and tail helps, and by how much.
+    """Find out whether balancing head and tail helps, and how.
 
     Each strategy gets as many trials, chosen by validation; the best setting of each is then trained with several seeds
     and scored on the test split. A sweep that was stopped goes on with the same command.

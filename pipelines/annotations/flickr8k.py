@@ -8,6 +8,7 @@ import pyarrow.compute as pc
 from pipelines.annotations import links
 from pipelines.annotations.checks import ROW, SOURCE, Checks, is_blank
 from pipelines.annotations.columns import occurrence
+from pipelines.annotations.imbalance import Imbalance
 from pipelines.annotations.left_out import finished
 from pipelines.annotations.sources import read_sources
 from pipelines.annotations.writing import write_annotations
@@ -21,6 +22,7 @@ def prepare_flickr8k(
     output: Path | str,
     *,
     images: Path | str | None = None,
+    imbalance: Imbalance | None = None,
     allow_partial: bool = False,
     force: bool = False,
 ) -> StageResult:
@@ -33,6 +35,7 @@ def prepare_flickr8k(
         captions: CSV with the columns image, caption and, optionally, split.
         output: The annotations file to write.
         images: Folder or zip of images.
+        imbalance: Makes the training split long-tailed; as it is if None.
         allow_partial: Leave out rows without a caption or whose image is missing, and list them in
             ``OUTPUT.left-out.csv``.
         force: Write the output even if it is up to date or was not written by mmts.
@@ -45,7 +48,11 @@ def prepare_flickr8k(
     if images is not None:
         inputs["images"] = Path(images)
     parameters = {"images": None if images is None else str(images), "allow_partial": allow_partial}
-    plan = StagePlan("prepare flickr8k", output, parameters, inputs, foreign=tuple(inputs))
+    foreign = tuple(inputs)
+    if imbalance is not None:
+        parameters |= imbalance.parameters
+        inputs |= imbalance.inputs
+    plan = StagePlan("prepare flickr8k", output, parameters, inputs, foreign=foreign)
     if done := finished(plan, force=force):
         return done
     checks = Checks(allow_partial)
@@ -69,6 +76,6 @@ def prepare_flickr8k(
     if images is not None:
         names = annotations.column("media_id").to_pylist()
         annotations = links.link(annotations, names, links.images(Path(images)), Path(images), checks)
-    summary = write_annotations(plan, annotations, checks)
+    summary = write_annotations(plan, annotations, checks, captions, imbalance)
     checks.warn()
     return StageResult(output, False, summary)

@@ -9,6 +9,7 @@ import pyarrow as pa
 from pipelines.annotations import cc3m, ek100, flickr30k, mscoco, msrvtt, youcook2
 from pipelines.annotations.checks import Checks, is_blank
 from pipelines.annotations.folder import Folder, find_downloads
+from pipelines.annotations.imbalance import Imbalance
 from pipelines.annotations.left_out import finished
 from pipelines.annotations.writing import write_annotations
 from pipelines.artifacts import StagePlan, StageResult, require_unique
@@ -49,6 +50,7 @@ def prepare_published(
     *,
     split: str | None = None,
     media_root: Path | str | None = None,
+    imbalance: Imbalance | None = None,
     allow_partial: bool = False,
     force: bool = False,
 ) -> StageResult:
@@ -64,6 +66,7 @@ def prepare_published(
         output: The annotations file to write.
         split: ``train``, ``val`` or ``test``; all that the data set has if None.
         media_root: Folder or zip of the media; each is looked up, and ``media`` says where it is.
+        imbalance: Makes the training split long-tailed; as it is if None.
         allow_partial: Warn of what is missing or unusable and go on; what is left out is listed in
             ``OUTPUT.left-out.csv``.
         force: Write the output even if it is up to date or was not written by mmts.
@@ -89,7 +92,11 @@ def prepare_published(
         "media_root": None if media_root is None else str(media_root),
         "files": {role: str(path.relative_to(root)) for role, path in files.items()},
     }
-    plan = StagePlan(f"prepare {name}", output, parameters, inputs, foreign=tuple(inputs))
+    foreign = tuple(inputs)
+    if imbalance is not None:
+        parameters |= imbalance.parameters
+        inputs |= imbalance.inputs
+    plan = StagePlan(f"prepare {name}", output, parameters, inputs, foreign=foreign)
     if done := finished(plan, force=force):
         checks.warn()
         return done
@@ -99,6 +106,6 @@ def prepare_published(
     table = checks.keep(table, blank, root, "texts are empty", remedy="; download the published file again")
     if media_root is not None:
         table = reader.link(table, Path(media_root), checks)
-    summary = write_annotations(plan, table, checks)
+    summary = write_annotations(plan, table, checks, root, imbalance)
     checks.warn()
     return StageResult(output, False, summary)

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from pipelines.annotations.checks import MEDIA, ROW, SOURCE, Checks, is_blank, possible_times
 from pipelines.annotations.columns import occurrence, require_column, seconds
 from pipelines.annotations.delimited import Dialect
+from pipelines.annotations.imbalance import Imbalance
 from pipelines.annotations.left_out import finished
 from pipelines.annotations.sources import read_sources, source_files
 from pipelines.annotations.writing import write_annotations
@@ -38,6 +39,7 @@ def prepare_table(
     separator: str | None = None,
     quote: str | None = None,
     encoding: str | None = None,
+    imbalance: Imbalance | None = None,
     allow_partial: bool = False,
     force: bool = False,
 ) -> StageResult:
@@ -66,6 +68,7 @@ def prepare_table(
         separator: Character between the cells of a text file, or comma, tab, semicolon, pipe; found out if None.
         quote: Character around cells of a text file, or ``none``; found out if None.
         encoding: Encoding of a text file; that of its byte order mark, else UTF-8, if None.
+        imbalance: Makes the training split long-tailed; as it is if None.
         allow_partial: Leave out rows that can't be used, and list them in ``OUTPUT.left-out.csv``.
         force: Write the output even if it is up to date or was not written by mmts.
 
@@ -89,8 +92,8 @@ def prepare_table(
     plan = StagePlan(
         "prepare table",
         output,
-        {**parameters, "dialect": vars(dialect)},
-        inputs,
+        {**parameters, "dialect": vars(dialect), **(imbalance.parameters if imbalance else {})},
+        inputs | (imbalance.inputs if imbalance else {}),
         foreign=tuple(inputs),
         results=2,  # 2: cells are read letter by letter, ids are made from content
     )
@@ -118,7 +121,7 @@ def prepare_table(
     annotations = checks.keep(annotations, is_blank(annotations.column("text")), source, "texts are empty")
     annotations = _with_ids(possible_times(annotations, source, checks))
     require_unique(annotations.column("sample_id"), named["sample_id"] or "sample_id", source)
-    summary = write_annotations(plan, annotations.drop_columns([SOURCE, ROW]), checks)
+    summary = write_annotations(plan, annotations.drop_columns([SOURCE, ROW]), checks, source, imbalance)
     checks.warn()
     return StageResult(output, False, summary)
 

@@ -76,6 +76,12 @@ def noise_apart(cluster_n: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
     return apart_n
 
 
+def gini(sizes: NDArray[np.integer[Any]]) -> float:
+    """Gini coefficient of the sizes ``(k,)`` of clusters: 0 where all are of one size, toward 1 the longer the tail."""
+    sizes, k = np.sort(sizes), len(sizes)
+    return float((2 * np.arange(1, k + 1) - k - 1) @ sizes / (k * sizes.sum()))
+
+
 def _noise_of_size_1(table: pa.Table) -> pa.Table:
     cluster, size = table.column("cluster").fill_null(NOISE), table.column("cluster_size")
     rare = pc.if_else(pc.less(cluster, 0), pa.scalar(1, size.type), size)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.artifacts import NOISE, noise_apart
+from pipelines.artifacts import NOISE, gini, noise_apart
 
 
 @dataclass(frozen=True)
@@ -42,13 +42,12 @@ def describe_sizes(cluster_n: NDArray[np.int64], fitted_n: NDArray[np.bool_]) ->
     """
     sizes = np.sort(np.unique(noise_apart(cluster_n)[fitted_n], return_counts=True)[1])
     k, total = len(sizes), int(sizes.sum())
-    rank = np.arange(1, k + 1)
     tenth = math.ceil(k / 10)
     return {
         "clusters": k - int((cluster_n[fitted_n] == NOISE).sum()),
         "largest": int(sizes[-1]),
         "smallest": int(sizes[0]),
-        "gini": float((2 * rank - k - 1) @ sizes / (k * total)),
+        "gini": gini(sizes),
         "top_tenth_clusters": tenth,
         "top_tenth_share": float(100 * sizes[-tenth:].sum() / total),
     }

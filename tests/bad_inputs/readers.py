@@ -36,12 +36,21 @@ def files(**contents: bytes | str) -> Callable[[Path], None]:
 
 
 def table(
-    name: str, suffix: str, content: bytes | str, *says: str, options: str = "", text: str = "caption"
+    name: str,
+    suffix: str,
+    content: bytes | str,
+    *says: str,
+    options: str = "",
+    text: str = "caption",
+    named: bool = True,
 ) -> BadInput:
-    """``prepare table`` on one file ``in.SUFFIX``, which the message has to name."""
+    """``prepare table`` on one file ``in.SUFFIX``, which the message has to name unless the fault is in the options."""
     command = f"prepare table in.{suffix} --text-column {text} -o o.parquet --force {options}"
     return BadInput(
-        f"table-{name}", command, (f"in.{suffix}", *says), files(**{f"in_{suffix.replace('.', '_')}": content})
+        f"table-{name}",
+        command,
+        (*[f"in.{suffix}"] * named, *says),
+        files(**{f"in_{suffix.replace('.', '_')}": content}),
     )
 
 
@@ -243,6 +252,53 @@ VALUES = [
         options="--start-column s --end-column e",
     ),
 ]
+TAILED = "caption,n\n" + "".join(f"c{row},{row % 2}\n" for row in range(9))
+IMBALANCE = [
+    table("imbalance-of-one", "csv", TAILED, "--imbalance 1", "above 1", options="--imbalance 1 --by n", named=False),
+    table("imbalance-nan", "csv", TAILED, "--imbalance nan", "above 1", options="--imbalance nan --by n", named=False),
+    table("imbalance-word", "csv", TAILED, "--imbalance", "number", options="--imbalance ten --by n", named=False),
+    table("imbalance-by-nothing", "csv", TAILED, "--imbalance needs --by", options="--imbalance 9", named=False),
+    table("profile-alone", "csv", TAILED, "--profile needs --imbalance", options="--profile zipf", named=False),
+    table("by-alone", "csv", TAILED, "--by needs --imbalance", options="--by n", named=False),
+    table("seed-alone", "csv", TAILED, "--seed needs --imbalance", options="--seed 0", named=False),
+    table(
+        "profile-unknown", "csv", TAILED, "--profile", "zipf", options="--imbalance 9 --by n --profile z", named=False
+    ),
+    table("imbalance-no-column", "csv", TAILED, "no column 'N'", "'n'", options="--imbalance 9 --by N"),
+    table("imbalance-long-column", "csv", TAILED, "no column 'xxx", options=f"--imbalance 9 --by {LONG}"),
+    table("imbalance-one-class", "csv", "caption,n\na,1\nb,1\n", "one class", options="--imbalance 9 --by n"),
+    table("imbalance-null", "csv", "caption,n\na,1\nb,\n", "1 training media", "n", options="--imbalance 9 --by n"),
+    table(
+        "imbalance-no-train",
+        "csv",
+        "caption,n,split\na,1,test\nb,2,test\n",
+        *("no rows of split 'train'", "test"),
+        options="--imbalance 9 --by n",
+    ),
+    table(
+        "imbalance-no-file",
+        "csv",
+        TAILED,
+        "c.parquet",
+        "no such file",
+        options="--imbalance 9 --by c.parquet",
+        named=False,
+    ),
+    table(
+        "imbalance-other-clusters",
+        "csv",
+        TAILED,
+        *("clusters.parquet", "9 of 9 samples are missing"),
+        options="--imbalance 9 --by {good}/clusters.parquet",
+        named=False,
+    ),
+    BadInput(
+        "flickr8k-imbalance-no-column",
+        "prepare flickr8k --captions in.csv -o o.parquet --force --imbalance 9 --by noun",
+        ("in.csv", "no column 'noun'"),
+        files(in_csv="image,caption,split\na.jpg,a,train\nb.jpg,b,train\n"),
+    ),
+]
 PLACES = [
     BadInput("table-missing", f"prepare table in.cvs {TABLE}", ("no such file", "'in.csv'"), files(in_csv="x")),
     BadInput("table-long-name", f"prepare table {LONG}.csv {TABLE}", ("name", "long"), files()),
@@ -355,4 +411,4 @@ EMBED = [
         ("csv", ("Parquet", "prepare table"), files(in_parquet="sample_id,text\na,x\n")),
     )
 ]
-CASES = [*TEXT_FILES, *CELLS, *JSON, *PARQUETS, *VALUES, *PLACES, *PUBLISHED, *EMBED]
+CASES = [*TEXT_FILES, *CELLS, *JSON, *PARQUETS, *VALUES, *IMBALANCE, *PLACES, *PUBLISHED, *EMBED]
