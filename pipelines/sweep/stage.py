@@ -19,7 +19,7 @@ from pipelines.artifacts import (
 )
 from pipelines.artifacts.files import require_folder, write_json
 from pipelines.artifacts.writers import removing_new_folders, sole_writer, writing
-from pipelines.errors import InputError
+from pipelines.errors import InputError, Interrupted
 from pipelines.progress import SILENT, Progress
 from pipelines.shifts import shifts
 from pipelines.sweep.config import SweepConfig
@@ -234,9 +234,12 @@ def _all(runs: Iterable[Run], files: _Files, jobs: int, reporter: _Reporter) -> 
     known = {run.name: (run, finished(run, output)) for run in runs}
     waiting = [run for run, found in known.values() if found is None]
     reporter.skip(len(known) - len(waiting))
-    for run, found in perform_all(waiting, output, files.first, jobs):
-        known[run.name] = run, found
-        reporter.run(run, found, metric)
+    try:
+        for run, found in perform_all(waiting, output, files.first, jobs):
+            known[run.name] = run, found
+            reporter.run(run, found, metric)
+    except (KeyboardInterrupt, Interrupted) as error:
+        raise Interrupted(f"stopped after {reporter.done} runs, which are kept; go on with the same command") from error
     return [(run, found) for run, found in known.values() if found is not None]
 
 
