@@ -122,7 +122,7 @@ def test_a_loss_that_is_no_number_ends_its_run_and_not_the_sweep(config, monkeyp
 
 def test_thirds_are_the_same_for_all_and_said(config, world) -> None:
     summary = sweep(config(clusters=[world.clusters, world.clusters])).summary
-    assert summary["frequency"] == "sizes from frequency.parquet"
+    assert summary["frequency"] == "mean sizes of 2 clusterings"
     thirds = [
         read_json(file)["thirds"]["edges"] for file in (world.folder / "sweep" / "runs").glob("*-seed-*/metrics.json")
     ]
