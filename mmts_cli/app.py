@@ -4,13 +4,27 @@ import os
 import sys
 
 from mmts_cli.command import EXIT_INPUT, run_app, say
-from mmts_cli.commands import cluster, compare, demo, embed, eval, export, inspect, plan, prepare, run, shifts, train
+from mmts_cli.commands import (
+    cluster,
+    compare,
+    demo,
+    embed,
+    eval,
+    export,
+    inspect,
+    plan,
+    prepare,
+    run,
+    shifts,
+    sweep,
+    train,
+)
 from mmts_cli.root import app
 from mmts_cli.streams import open_streams, to_nowhere
 
 __all__ = ["app", "main"]
 
-for _command in (demo, run, prepare, embed, cluster, shifts, plan, train, eval, compare, export, inspect):
+for _command in (demo, run, prepare, embed, cluster, shifts, plan, train, eval, compare, sweep, export, inspect):
     _command.register(app)
 
 

@@ -17,6 +17,7 @@ _ORDER = (
     "train",
     "eval",
     "compare",
+    "sweep",
     "export",
     "inspect",
 )

@@ -11,7 +11,7 @@ from pipelines.scores.relevancy import Relevancy, class_relevancy, matrix_releva
 from pipelines.scores.retrieval import score_retrieval
 from pipelines.scores.similarity import DenseScores, EmbeddingScores
 from pipelines.scores.thirds import THIRDS, frequency_edges, frequency_third
-from pipelines.scores.verdicts import NEEDS_SEEDS, Verdict, judge
+from pipelines.scores.verdicts import NEEDS_SEEDS, Verdict, estimate, judge
 
 __all__ = [
     "NEEDS_SEEDS",
@@ -29,6 +29,7 @@ __all__ = [
     "best_ranks",
     "class_relevancy",
     "compare",
+    "estimate",
     "frequency_edges",
     "frequency_third",
     "graded_scores",

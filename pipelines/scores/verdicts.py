@@ -96,6 +96,37 @@ def judge(baseline: Sequence[Queries], other: Sequence[Queries], *, comparisons:
     return verdicts
 
 
+def estimate(runs: Sequence[Queries]) -> dict[str, dict[str, dict[str, dict[str, float | None]]]]:
+    """The scores of one setting, means over its seeds, with 95% intervals over seeds and queries.
+
+    Args:
+        runs: `QueryScores` of both directions of each of its runs, on the same queries in the same order.
+
+    Returns:
+        ``estimate[segment][direction or "mean"][metric] == {"value", "low", "high"}``; no interval with one seed.
+
+    Raises:
+        InputError: There is no run, or runs were scored on different queries, folds, thirds or metrics.
+    """
+    if not runs:
+        raise InputError("a setting has no run; score at least one")
+    for run in runs[1:]:
+        for direction in DIRECTIONS:
+            refuse_other_queries(runs[0][direction], run[direction], direction)
+    scored = [_by_group(run) for run in runs]
+    estimates: dict[str, dict[str, dict[str, dict[str, float | None]]]] = {}
+    for segment, direction, metric in scored[0]:
+        side = [run[segment, direction, metric] for run in scored]
+        value = float(np.mean([score.value for score in side]))
+        low, high = None, None
+        if len(side) > 1:
+            half = _half_width([side], ERROR_RATE)
+            low, high = value - half, value + half
+        of_direction = estimates.setdefault(segment, {}).setdefault(direction, {})
+        of_direction[metric] = {"value": value, "low": low, "high": high}
+    return estimates
+
+
 @dataclass(frozen=True)
 class _Score:
     """A score of one run, and what each group adds to it beyond the mean: the sum of these is 0."""
@@ -109,31 +140,36 @@ def _judge(first: list[_Score], second: list[_Score], metric: str, comparisons: 
     value = float(means[1] - means[0])
     if min(len(first), len(second)) < 2:
         return Verdict(value, None, None, NEEDS_SEEDS)
-    deviation_sides = [np.stack([score.deviation_g for score in side]) for side in (first, second)]
-    groups = int(np.count_nonzero(np.any([np.any(each != 0, axis=0) for each in deviation_sides], axis=0)))
-    spread = groups / max(1, groups - 1)
-    of_seeds = [float(np.var([score.value for score in side], ddof=1)) / len(side) for side in (first, second)]
-    means_g = [deviation_rg.mean(axis=0) for deviation_rg in deviation_sides]
-    of_queries = spread * float(np.sum((means_g[1] - means_g[0]) ** 2))
-    of_both = sum(
-        spread * float(np.sum((deviation_rg - mean_g) ** 2)) / (len(deviation_rg) * (len(deviation_rg) - 1))
-        for deviation_rg, mean_g in zip(deviation_sides, means_g, strict=True)
-    )
-    variance = max(sum(of_seeds) + of_queries - of_both, sum(of_seeds), of_queries)
-    if variance == 0:
-        half = 0.0
-    else:
-        freedom = variance**2 / (
-            sum(part**2 / (len(side) - 1) for part, side in zip(of_seeds, (first, second), strict=True))
-            + of_queries**2 / max(1, groups - 1)
-        )
-        half = float(stats.t.ppf(1 - ERROR_RATE / comparisons / 2, freedom)) * float(np.sqrt(variance))
+    half = _half_width([first, second], ERROR_RATE / comparisons)
     low, high = value - half, value + half
     word = NO_DIFFERENCE
     if low > 0 or high < 0:
         lower_is_better = metric.endswith("_rank")
         word = "better" if (value > 0) != lower_is_better else "worse"
     return Verdict(value, low, high, word)
+
+
+def _half_width(sides: list[list[_Score]], error_rate: float) -> float:
+    """Half the width of the interval of one setting's mean score, or of the difference of two settings' means."""
+    deviation_sides = [np.stack([score.deviation_g for score in side]) for side in sides]
+    groups = int(np.count_nonzero(np.any([np.any(each != 0, axis=0) for each in deviation_sides], axis=0)))
+    spread = groups / max(1, groups - 1)
+    of_seeds = [float(np.var([score.value for score in side], ddof=1)) / len(side) for side in sides]
+    means_g = [deviation_rg.mean(axis=0) for deviation_rg in deviation_sides]
+    combined_g = means_g[0] if len(sides) == 1 else means_g[1] - means_g[0]
+    of_queries = spread * float(np.sum(combined_g**2))
+    of_both = sum(
+        spread * float(np.sum((deviation_rg - mean_g) ** 2)) / (len(deviation_rg) * (len(deviation_rg) - 1))
+        for deviation_rg, mean_g in zip(deviation_sides, means_g, strict=True)
+    )
+    variance = max(sum(of_seeds) + of_queries - of_both, sum(of_seeds), of_queries)
+    if variance == 0:
+        return 0.0
+    freedom = variance**2 / (
+        sum(part**2 / (len(side) - 1) for part, side in zip(of_seeds, sides, strict=True))
+        + of_queries**2 / max(1, groups - 1)
+    )
+    return float(stats.t.ppf(1 - error_rate / 2, freedom)) * float(np.sqrt(variance))
 
 
 def _by_group(queries: Queries) -> dict[_Key, _Score]:

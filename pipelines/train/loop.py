@@ -1,18 +1,43 @@
 """The training loop, from one optimizer step to the next."""
 
+from typing import Protocol
+
 from pipelines.contrast import LOSSES
 from pipelines.errors import InputError
 from pipelines.progress import Progress
 from pipelines.train.batches import epoch_batches
 from pipelines.train.interrupt import StopRequest, stop_requests
-from pipelines.train.record import Record
 from pipelines.train.session import Session
 from pipelines.train.state import RunState
-from pipelines.train.step import take_step
+from pipelines.train.step import StepRecord, TakenStep, take_step
 from pipelines.train.validation import validate
 
 
-def run_epochs(session: Session, state: RunState, record: Record, progress: Progress) -> None:
+class Followed(Protocol):
+    """What is told of a run as it goes: `Record`, which fills a folder, or another."""
+
+    newest: StepRecord | None
+
+    def step(self, epoch: int, taken: TakenStep) -> None:
+        """After a step."""
+
+    def write_what_is_due(self, request: StopRequest) -> None:
+        """After a step, once it is counted."""
+
+    def read_figures(self) -> None:
+        """Before a validation."""
+
+    def stop_if_asked(self, request: StopRequest) -> None:
+        """Now and then in a validation."""
+
+    def validation(self, scores: dict[str, float], *, best: bool) -> None:
+        """After a validation."""
+
+    def keep_best(self) -> None:
+        """At the end of a run without validation."""
+
+
+def run_epochs(session: Session, state: RunState, record: Followed, progress: Progress) -> None:
     """Train from where a run is to its end; ``state`` and ``record`` grow with it.
 
     Args:
@@ -46,7 +71,7 @@ def run_epochs(session: Session, state: RunState, record: Record, progress: Prog
         record.keep_best()
 
 
-def _validate(session: Session, state: RunState, record: Record, epoch: int, request: StopRequest) -> None:
+def _validate(session: Session, state: RunState, record: Followed, epoch: int, request: StopRequest) -> None:
     """Score the model, and keep it if it is the best so far.
 
     Raises:
@@ -71,7 +96,7 @@ def _is_patience_over(session: Session, state: RunState) -> bool:
     return sum(each["epoch"] > state.best_epoch for each in state.validations) >= patience
 
 
-def _note(epoch: int, record: Record, session: Session, state: RunState) -> str:
+def _note(epoch: int, record: Followed, session: Session, state: RunState) -> str:
     config, taken = session.config, record.newest
     if taken is None:
         return f"epoch {epoch}/{config.epochs}"

@@ -1,28 +1,27 @@
 """What a run leaves while it runs: the record of its steps, checkpoints, the best weights, what loggers show."""
 
 import dataclasses
-import math
 import time
 from collections.abc import Callable
 
 import torch
 
 from pipelines.artifacts import Provenance
-from pipelines.errors import InputError, Interrupted
+from pipelines.errors import Interrupted
 from pipelines.train.checkpoint import Checkpoint, write_checkpoint
+from pipelines.train.figures import Figures
 from pipelines.train.folder import RunFolder
 from pipelines.train.interrupt import StopRequest
 from pipelines.train.loggers import Logger
 from pipelines.train.session import Session
 from pipelines.train.state import RunState, capture
-from pipelines.train.step import StepRecord, TakenStep, fetch
+from pipelines.train.step import StepRecord, TakenStep
 from pipelines.train.steps import StepLog
 
 _NOTHING, _CHECKPOINT, _STOP = 0, 1, 2
-_SKIPPED_STEPS = 50  # in a row, until float16's scale is given up
 
 
-class Record:
+class Record(Figures):
     """Decides after each step, the same on every process, what is written; the first process writes.
 
     Args:
@@ -36,7 +35,6 @@ class Record:
 
     Attributes:
         loggers: Where numbers go as well.
-        newest: The newest step whose figures were read, None before the first.
     """
 
     def __init__(
@@ -48,66 +46,32 @@ class Record:
         provenance: Provenance,
         begin: Callable[[], list[Logger]],
     ) -> None:
-        self.session, self.state, self.folder, self.log = session, state, folder, log
+        super().__init__(session, state)
+        self.folder, self.log = folder, log
         self.loggers: list[Logger] = []
         self._begin: Callable[[], list[Logger]] | None = begin
         self._fingerprint = provenance.fingerprint
         self._unfinished = dataclasses.replace(provenance, fingerprint="unfinished")
         self._last_checkpoint = time.monotonic()
-        self._unread: list[tuple[int, TakenStep]] = []  # with their epochs
-        self.newest: StepRecord | None = None
 
     def step(self, epoch: int, taken: TakenStep) -> None:
         """Record a step; its figures are read with those of others, every ``log_every`` steps."""
         if self._begin is not None:
             self.loggers, self._begin = self._begin(), None
-        self._unread.append((epoch, taken))
-
-    def read_figures(self) -> None:
-        """Read the figures of the steps so far from the device, all at once.
-
-        Raises:
-            InputError: The loss of a step, or its gradient, was not finite.
-        """
-        unread, self._unread = self._unread, []
-        if not unread:
-            return
-        for (epoch, taken), found in zip(unread, fetch([taken for _, taken in unread]), strict=True):
-            self._require_finite(taken, found)
-            self._add(taken.step, epoch, found)
+        super().step(epoch, taken)
 
     def _add(self, step: int, epoch: int, taken: StepRecord) -> None:
+        super()._add(step, epoch, taken)
         values = dataclasses.asdict(taken)
-        state, self.newest = self.state, taken
         self.log.add(step=step, epoch=epoch, **values)
-        lowest, highest = state.temperature_min, state.temperature_max
-        state.temperature_min = taken.temperature_min if lowest is None else min(lowest, taken.temperature_min)
-        state.temperature_max = taken.temperature_max if highest is None else max(highest, taken.temperature_max)
-        state.final_loss = taken.loss
         for logger in self.loggers:
             logger.log(values, step)
 
-    def _require_finite(self, taken: TakenStep, found: StepRecord) -> None:
-        """Stop a run whose loss, or its gradient, is no longer a number.
-
-        Where gradients are scaled an infinite one is skipped and the scale lowered; many in a row are a fault too.
-        """
-        if math.isfinite(found.loss) and math.isfinite(found.gradient_norm):
-            return
-        if math.isfinite(found.loss) and self.session.scales_gradients:
-            before = self.log.columns["gradient_norm"][-_SKIPPED_STEPS:]
-            if len(before) < _SKIPPED_STEPS or any(math.isfinite(norm) for norm in before):
-                return
-        lost_loss = not math.isfinite(found.loss)
-        what = f"loss is {found.loss}" if lost_loss else f"gradient's norm is {found.gradient_norm}"
-        ids = [self.session.training.sample_ids[row] for row in taken.sample_rows.tolist()]
+    def _kept(self) -> str:
         best = self.folder.best_of(self.state.best_epoch)
         kept = [*self.folder.checkpoints(), *([best] if best.exists() else [])]
         where = f"the last good checkpoint is {kept[0]}" if kept else "no checkpoint was written yet"
-        raise InputError(
-            f"the {what} at step {taken.step}, in a batch of {len(ids)} samples starting with {', '.join(ids[:3])}; "
-            f"{where}; lower --lr or raise the temperature"
-        )
+        return f"{where}; "
 
     def validation(self, scores: dict[str, float], *, best: bool) -> None:
         """Record the scores of a validation, and the weights if they are the best so far."""
@@ -133,8 +97,7 @@ class Record:
             InputError: The loss of a step, or its gradient, was not finite.
             Interrupted: The run was asked to stop; a checkpoint is written.
         """
-        if len(self._unread) >= self.session.config.log_every:
-            self.read_figures()
+        self.read_what_is_due()
         if self.session.fabric.is_global_zero:
             self.log.write_if_due(self.folder.steps, self._unfinished)
         due = self._agreed(self._due(request))

@@ -127,7 +127,7 @@ class Session:
             return self.config.workers
         if self.fabric.device.type == "cpu":
             return 0
-        return min(_MOST_WORKERS, _cores() // _local_processes(self.config))
+        return min(_MOST_WORKERS, usable_cores() // _local_processes(self.config))
 
     def shifts_of(self, sample_rows: Tensor) -> Tensor | None:
         """The shifts of some training samples ``[n]``, None where none were given."""
@@ -210,13 +210,18 @@ class Session:
 
 def _pair_up_splits(config: TrainConfig, files: RunFiles, encoder: DualEncoder) -> tuple[PairedData, PairedData | None]:
     """What is trained on, and what is validated on, if anything."""
-    tower = encoder.media_tower
-    view = None if tower is None else View(tower.image_size, config.frames, config.augment)
+    view = view_of(config, encoder)
     cache = CACHE_BYTES // _local_processes(config)  # each process keeps views of its own
     training = pair_up(files, config, config.split, view=view, cache_bytes=cache)
     if config.val_split == "none" or not files.has_splits:
         return training, None
     return training, pair_up(files, config, config.val_split, view=view, cache_bytes=cache)
+
+
+def view_of(config: TrainConfig, encoder: DualEncoder) -> View | None:
+    """What the media tower takes; None for features."""
+    tower = encoder.media_tower
+    return None if tower is None else View(tower.image_size, config.frames, config.augment)
 
 
 def _relevant_captions(config: TrainConfig) -> RelevantCaptions | None:
@@ -240,7 +245,7 @@ def _strategy(config: TrainConfig, training: PairedData, total_steps: int, dimen
     )
 
 
-def _cores() -> int:
+def usable_cores() -> int:
     """Processor cores that this process may use; all of the machine's where the system doesn't say."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 

@@ -58,7 +58,7 @@ def train(
 
 def _train(config: TrainConfig, *, resume: bool, force: bool, progress: Progress) -> StageResult:
     folder = RunFolder(config.output)
-    plan = _plan(config)
+    plan = train_plan(config)
     found = folder.open(plan, config, resume=resume, force=force)
     if isinstance(found, StageResult):
         folder.finish(found.summary["best_epoch"])
@@ -108,7 +108,8 @@ def _train(config: TrainConfig, *, resume: bool, force: bool, progress: Progress
     return StageResult(config.output, False, summary)
 
 
-def _plan(config: TrainConfig) -> StagePlan:
+def train_plan(config: TrainConfig) -> StagePlan:
+    """What a run is a run of: its settings, and the contents of its files."""
     require_folder(config.output)
     media = media_inputs(config.media_path)
     joined = {name: getattr(config, name) for name in ("text", "shifts", "clusters")}

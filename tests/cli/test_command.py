@@ -68,6 +68,7 @@ def test_the_overview_lists_every_command_in_order_of_use(mmts) -> None:
         "train",
         "eval",
         "compare",
+        "sweep",
         "export",
         "inspect",
     ]

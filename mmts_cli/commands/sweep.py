@@ -1,0 +1,238 @@
+"""``mmts sweep``: does balancing head and tail help on these data, which way of it, and for whom."""
+
+import inspect
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mmts_cli.command import known_flags, stage_command
+from mmts_cli.flags import flags_of
+from pipelines.sweep.settings import LEVELS, LOSSES, NOT_SHARED, SEEDS, STRATEGIES
+from pipelines.train.settings import FLAGS, TrainSettings
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from rich.table import Table
+    from rich.text import Text
+
+    from mmts_cli.console import Output
+
+
+def _from_file(context: typer.Context, path: Path) -> Path:
+    """The annotations; where a TOML file is given in their place its flags are read, and flags typed win."""
+    if path.suffix.lower() != ".toml":
+        return path
+    from mmts_cli.config import read_flags
+    from pipelines.errors import InputError
+
+    flags = read_flags(path, ["sweep"], known_flags(context.command))
+    context.default_map = {**(context.default_map or {}), **flags}
+    if "annotations" not in flags:
+        raise InputError(f"{path}: lacks the key annotations, which names the annotations file")
+    return Path(flags["annotations"])
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the app, with a flag for each setting that all runs share."""
+    own = inspect.signature(sweep).parameters
+    shared = [flag for flag in flags_of(TrainSettings, FLAGS) if flag.name not in {*NOT_SHARED, "annotations"}]
+    # A sweep that is shown needs no media.
+    shared = [flag.replace(default=None) if flag.name == "media" else flag for flag in shared]
+    mine = [parameter for name, parameter in own.items() if name != "settings"]
+    sweep.__signature__ = inspect.Signature([*mine, *shared])  # type: ignore[attr-defined]  # how `stage_command` learns the flags
+    stage_command(app, "sweep")(sweep)
+
+
+def sweep(
+    console: "Output",
+    *,
+    annotations: Annotated[
+        Path,
+        typer.Argument(
+            help="annotations.parquet; or a TOML file with these flags; or a sweep's folder, to show what it found.",
+            is_eager=True,
+            callback=_from_file,
+        ),
+    ],
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Folder to write.")] = None,
+    clusters: Annotated[
+        list[Path] | None,
+        typer.Option("--clusters", help="Clusters file for shifts, sampling, weights; several are averaged."),
+    ] = None,
+    frequency: Annotated[
+        str | None,
+        typer.Option(
+            "--frequency",
+            help="What head, middle and tail follow from: a clusters file, or a column of the annotations (default: "
+            "--clusters).",
+        ),
+    ] = None,
+    strategies: Annotated[
+        list[str],
+        typer.Option(
+            "--strategies",
+            help="What to compare, the baseline first: strategies of 'mmts train', shifts (mmts without its cosine), "
+            "or one with +sampling, +adjust, +weight or +duplicates.",
+        ),
+    ] = [STRATEGIES],  # noqa: B006  Typer copies it
+    losses: Annotated[list[str], typer.Option("--losses", help="Losses to try each strategy with.")] = [LOSSES],  # noqa: B006
+    levels: Annotated[
+        int, typer.Option("--levels", help="Levels of temperature or margin: trials of each strategy and loss.")
+    ] = LEVELS,
+    seeds: Annotated[
+        int, typer.Option("--seeds", help="Seeds of the best setting of each, scored on the test split.")
+    ] = SEEDS,
+    budget: Annotated[
+        int | None, typer.Option("--budget", help="Most runs in all (default: as --levels and --seeds need).")
+    ] = None,
+    search: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--search", help="Another range of an option, such as level=0.02,0.2 or rule=log,rank; repeatable."
+        ),
+    ] = None,
+    test_split: Annotated[str, typer.Option("--test-split", help="Split that the best settings are scored on.")] = (
+        "test"
+    ),
+    jobs: Annotated[int, typer.Option("--jobs", help="Runs at once, each with its share of the cores.")] = 1,
+    train: Annotated[
+        bool, typer.Option("--train", help="Also train the best setting, into the folder 'best'.")
+    ] = False,
+    **settings: Any,
+) -> None:
+    """Find out whether balancing head and tail helps, and how.
+
+    Each strategy gets as many trials, chosen by validation; the best setting of each is then trained with several seeds
+    and scored on the test split. A sweep that was stopped goes on with the same command.
+
+    Example: mmts sweep annotations.parquet -o sweep --media features.parquet --text embeddings.parquet
+    --clusters clusters.parquet --strategies fixed,ts,shifts,mmts,fixed+sampling
+
+    Example: mmts sweep sweep.toml -o sweep --jobs 2
+
+    Example: mmts sweep sweep --train
+    """
+    from pipelines.errors import InputError
+    from pipelines.sweep import SweepConfig, read_sweep
+    from pipelines.sweep import sweep as run
+
+    if annotations.is_dir():
+        if output is not None:
+            raise InputError(f"{annotations}: is a folder, which is shown; to make a sweep give annotations.parquet")
+        summary, folder = read_sweep(annotations), annotations
+    else:
+        if output is None:
+            raise InputError("--output is missing; name the folder to write")
+        shared = {name: value for name, value in settings.items() if value is not None}
+        if "media" not in shared:
+            raise InputError("--media is missing; give features, or images or clips with --media-model")
+        config = SweepConfig(
+            output,
+            {"annotations": annotations, **shared},
+            clusters=tuple(clusters or ()),
+            frequency=frequency,
+            strategies=_names(strategies),
+            losses=_names(losses),
+            levels=levels,
+            seeds=seeds,
+            budget=budget,
+            test_split=test_split,
+            search=_ranges(search or []),
+        )
+        summary, folder = run(config, jobs=jobs, tell=console.note).summary, output
+    result = {"command": "sweep", "output": str(folder), **summary}
+    if train:
+        from pipelines.sweep import train_best
+
+        result["trained"] = str(train_best(folder, progress=console).output)
+    console.result(result, lambda: _human(result, console.width))
+
+
+def _names(given: list[str]) -> tuple[str, ...]:
+    return tuple(name.strip() for text in given for name in text.split(",") if name.strip())
+
+
+def _ranges(given: list[str]) -> dict[str, list[Any]]:
+    """``level=0.02,0.2`` as a range by option."""
+    from pipelines.errors import InputError
+
+    found: dict[str, list[Any]] = {}
+    for text in given:
+        name, equals, values = text.partition("=")
+        if not equals or not values:
+            raise InputError(f"--search {text}: expected OPTION=LOWEST,HIGHEST or OPTION=CHOICE,CHOICE")
+        found[name.strip()] = [_value(each.strip()) for each in values.split(",")]
+    return found
+
+
+def _value(text: str) -> Any:
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def _human(result: dict[str, Any], width: int) -> "Iterator[RenderableType]":
+    from mmts_cli.sweep_words import conclusion
+
+    candidates = result["candidates"]
+    yield (
+        f"{result['output']}: {len(candidates)} settings, each the best of {result['trials']} trials by "
+        f"{result['metric']} on {result['val_split']}, then {result['seeds']} seeds on {result['test_split']}"
+    )
+    if result["frequency"] is not None:
+        yield f"head, middle, tail: {result['frequency']}"
+    for name, why in result["failed"].items():
+        yield f"{name} came to nothing: {why}"
+    yield ""
+    yield _table(result)
+    yield ""
+    yield from map(_setting, result["candidates"])
+    yield ""
+    yield from conclusion(result)
+    if "trained" in result:
+        yield f"{result['trained']}: the best setting, trained"
+
+
+def _table(result: dict[str, Any]) -> "Table":
+    from rich.table import Table
+
+    title = f"mean of R@1, R@5, R@10 of both directions; below, the difference from {result['baseline']} (*: certain)"
+    table = Table(box=None, pad_edge=False, title=title, title_justify="left", title_style="")
+    table.add_column("", no_wrap=True)
+    table.add_column(result["val_split"], justify="right", no_wrap=True)
+    scored = result["candidates"][0]["scores"]
+    segments = [name for name in ("overall", "head", "middle", "tail") if "mean" in scored.get(name, {})]
+    for segment in segments:
+        table.add_column(segment, justify="right", no_wrap=True)
+    for candidate in result["candidates"]:
+        table.add_row(
+            candidate["name"],
+            f"{candidate['validation']['tests']:.1f}",
+            *(_cell(candidate, segment) for segment in segments),
+        )
+    return table
+
+
+def _setting(candidate: dict[str, Any]) -> str:
+    options = ", ".join(f"{name} {value}" for name, value in candidate["options"].items())
+    return f"{candidate['name']}: {options}{' (the last level tried)' if candidate['at_edge'] else ''}"
+
+
+def _cell(candidate: dict[str, Any], segment: str) -> "Text":
+    """A score and half the width of its interval; below it the same of the difference from the baseline."""
+    from rich.text import Text
+
+    cell = Text(_plus_minus(candidate["scores"][segment]["mean"]["mean_recall"], ""))
+    if "differences" in candidate:
+        found = candidate["differences"][segment]["mean"]["mean_recall"]
+        certain = found["verdict"] in ("better", "worse")
+        cell.append(f"\n{_plus_minus(found, '+')}{'*' * certain}", style="bold" if certain else "dim")
+    return cell
+
+
+def _plus_minus(score: dict[str, Any], sign: str) -> str:
+    half = "" if score["low"] is None else f" ±{(score['high'] - score['low']) / 2:.1f}"
+    return f"{score['value']:{sign}.1f}{half}"

@@ -1,0 +1,259 @@
+"""Entry point of ``sweep``: every way of balancing tuned alike on validation, the best of each tested with seeds."""
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from pipelines.artifacts import (
+    Frequency,
+    StagePlan,
+    StageResult,
+    frequency_file,
+    mean_frequency,
+    read_annotations,
+    read_frequency,
+    rows_of_split,
+)
+from pipelines.artifacts.files import require_folder, write_json
+from pipelines.artifacts.writers import removing_new_folders, sole_writer, writing
+from pipelines.errors import InputError
+from pipelines.progress import SILENT, Progress
+from pipelines.shifts import shifts
+from pipelines.sweep.config import SweepConfig
+from pipelines.sweep.found import SUMMARY, TABLE, read_sweep
+from pipelines.sweep.runs import Run, finished
+from pipelines.sweep.space import Values, Way, draw
+from pipelines.sweep.table import run_table
+from pipelines.sweep.verdicts import summarise
+from pipelines.sweep.workers import MOST_JOBS, perform_all
+from pipelines.train import train
+from pipelines.train.config import TrainConfig
+
+Tell = Callable[[str], None]
+Found = list[tuple[Run, dict[str, Any]]]
+
+
+def sweep(config: SweepConfig, *, jobs: int = 1, tell: Tell = lambda line: None) -> StageResult:
+    """Search each way's options on validation, with as many trials each, and test the best setting of each.
+
+    The folder holds ``runs/NAME/`` (``metrics.json`` and ``ranks.parquet`` of each run, as ``mmts eval`` writes them,
+    so that ``mmts compare`` reads them), ``shifts/``, ``frequency.parquet``, ``sweep.parquet`` (one row a run) and
+    ``sweep.json`` (what was asked for, what was chosen, verdicts). Runs that are there, of the same settings and data,
+    are not done again, so a sweep that was stopped goes on where it was.
+
+    Args:
+        config: The settings.
+        jobs: Runs at once, each in a process with its share of the cores.
+        tell: Called with a line for each run.
+
+    Returns:
+        The summary is what ``sweep.json`` holds, see `summarise`.
+
+    Raises:
+        InputError: A file or setting can't be used.
+        Interrupted: It was asked to stop; finished runs are kept.
+    """
+    if not 1 <= jobs <= MOST_JOBS:
+        raise InputError(f"--jobs {jobs}: expected a number from 1 to {MOST_JOBS}")
+    output = config.output
+    with removing_new_folders(output), sole_writer(output), writing(output):
+        _refuse_other_folder(output)
+        require_folder(output)
+        files = _Files(config)
+        trials = [run for way in config.ways for run in files.trials(way)]
+        reporter = _Reporter(config.runs, jobs, tell)
+        found = _all(trials, files, jobs, reporter)
+        chosen = {way: _best(way, found, config.metric) for way in config.ways}
+        tests = [run for way, best in chosen.items() for run in files.tests(way, best)]
+        found += _all(tests, files, jobs, reporter)
+        table = run_table(found)
+        with files.plan(found).writer(table.schema) as writer:
+            writer.write(table)
+        summary = summarise(config, found, chosen, output) | {"seconds": reporter.seconds, "jobs": jobs}
+        write_json(output / SUMMARY, summary)
+    return StageResult(output, reporter.done == 0, summary)
+
+
+def train_best(folder: Path, *, progress: Progress = SILENT) -> StageResult:
+    """Train the best setting that a sweep found, with the seed of its search, into its folder ``best``.
+
+    Raises:
+        InputError: The folder holds no finished sweep, or its files have moved.
+        Interrupted: It was asked to stop.
+    """
+    summary = read_sweep(folder)
+    best = next(each for each in summary["candidates"] if each["name"] == summary["best"])
+    return train(TrainConfig(**{**best["settings"], "output": folder / "best"}), resume=True, progress=progress)
+
+
+class _Files:
+    """The files of a sweep: what its runs read, and what it writes for them."""
+
+    def __init__(self, config: SweepConfig) -> None:
+        self.config = config
+        self.output = config.output
+        self._steps = self._check_splits()
+        self._clusters = self._mean_sizes()
+        self._frequency = self._declared()
+        self.first = config.train_config(temperature="fixed", **self._thirds)
+
+    @property
+    def _thirds(self) -> Values:
+        return {} if self._frequency is None else {"frequency": str(self._frequency)}
+
+    def trials(self, way: Way) -> list[Run]:
+        """The trials of a way."""
+        config = self.config
+        drawn = draw(way, config.trials, config.seed, config.search, self._steps)
+        return [
+            self._run(way, "search", number, options, config.seed, self.first.val_split)
+            for number, options in enumerate(drawn, start=1)
+        ]
+
+    def tests(self, way: Way, options: Values) -> list[Run]:
+        """Runs of a way's best setting, with other seeds than the search."""
+        config = self.config
+        return [
+            self._run(way, "test", config.seed + number, options, config.seed + number, config.test_split)
+            for number in range(1, config.seeds + 1)
+        ]
+
+    def train_config(self, way: Way, options: Values, seed: int) -> TrainConfig:
+        """The settings of ``mmts train`` for a setting of a way; its shifts are written."""
+        settings = way.settings(options)
+        if way.has_shifts:
+            settings["shifts"] = self._shifts(**settings["shifts"])
+        if way.needs_sizes:
+            settings["clusters"] = self._clusters
+        return self.config.train_config(**{**settings, **self._thirds, "seed": seed})
+
+    def plan(self, found: Found) -> StagePlan:
+        """The plan of the table."""
+        config = self.config
+        parameters = {
+            "strategies": list(config.strategies),
+            "losses": list(config.losses),
+            "trials": config.trials,
+            "seeds": config.seeds,
+            "metric": config.metric,
+            "test_split": config.test_split,
+            "runs": len(found),
+        }
+        return StagePlan(
+            "sweep", self.output / TABLE, parameters, {"annotations": self.first.annotations}, seed=config.seed
+        )
+
+    def _check_splits(self) -> int:
+        """Check that there is something to train on, to choose by and to test on; gives the steps of a run."""
+        first = self.config.first_config()
+        table = read_annotations(first.annotations)
+        if "split" not in table.column_names:
+            raise InputError(f"{first.annotations}: has no column split; a sweep needs train, val and test")
+        for split in (first.val_split, self.config.test_split):
+            rows_of_split(table, split, first.annotations)
+        media = rows_of_split(table, first.split, first.annotations).column("media_id").unique()
+        return max(1, len(media) // first.batch_size) * first.epochs
+
+    def _run(self, way: Way, stage: Any, number: int, options: Values, seed: int, split: str) -> Run:
+        return Run(way, stage, number, options, self.train_config(way, options, seed), split)
+
+    def _shifts(self, level: float, tail: float, rule: str) -> Path:
+        path = self.output / "shifts" / f"level{level:g}-tail{tail:g}-{rule}.parquet"
+        path.parent.mkdir(exist_ok=True)
+        rule = "linear" if tail == 0 else rule
+        shifts(list(self.config.clusters), path, level=level, tail=tail, rule=rule, force=False)
+        return path
+
+    def _mean_sizes(self) -> Path | None:
+        """A file with the sizes of the clusters: the one given, or the mean of several."""
+        clusters = [Path(path) for path in self.config.clusters]
+        if len(clusters) < 2:
+            return clusters[0] if clusters else None
+        return self._write("sizes.parquet", clusters, lambda: mean_frequency(clusters))
+
+    def _declared(self) -> Path | None:
+        """The file that thirds follow from, for all runs."""
+        source, annotations = self.config.frequency, Path(self.config.shared["annotations"])
+        clusters = [Path(path) for path in self.config.clusters]
+        if source is not None:
+            file = frequency_file(source, annotations)
+            inputs = [annotations] if file is None else [file]
+            return self._write("frequency.parquet", inputs, lambda: read_frequency(source, annotations))
+        return self._write("frequency.parquet", clusters, lambda: mean_frequency(clusters)) if clusters else None
+
+    def _write(self, name: str, inputs: Sequence[Path], read: Callable[[], Frequency]) -> Path:
+        """Write cluster sizes, unless they are there."""
+        roles = {f"source {number}": path for number, path in enumerate(inputs, start=1)}
+        plan = StagePlan("frequency", self.output / name, {"source": self.config.frequency}, roles)
+        if not plan.finished(force=False):
+            frequency = read()
+            table = pa.table({"sample_id": frequency.sample_ids, "cluster_size": frequency.size_n})
+            with plan.writer(table.schema) as writer:
+                writer.summary = {"source": frequency.said}
+                writer.write(table)
+        return plan.output
+
+
+class _Reporter:
+    """Tells of each run in a line, with the time left."""
+
+    def __init__(self, total: int, jobs: int, tell: Tell) -> None:
+        self._total, self._jobs, self._tell = total, jobs, tell
+        self._began = time.monotonic()
+        self._seen = 0
+        self.done = 0
+        self.seconds = 0.0
+
+    def skip(self, count: int) -> None:
+        """Runs that are there."""
+        self._seen += count
+        if count:
+            self._tell(f"{count} runs are there already")
+
+    def run(self, run: Run, found: Mapping[str, Any], metric: str) -> None:
+        """A run that is done."""
+        self._seen += 1
+        self.done += 1
+        self.seconds = time.monotonic() - self._began
+        left = (self._total - self._seen) * self.seconds / self.done
+        about = found["run"]
+        scored = found.get("failed") or f"{metric} {about['scores'][metric]:.1f} on {run.split}"
+        options = ", ".join(f"{name} {value}" for name, value in run.options.items())
+        self._tell(
+            f"{self._seen}/{self._total} {run.name} ({options}): {scored}; {about['seconds']:.0f} s, "
+            f"{left / 60:.0f} min left"
+        )
+
+
+def _all(runs: Iterable[Run], files: _Files, jobs: int, reporter: _Reporter) -> Found:
+    """What all runs gave, those that were done before included, in their order."""
+    output, metric = files.output, files.config.metric
+    known = {run.name: (run, finished(run, output)) for run in runs}
+    waiting = [run for run, found in known.values() if found is None]
+    reporter.skip(len(known) - len(waiting))
+    for run, found in perform_all(waiting, output, files.first, jobs):
+        known[run.name] = run, found
+        reporter.run(run, found, metric)
+    return [(run, found) for run, found in known.values() if found is not None]
+
+
+def _best(way: Way, found: Found, metric: str) -> Values:
+    """The options of a way's best trial by validation.
+
+    Raises:
+        InputError: None of its trials came to anything.
+    """
+    trials = [(run, each["run"]["scores"]) for run, each in found if run.way == way and "failed" not in each]
+    if not trials:
+        raise InputError(f"{way.name}, {way.loss}: no trial came to a finite loss; lower --lr or search other levels")
+    run, _ = max(trials, key=lambda trial: trial[1][metric])
+    return dict(run.options)
+
+
+def _refuse_other_folder(output: Path) -> None:
+    """Refuse a folder that holds something else."""
+    if output.is_dir() and any(output.iterdir()) and not any((output / name).exists() for name in ("runs", SUMMARY)):
+        raise InputError(f"{output}: holds files that are not of a sweep; choose another output folder")

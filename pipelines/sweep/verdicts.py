@@ -1,0 +1,125 @@
+"""What a sweep found: the best setting of each way of balancing, tested, and compared with the baseline's."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipelines.compare import read_queries
+from pipelines.scores import estimate, judge
+from pipelines.scores.queries import DIRECTIONS, RECALL_AT, QueryScores
+from pipelines.sweep.config import SweepConfig
+from pipelines.sweep.runs import Run
+from pipelines.sweep.space import Values, Way
+
+MEAN_RECALL = "mean_recall"
+Found = Sequence[tuple[Run, Mapping[str, Any]]]
+
+
+def summarise(config: SweepConfig, found: Found, chosen: Mapping[Way, Values], output: Path) -> dict[str, Any]:
+    """What ``sweep.json`` holds.
+
+    Args:
+        config: The settings.
+        found: What each run gave.
+        chosen: The options of each way's best trial.
+        output: The folder.
+
+    Returns:
+        ``metric``, ``val_split``, ``test_split``, ``trials`` (of each way), ``seeds``, ``frequency`` (what thirds
+        follow from, or null), ``failed`` (runs that came to nothing, and why), ``baseline`` and ``best`` (names), and
+        ``candidates``, one a way:
+
+        ``name``, ``strategy``, ``loss``, ``options``, ``at_edge`` (whether its level is the lowest or highest tried),
+        ``settings`` (of ``mmts train``), ``validation`` (``search``, the score of its best trial, and ``tests``, the
+        mean of its test runs, by which the best is chosen), ``scores[segment][direction][metric]``, with intervals over
+        seeds and queries, and ``differences``, the same minus the baseline's, with verdicts that hold for all ways
+        together. ``mean_recall`` is the mean of recall at 1, 5 and 10.
+    """
+    ways = [way for way in chosen if _tests(way, found)]
+    folders = {way: [run.folder(output) for run, _ in _tests(way, found)] for way in ways}
+    queries = iter(read_queries([folder for way in ways for folder in folders[way]]))
+    queries_of = {way: [_with_mean_recall(next(queries)) for _ in folders[way]] for way in ways}
+    baseline = ways[0]
+    candidates: list[dict[str, Any]] = []
+    for way in ways:
+        tests = _tests(way, found)
+        searched = [each["run"]["scores"][config.metric] for run, each in found if _is_trial(run, way, each)]
+        candidate: dict[str, Any] = {
+            "name": way.title(config.losses),
+            "strategy": way.name,
+            "loss": way.loss,
+            "options": dict(chosen[way]),
+            "at_edge": _at_edge(way, chosen[way], found),
+            "settings": _given(tests[0][0], config.seed),
+            "validation": {
+                "search": max(searched),
+                "tests": float(np.mean([each["run"]["validation"][config.metric] for _, each in tests])),
+            },
+            "scores": estimate(queries_of[way]),
+        }
+        if way != baseline:
+            verdicts = judge(queries_of[baseline], queries_of[way], comparisons=len(ways) - 1)
+            candidate["differences"] = _plain(verdicts)
+        candidates.append(candidate)
+    best = max(candidates, key=lambda each: each["validation"]["tests"])
+    said = next((each["cluster_sizes"] for _, each in found if "cluster_sizes" in each), None)
+    return {
+        "metric": config.metric,
+        "val_split": config.first_config().val_split,
+        "test_split": config.test_split,
+        "trials": config.trials,
+        "seeds": config.seeds,
+        "frequency": said,
+        "failed": {run.name: each["failed"] for run, each in found if "failed" in each},
+        "baseline": candidates[0]["name"],
+        "best": best["name"],
+        "candidates": candidates,
+    }
+
+
+def _given(run: Run, seed: int) -> Values:
+    """The settings of ``mmts train`` for a run, with the seed of the search."""
+    settings: Values = run.config.model_dump(mode="json", exclude_defaults=True)
+    return {name: value for name, value in settings.items() if name != "output"} | {"seed": seed}
+
+
+def _tests(way: Way, found: Found) -> list[tuple[Run, Mapping[str, Any]]]:
+    return [(run, each) for run, each in found if run.way == way and run.stage == "test" and "failed" not in each]
+
+
+def _is_trial(run: Run, way: Way, each: Mapping[str, Any]) -> bool:
+    return run.way == way and run.stage == "search" and "failed" not in each
+
+
+def _at_edge(way: Way, options: Values, found: Found) -> bool:
+    """Whether the best level is the lowest or the highest that was tried, so that a better one may lie beyond."""
+    levels = [run.options["level"] for run, _ in found if run.way == way and run.stage == "search"]
+    return len(set(levels)) > 1 and options["level"] in (min(levels), max(levels))
+
+
+def _with_mean_recall(queries: Mapping[str, QueryScores]) -> dict[str, QueryScores]:
+    """The scores of queries, with the mean of their recalls beside each of them."""
+    found = {}
+    for direction in DIRECTIONS:
+        scores = queries[direction]
+        means = scores.means()
+        recalls = {f"recall@{k}": means[f"recall@{k}"] for k in RECALL_AT}
+        values = {MEAN_RECALL: np.mean(list(recalls.values()), axis=0), **recalls}
+        found[direction] = dataclasses.replace(scores, values=values)
+    return found
+
+
+def _plain(verdicts: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        segment: {
+            direction: {
+                name: {"value": each.value, "low": each.low, "high": each.high, "verdict": each.words}
+                for name, each in metrics.items()
+            }
+            for direction, metrics in directions.items()
+        }
+        for segment, directions in verdicts.items()
+    }

@@ -1,0 +1,79 @@
+"""Runs one after the other, or in several processes at once."""
+
+import multiprocessing
+import warnings
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import replace
+from multiprocessing.queues import SimpleQueue
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from pipelines.sweep.runs import Data, Run, perform
+from pipelines.train.config import TrainConfig
+from pipelines.train.session import usable_cores
+
+MOST_JOBS = 256
+
+# Of this process, where it is one of several.
+_data: Data | None = None
+_device: str | None = None
+
+
+def perform_all(
+    runs: Sequence[Run], sweep: Path, first: TrainConfig, jobs: int
+) -> Iterator[tuple[Run, dict[str, Any]]]:
+    """Perform runs, and give each with what came of it as soon as it is done.
+
+    Args:
+        runs: The runs.
+        sweep: Folder of the sweep.
+        first: What data are read for, once in each process.
+        jobs: Processes at once; with 1 this one does it.
+    """
+    if not runs:
+        return
+    if jobs == 1:
+        data = Data(first)
+        for run in runs:
+            yield run, perform(run, data, sweep)
+        return
+    spawn = multiprocessing.get_context("spawn")
+    numbers = spawn.SimpleQueue()
+    for number in range(jobs):
+        numbers.put(number)
+    threads = max(1, usable_cores() // jobs)
+    with ProcessPoolExecutor(jobs, spawn, _start, (first, threads, numbers)) as pool:
+        waiting = {pool.submit(_perform, run, sweep): run for run in runs}
+        try:
+            for done in as_completed(waiting):
+                found, said = done.result()
+                for message in said:
+                    warnings.warn(message, stacklevel=2)
+                yield waiting[done], found
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _start(first: TrainConfig, threads: int, numbers: "SimpleQueue[int]") -> None:
+    """Get a process of the pool ready: its share of the cores, a GPU of its own if there are several, the data."""
+    global _data, _device
+    torch.set_num_threads(threads)
+    number = numbers.get()
+    if first.device is None and torch.cuda.is_available():
+        _device = f"cuda:{number % torch.cuda.device_count()}"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what is wrong with the data the first process has said
+        _data = Data(first)
+
+
+def _perform(run: Run, sweep: Path) -> tuple[dict[str, Any], list[str]]:
+    assert _data is not None
+    if _device is not None:
+        run = replace(run, config=run.config.model_copy(update={"device": _device}))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        found = perform(run, _data, sweep)
+    return found, [str(each.message) for each in caught if issubclass(each.category, UserWarning)]

@@ -1,0 +1,159 @@
+"""Sweeps: the same weights as `train`, the same scores as `eval`, nothing done twice."""
+
+import shutil
+
+import pyarrow.parquet as pq
+import pytest
+
+from pipelines.artifacts.files import read_json
+from pipelines.errors import InputError
+from pipelines.evaluate import evaluate
+from pipelines.sweep import read_sweep, sweep, train_best
+from pipelines.sweep import stage as stage_module
+from pipelines.train import TrainConfig, train
+
+
+def performed(monkeypatch) -> list[str]:
+    """Names of the runs that are trained from here on."""
+    names: list[str] = []
+    perform_all = stage_module.perform_all
+
+    def noting(runs, *rest):
+        names.extend(run.name for run in runs)
+        return perform_all(runs, *rest)
+
+    monkeypatch.setattr(stage_module, "perform_all", noting)
+    return names
+
+
+def test_a_run_is_trained_and_scored_as_by_hand(config, world) -> None:
+    told: list[str] = []
+    summary = sweep(config(), tell=told.append).summary
+    assert len(told) == 8
+    for candidate in summary["candidates"]:
+        settings = {**candidate["settings"], "seed": 1, "output": world.folder / "by-hand"}
+        train(TrainConfig(**settings), force=True)
+        scored = evaluate(world.folder / "scores", run=world.folder / "by-hand", resamples=0, force=True).summary
+        found = read_json(world.folder / "sweep" / "runs" / f"{candidate['strategy']}-infonce-seed-1" / "metrics.json")
+        assert found["scores"] == scored["scores"]
+        assert found["thirds"] == scored["thirds"]
+        assert found["trained"] == scored["trained"]
+
+
+def test_the_table_has_a_row_a_run(config, world) -> None:
+    summary = sweep(config()).summary
+    table = pq.read_table(world.folder / "sweep" / "sweep.parquet").to_pandas()
+    assert len(table) == 8
+    assert table["stage"].tolist() == ["search"] * 4 + ["test"] * 4
+    assert table["split"].tolist() == ["val"] * 4 + ["test"] * 4
+    assert table["seed"].tolist() == [0] * 4 + [1, 2, 1, 2]
+    trials = table[(table.strategy == "shifts") & (table.stage == "search")]
+    best = trials.loc[trials["recall_sum"].idxmax()]
+    chosen = next(each for each in summary["candidates"] if each["name"] == "shifts")
+    assert chosen["options"] == {name: best[name] for name in ("level", "tail", "rule")}
+    assert chosen["validation"]["search"] == best["recall_sum"]
+    tests = table[(table.strategy == "shifts") & (table.stage == "test")]
+    assert chosen["validation"]["tests"] == pytest.approx(tests["validation_recall_sum"].mean())
+    mean = chosen["scores"]["tail"]["mean"]["mean_recall"]["value"]
+    assert mean == pytest.approx(tests["tail_recall_sum"].mean() / 6)
+
+
+def test_a_sweep_goes_on_where_it_was(config, world, monkeypatch) -> None:
+    names = performed(monkeypatch)
+    whole = sweep(config()).summary
+    assert len(names) == 8
+    names.clear()
+    assert sweep(config()).up_to_date
+    assert names == []
+    shutil.rmtree(world.folder / "sweep" / "runs" / "fixed-infonce-trial-2")
+    damaged = world.folder / "sweep" / "runs" / "shifts-infonce-seed-2" / "ranks.parquet"
+    damaged.write_bytes(damaged.read_bytes()[:-40])
+    again = sweep(config()).summary
+    assert names == ["fixed-infonce-trial-2", "shifts-infonce-seed-2"]
+    assert again["candidates"] == whole["candidates"]
+    names.clear()
+    sweep(config(shared={"lr": 0.02}))
+    assert len(names) == 8
+
+
+@pytest.mark.slow
+def test_processes_change_nothing(config, world) -> None:
+    alone = sweep(config()).summary
+    together = sweep(config(output=world.folder / "two"), jobs=2).summary
+    for one, other in zip(alone["candidates"], together["candidates"], strict=True):
+        assert {**one, "settings": None} == {**other, "settings": None}
+
+
+def test_a_loss_that_is_no_number_ends_its_run_and_not_the_sweep(config, monkeypatch) -> None:
+    from pipelines.sweep import runs
+    from pipelines.train.figures import NotFiniteError
+
+    train_in_memory = runs.train_in_memory
+
+    def failing(config: TrainConfig, files):
+        if config.tau == pytest.approx(0.0233):
+            raise NotFiniteError("the loss is nan at step 3; lower --lr")
+        return train_in_memory(config, files)
+
+    monkeypatch.setattr(runs, "train_in_memory", failing)
+    summary = sweep(config(strategies=["fixed"])).summary
+    assert summary["failed"] == {"fixed-infonce-trial-1": "the loss is nan at step 3; lower --lr"}
+    assert summary["candidates"][0]["options"] == {"level": 0.21}
+    assert sweep(config(strategies=["fixed"])).up_to_date
+
+
+def test_thirds_are_the_same_for_all_and_said(config, world) -> None:
+    summary = sweep(config(clusters=[world.clusters, world.clusters])).summary
+    assert summary["frequency"] == "sizes from frequency.parquet"
+    thirds = [
+        read_json(file)["thirds"]["edges"] for file in (world.folder / "sweep" / "runs").glob("*-seed-*/metrics.json")
+    ]
+    assert len(thirds) == 4
+    assert all(each == thirds[0] for each in thirds)
+
+
+def test_without_sizes_there_are_no_thirds(config) -> None:
+    summary = sweep(config(clusters=[], strategies=["fixed", "learned"])).summary
+    assert summary["frequency"] is None
+    assert set(summary["candidates"][1]["differences"]) == {"overall"}
+
+
+def test_the_best_setting_can_be_trained(config, world) -> None:
+    sweep(config())
+    trained = train_best(world.folder / "sweep")
+    best = read_sweep(world.folder / "sweep")
+    settings = next(each["settings"] for each in best["candidates"] if each["name"] == best["best"])
+    assert read_json(trained.output / "config.json")["parameters"]["temperature"] == settings["temperature"]
+    assert train_best(world.folder / "sweep").up_to_date
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"clusters": []}, "--strategies shifts needs cluster sizes; give --clusters"),
+        ({"levels": 0}, "--levels 0: expected a number from 1 to 1,000"),
+        ({"budget": 5}, "--budget 5: 2 strategies with 2 seeds take 6 runs or more"),
+        ({"test_split": "val"}, "--test-split val: is what settings are chosen on"),
+        ({"shared": {"val_split": "none"}}, "--val-split none: a sweep chooses by validation"),
+        ({"shared": {"metric": "recall"}}, "--metric recall: expected recall_sum"),
+        ({"shared": {"logger": ["wandb"]}}, "--logger: is not shared by the runs of a sweep"),
+        ({"shared": {"lr": -1.0}}, "--lr -1.0"),
+    ],
+)
+def test_settings_without_sense_are_refused_before_the_first_run(config, world, changes, message) -> None:
+    with pytest.raises(InputError, match=message):
+        config(**changes)
+    assert not (world.folder / "sweep").exists()
+
+
+def test_a_budget_leaves_out_levels(config) -> None:
+    assert config(levels=9, budget=11).trials == 3
+
+
+def test_a_folder_of_something_else_is_refused(config, world) -> None:
+    (world.folder / "sweep").mkdir()
+    (world.folder / "sweep" / "notes.txt").write_text("mine")
+    with pytest.raises(InputError, match="holds files that are not of a sweep"):
+        sweep(config())
+    with pytest.raises(InputError, match=r"sweep\.json: no such file"):
+        read_sweep(world.folder / "sweep")
