@@ -19,7 +19,7 @@ from pipelines.artifacts import (
 )
 from pipelines.artifacts.files import require_folder, write_json
 from pipelines.artifacts.writers import removing_new_folders, sole_writer, writing
-from pipelines.errors import InputError
+from pipelines.errors import InputError, Interrupted
 from pipelines.progress import SILENT, Progress
 from pipelines.shifts import shifts
 from pipelines.sweep.config import SweepConfig
@@ -50,7 +50,8 @@ def sweep(config: SweepConfig, *, jobs: int = 1, tell: Tell = lambda line: None)
         tell: Called with a line for each run.
 
     Returns:
-        The summary is what ``sweep.json`` holds, see `summarise`.
+        The summary is what ``sweep.json`` holds: that of `summarise`, ``frequency`` (what thirds follow from, or null),
+        ``runs``, ``seconds`` (of all runs together, each with its share of the cores) and ``jobs``.
 
     Raises:
         InputError: A file or setting can't be used.
@@ -71,7 +72,9 @@ def sweep(config: SweepConfig, *, jobs: int = 1, tell: Tell = lambda line: None)
         tests = [run for way, best in chosen.items() for run in files.tests(way, best)]
         found += _all(tests, files, jobs, reporter)
         files.write_table(found)
-        summary = summarise(config, found, chosen, output) | {"seconds": reporter.seconds, "jobs": jobs}
+        seconds = sum(each["run"]["seconds"] for _, each in found)
+        of_all = {"frequency": files.said, "runs": len(found), "seconds": seconds, "jobs": jobs}
+        summary = summarise(config, found, chosen, output) | of_all
         write_json(output / SUMMARY, summary)
     return StageResult(output, reporter.done == 0, summary)
 
@@ -94,6 +97,7 @@ class _Files:
     def __init__(self, config: SweepConfig) -> None:
         self.config = config
         self.output = config.output
+        self.said: str | None = None  # where the frequencies come from
         self._steps = self._check_splits()
         self._clusters = self._mean_sizes()
         self._frequency = self._declared()
@@ -189,12 +193,16 @@ class _Files:
         """Write cluster sizes, unless they are there."""
         roles = {f"source {number}": path for number, path in enumerate(inputs, start=1)}
         plan = StagePlan("frequency", self.output / name, {"source": self.config.frequency}, roles)
-        if not plan.finished(force=False):
-            frequency = read()
-            table = pa.table({"sample_id": frequency.sample_ids, "cluster_size": frequency.size_n})
-            with plan.writer(table.schema) as writer:
-                writer.summary = {"source": frequency.said}
-                writer.write(table)
+        done = plan.finished(force=False)
+        if done:
+            self.said = str(done.summary["source"])
+            return plan.output
+        frequency = read()
+        self.said = frequency.said
+        table = pa.table({"sample_id": frequency.sample_ids, "cluster_size": frequency.size_n})
+        with plan.writer(table.schema) as writer:
+            writer.summary = {"source": frequency.said}
+            writer.write(table)
         return plan.output
 
 
@@ -206,7 +214,6 @@ class _Reporter:
         self._began = time.monotonic()
         self._seen = 0
         self.done = 0
-        self.seconds = 0.0
 
     def skip(self, count: int) -> None:
         """Runs that are there."""
@@ -218,8 +225,7 @@ class _Reporter:
         """A run that is done."""
         self._seen += 1
         self.done += 1
-        self.seconds = time.monotonic() - self._began
-        left = (self._total - self._seen) * self.seconds / self.done
+        left = (self._total - self._seen) * (time.monotonic() - self._began) / self.done
         about = found["run"]
         scored = found.get("failed") or f"{metric} {about['scores'][metric]:.1f} on {run.split}"
         options = ", ".join(f"{name} {value}" for name, value in run.options.items())
@@ -235,9 +241,12 @@ def _all(runs: Iterable[Run], files: _Files, jobs: int, reporter: _Reporter) -> 
     known = {run.name: (run, finished(run, output)) for run in runs}
     waiting = [run for run, found in known.values() if found is None]
     reporter.skip(len(known) - len(waiting))
-    for run, found in perform_all(waiting, output, files.first, jobs):
-        known[run.name] = run, found
-        reporter.run(run, found, metric)
+    try:
+        for run, found in perform_all(waiting, output, files.first, jobs):
+            known[run.name] = run, found
+            reporter.run(run, found, metric)
+    except (KeyboardInterrupt, Interrupted) as error:
+        raise Interrupted(f"stopped after {reporter.done} runs, which are kept; go on with the same command") from error
     return [(run, found) for run, found in known.values() if found is not None]
 
 

@@ -26,9 +26,8 @@ def summarise(config: SweepConfig, found: Found, chosen: Mapping[Way, Values], o
         output: The folder.
 
     Returns:
-        ``metric``, ``val_split``, ``test_split``, ``trials`` (of each way), ``seeds``, ``frequency`` (what thirds
-        follow from, or null), ``failed`` (runs that came to nothing, and why), ``baseline`` and ``best`` (names), and
-        ``candidates``, one a way:
+        ``metric``, ``val_split``, ``test_split``, ``trials`` (of each way), ``seeds``, ``failed`` (runs that came to
+        nothing, and why), ``baseline`` and ``best`` (names), and ``candidates``, one a way:
 
         ``name``, ``strategy``, ``loss``, ``options``, ``at_edge`` (whether its level is the lowest or highest tried),
         ``settings`` (of ``mmts train``), ``validation`` (``search``, the score of its best trial, and ``tests``, the
@@ -63,14 +62,12 @@ def summarise(config: SweepConfig, found: Found, chosen: Mapping[Way, Values], o
             candidate["differences"] = _plain(verdicts)
         candidates.append(candidate)
     best = max(candidates, key=lambda each: each["validation"]["tests"])
-    said = next((each["cluster_sizes"] for _, each in found if "cluster_sizes" in each), None)
     return {
         "metric": config.metric,
         "val_split": config.first_config().val_split,
         "test_split": config.test_split,
         "trials": config.trials,
         "seeds": config.seeds,
-        "frequency": said,
         "failed": {run.name: each["failed"] for run, each in found if "failed" in each},
         "baseline": candidates[0]["name"],
         "best": best["name"],

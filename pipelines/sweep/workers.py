@@ -53,8 +53,11 @@ def perform_all(
                 for message in said:
                     warnings.warn(message, stacklevel=2)
                 yield waiting[done], found
-        finally:
+        except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
+            for process in multiprocessing.active_children():  # which end their runs here and now
+                process.terminate()
+            raise
 
 
 def _start(first: TrainConfig, threads: int, numbers: "SimpleQueue[int]") -> None:

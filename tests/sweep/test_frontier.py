@@ -13,7 +13,7 @@ from PIL import Image
 
 from pipelines.artifacts import StagePlan
 from pipelines.artifacts.files import read_json, write_json
-from pipelines.errors import InputError
+from pipelines.errors import InputError, Interrupted
 from pipelines.evaluate import evaluate
 from pipelines.sweep import frontier, sweep
 from pipelines.sweep import stage as stage_module
@@ -259,7 +259,7 @@ def test_a_search_without_its_tests_will_do(config, world, monkeypatch) -> None:
         return perform_all(runs, *rest)
 
     monkeypatch.setattr(stage_module, "perform_all", killed)
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(Interrupted):
         sweep(config())
     found = frontier(world.folder / "sweep", prefer="tail")
     assert (found["trials"], found["picked"]["tested"]) == (4, None)

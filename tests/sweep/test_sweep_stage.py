@@ -6,7 +6,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipelines.artifacts.files import read_json
-from pipelines.errors import InputError
+from pipelines.errors import InputError, Interrupted
 from pipelines.evaluate import evaluate
 from pipelines.sweep import read_sweep, sweep, train_best
 from pipelines.sweep import stage as stage_module
@@ -76,6 +76,24 @@ def test_a_sweep_goes_on_where_it_was(config, world, monkeypatch) -> None:
     assert len(names) == 8
 
 
+def test_a_sweep_that_is_stopped_says_what_is_kept(config, monkeypatch) -> None:
+    perform_all = stage_module.perform_all
+
+    def stopped_after_two(runs, *rest):
+        for number, done in enumerate(perform_all(runs, *rest)):
+            if number == 2:
+                raise KeyboardInterrupt
+            yield done
+
+    monkeypatch.setattr(stage_module, "perform_all", stopped_after_two)
+    with pytest.raises(Interrupted, match="stopped after 2 runs, which are kept; go on with the same command"):
+        sweep(config())
+    monkeypatch.undo()
+    names = performed(monkeypatch)
+    sweep(config())
+    assert len(names) == 5  # the third had ended, untold
+
+
 @pytest.mark.slow
 def test_processes_change_nothing(config, world) -> None:
     alone = sweep(config()).summary
@@ -104,7 +122,7 @@ def test_a_loss_that_is_no_number_ends_its_run_and_not_the_sweep(config, monkeyp
 
 def test_thirds_are_the_same_for_all_and_said(config, world) -> None:
     summary = sweep(config(clusters=[world.clusters, world.clusters])).summary
-    assert summary["frequency"] == "sizes from frequency.parquet"
+    assert summary["frequency"] == "mean sizes of 2 clusterings"
     thirds = [
         read_json(file)["thirds"]["edges"] for file in (world.folder / "sweep" / "runs").glob("*-seed-*/metrics.json")
     ]
