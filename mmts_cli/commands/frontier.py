@@ -123,7 +123,8 @@ def _picked(result: dict[str, Any]) -> Iterator[str]:
     if tested is None:
         yield "  no other seed of it was run: before relying on it, train several and compare them on another split"
     else:
-        yield f"  on {tested['split']}, {tested['seeds']} seeds: {_with_intervals(tested['scores'])}"
+        seeds = f"{tested['seeds']} seed{'s' * (tested['seeds'] != 1)}"
+        yield f"  on {tested['split']}, {seeds}: {_with_intervals(tested['scores'])}"
         if tested["differences"] is not None:
             yield f"  on {tested['split']}, minus the baseline: {_with_intervals(tested['differences'], '+')}"
     yield _train_command(picked["settings"], Path(result["sweep"]) / picked["prefer"])
