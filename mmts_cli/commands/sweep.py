@@ -177,36 +177,47 @@ def _value(text: str) -> Any:
 def _human(result: dict[str, Any], width: int) -> "Iterator[RenderableType]":
     from mmts_cli.sweep_words import conclusion
 
-    candidates = result["candidates"]
+    val_split, test_split = result["val_split"], result["test_split"]
     yield (
-        f"{result['output']}: {len(candidates)} settings, each the best of {result['trials']} trials by "
-        f"{result['metric']} on {result['val_split']}, then {result['seeds']} seeds on {result['test_split']}"
+        f"{result['output']}: {len(result['candidates'])} strategies, each tuned with {result['trials']} trials by "
+        f"{result['metric']} on {val_split}, then {result['seeds']} seeds on {test_split}"
     )
-    if result["frequency"] is not None:
-        yield f"head, middle, tail: {result['frequency']}"
     for name, why in result["failed"].items():
         yield f"{name} came to nothing: {why}"
     yield ""
-    yield _table(result)
-    yield ""
+    yield f"settings chosen on {val_split}:"
     yield from map(_setting, result["candidates"])
+    yield ""
+    yield f"scores on {test_split}: mean of R@1, R@5, R@10 of both directions, with 95% intervals;"
+    yield f"below, the difference from {result['baseline']} (*: better or worse)"
+    if result["frequency"] is not None:
+        yield f"head, middle, tail: {result['frequency']}"
+    yield _table(result)
     yield ""
     yield from conclusion(result)
     if "trained" in result:
         yield f"{result['trained']}: the best setting, trained"
 
 
+def _setting(candidate: dict[str, Any]) -> str:
+    options = {
+        name: f"{value:g}" if isinstance(value, float) else str(value) for name, value in candidate["options"].items()
+    }
+    if candidate["at_edge"]:
+        options["level"] += " (at the edge of those tried)"
+    return f"  {candidate['name']}: {', '.join(f'{name} {value}' for name, value in options.items())}"
+
+
 def _table(result: dict[str, Any]) -> "Table":
     from rich.table import Table
 
-    title = f"mean of R@1, R@5, R@10 of both directions; below, the difference from {result['baseline']} (*: certain)"
-    table = Table(box=None, pad_edge=False, title=title, title_justify="left", title_style="")
+    table = Table(box=None, pad_edge=False)
     table.add_column("", no_wrap=True)
-    table.add_column(result["val_split"], justify="right", no_wrap=True)
+    table.add_column(f"{result['metric']}\non {result['val_split']}", justify="right", no_wrap=True)
     scored = result["candidates"][0]["scores"]
     segments = [name for name in ("overall", "head", "middle", "tail") if "mean" in scored.get(name, {})]
     for segment in segments:
-        table.add_column(segment, justify="right", no_wrap=True)
+        table.add_column(segment, justify="right", no_wrap=True, vertical="bottom")
     for candidate in result["candidates"]:
         table.add_row(
             candidate["name"],
@@ -214,11 +225,6 @@ def _table(result: dict[str, Any]) -> "Table":
             *(_cell(candidate, segment) for segment in segments),
         )
     return table
-
-
-def _setting(candidate: dict[str, Any]) -> str:
-    options = ", ".join(f"{name} {value}" for name, value in candidate["options"].items())
-    return f"{candidate['name']}: {options}{' (the last level tried)' if candidate['at_edge'] else ''}"
 
 
 def _cell(candidate: dict[str, Any], segment: str) -> "Text":
