@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
+from mmts_cli.options import counted
+
 _SEGMENTS = ("overall", "tail", "head")
 _NOTHING = "no difference seen"
 
@@ -18,16 +20,26 @@ def conclusion(result: dict[str, Any]) -> Iterator[str]:
         yield "a verdict needs two seeds or more: raise --seeds"
     elif others:
         yield (
-            "the verdicts of a column hold together 19 times in 20, on data like these and for settings tuned with "
-            f"{result['trials']} trials each"
+            "the verdicts of a column hold together 19 times in 20, on data like these, for settings tuned with "
+            f"{counted(result['trials'], 'trial')} each"
         )
-    metric = result["metric"]
-    hint = (
-        "" if metric.startswith("tail") or "tail" not in segments else "; --metric tail_recall_sum chooses by the tail"
-    )
-    yield f"best by {metric} on {result['val_split']}, mean of {result['seeds']} seeds: {result['best']}{hint}"
+    seeds = counted(result["seeds"], "seed")
+    yield f"best by {result['metric']} on {result['val_split']}, mean of {seeds}: {result['best']}"
     if any(candidate["at_edge"] for candidate in result["candidates"]):
         yield "a level at the edge of those tried may not be the best: widen them with --search level=LOWEST,HIGHEST"
+
+
+def options_words(options: dict[str, Any]) -> str:
+    """The options of a trial, such as ``level 0.07, rule log``."""
+    return ", ".join(
+        f"{name} {value:g}" if isinstance(value, float) else f"{name} {value}" for name, value in options.items()
+    )
+
+
+def plus_minus(score: dict[str, Any], sign: str = "") -> str:
+    """A score and half the width of its interval; with ``+`` as sign, a difference."""
+    half = "" if score["low"] is None else f" ±{(score['high'] - score['low']) / 2:.1f}"
+    return f"{score['value']:{sign}.1f}{half}"
 
 
 def _of_segment(segment: str, others: list[dict[str, Any]], baseline: str) -> Iterator[str]:

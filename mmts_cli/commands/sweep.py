@@ -1,6 +1,7 @@
 """``mmts sweep``: does balancing head and tail help on these data, which way of it, and for whom."""
 
 import inspect
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -9,6 +10,7 @@ import typer
 
 from mmts_cli.command import known_flags, stage_command
 from mmts_cli.flags import flags_of
+from mmts_cli.options import counted
 from pipelines.sweep.settings import LEVELS, LOSSES, NOT_SHARED, SEEDS, STRATEGIES
 from pipelines.train.settings import FLAGS, TrainSettings
 
@@ -147,7 +149,7 @@ def sweep(
         from pipelines.sweep import train_best
 
         result["trained"] = str(train_best(folder, progress=console).output)
-    console.result(result, lambda: _human(result, console.width))
+    console.result(result, lambda: _human(result))
 
 
 def _names(given: list[str]) -> tuple[str, ...]:
@@ -174,13 +176,14 @@ def _value(text: str) -> Any:
         return text
 
 
-def _human(result: dict[str, Any], width: int) -> "Iterator[RenderableType]":
+def _human(result: dict[str, Any]) -> "Iterator[RenderableType]":
     from mmts_cli.sweep_words import conclusion
 
     val_split, test_split = result["val_split"], result["test_split"]
+    count, trials = counted(len(result["candidates"]), "setting"), counted(result["trials"], "trial")
     yield (
-        f"{result['output']}: {len(result['candidates'])} strategies, each tuned with {result['trials']} trials by "
-        f"{result['metric']} on {val_split}, then {result['seeds']} seeds on {test_split}"
+        f"{result['output']}: {count}, each the best of {trials} by {result['metric']} on {val_split}, then "
+        f"{counted(result['seeds'], 'seed')} on {test_split}"
     )
     for name, why in result["failed"].items():
         yield f"{name} came to nothing: {why}"
@@ -195,17 +198,17 @@ def _human(result: dict[str, Any], width: int) -> "Iterator[RenderableType]":
     yield _table(result)
     yield ""
     yield from conclusion(result)
+    if result["frequency"] is not None:
+        yield f"what a gain on the tail costs on the head: mmts frontier {shlex.quote(result['output'])}"
     if "trained" in result:
         yield f"{result['trained']}: the best setting, trained"
 
 
 def _setting(candidate: dict[str, Any]) -> str:
-    options = {
-        name: f"{value:g}" if isinstance(value, float) else str(value) for name, value in candidate["options"].items()
-    }
-    if candidate["at_edge"]:
-        options["level"] += " (at the edge of those tried)"
-    return f"  {candidate['name']}: {', '.join(f'{name} {value}' for name, value in options.items())}"
+    from mmts_cli.sweep_words import options_words
+
+    edge = " (a level at the edge of those tried)" if candidate["at_edge"] else ""
+    return f"  {candidate['name']}: {options_words(candidate['options'])}{edge}"
 
 
 def _table(result: dict[str, Any]) -> "Table":
@@ -231,14 +234,11 @@ def _cell(candidate: dict[str, Any], segment: str) -> "Text":
     """A score and half the width of its interval; below it the same of the difference from the baseline."""
     from rich.text import Text
 
-    cell = Text(_plus_minus(candidate["scores"][segment]["mean"]["mean_recall"], ""))
+    from mmts_cli.sweep_words import plus_minus
+
+    cell = Text(plus_minus(candidate["scores"][segment]["mean"]["mean_recall"]))
     if "differences" in candidate:
         found = candidate["differences"][segment]["mean"]["mean_recall"]
         certain = found["verdict"] in ("better", "worse")
-        cell.append(f"\n{_plus_minus(found, '+')}{'*' * certain}", style="bold" if certain else "dim")
+        cell.append(f"\n{plus_minus(found, '+')}{'*' * certain}", style="bold" if certain else "dim")
     return cell
-
-
-def _plus_minus(score: dict[str, Any], sign: str) -> str:
-    half = "" if score["low"] is None else f" ±{(score['high'] - score['low']) / 2:.1f}"
-    return f"{score['value']:{sign}.1f}{half}"
