@@ -14,7 +14,7 @@ from pipelines.scores import bootstrap
 from pipelines.scores.queries import SEGMENTS
 from pipelines.sweep.found import SUMMARY, TABLE, read_sweep
 from pipelines.sweep.recalls import MEAN_RECALL
-from pipelines.sweep.trials import Trial, read_search
+from pipelines.sweep.trials import Search, Trial, read_search
 
 Preference = Literal["head", "balanced", "tail", "overall"]
 Scores = dict[str, dict[str, Any]]
@@ -65,15 +65,16 @@ def frontier(
     if path is not None:
         read = ("metrics.json", "ranks.parquet")
         refuse_replacing_inputs(path, [folder / "runs" / trial.run / name for trial in trials for name in read])
-    scores = [_mean_recalls(bootstrap.summarise(trial.queries)) for trial in trials]
-    if not all({"head", "tail"} <= set(of_trial) for of_trial in scores):
+    found = bootstrap.summarise(search.queries)
+    scores = [_by_segment(found, trial.run) for trial in trials]
+    if not {"head", "tail"} <= set(scores[0]):
         raise InputError(
             f"{folder}: its {search.split} queries have no head and tail; sweep again with --frequency, a column of "
             "classes or a clusters file"
         )
     head, tail, overall = ([each[name]["value"] for each in scores] for name in ("head", "tail", "overall"))
     front, best = pareto_front(head, tail), _best(head, tail, overall)
-    baseline = _best_of_baseline(trials)
+    baseline, has_losses = _best_of_baseline(trials), len({trial.loss for trial in trials}) > 1
     result: dict[str, Any] = {
         "sweep": str(folder),
         "split": search.split,
@@ -85,9 +86,7 @@ def frontier(
         "points": [
             {
                 "run": trial.run,
-                "name": trial.strategy
-                if len({each.loss for each in trials}) == 1
-                else f"{trial.strategy}, {trial.loss}",
+                "name": f"{trial.strategy}, {trial.loss}" if has_losses else trial.strategy,
                 "strategy": trial.strategy,
                 "loss": trial.loss,
                 "options": trial.options,
@@ -105,7 +104,7 @@ def frontier(
             "run": picked.run,
             "settings": picked.settings,
             "against": {
-                name: {"run": other.run, "differences": _mean_recalls(bootstrap.compare(other.queries, picked.queries))}
+                name: {"run": other.run, "differences": _difference(search, other, picked)}
                 for name, other in others.items()
             },
             "tested": _tested(folder, picked),
@@ -153,9 +152,15 @@ def _best_of_baseline(trials: Sequence[Trial]) -> Trial:
     return max(same, key=lambda trial: trial.score)
 
 
-def _mean_recalls(scores: bootstrap.Scores) -> Scores:
-    """The mean recall of both directions, by segment."""
-    return {name: dict(scores[name]["mean"][MEAN_RECALL]) for name in SEGMENTS if "mean" in scores.get(name, {})}
+def _difference(search: Search, first: Trial, second: Trial) -> Scores:
+    """The second trial's mean recall minus the first one's, by segment, with paired intervals."""
+    differences = bootstrap.compare(search.queries_of(first), search.queries_of(second))
+    return _by_segment(differences, MEAN_RECALL)
+
+
+def _by_segment(scores: bootstrap.Scores, metric: str) -> Scores:
+    """A metric of both directions, by segment."""
+    return {name: dict(scores[name]["mean"][metric]) for name in SEGMENTS if "mean" in scores.get(name, {})}
 
 
 def _tested(folder: Path, trial: Trial) -> dict[str, Any] | None:
@@ -165,19 +170,16 @@ def _tested(folder: Path, trial: Trial) -> dict[str, Any] | None:
     summary = read_sweep(folder)
     try:
         for candidate in summary["candidates"]:
-            setting = tuple(candidate[name] for name in ("strategy", "loss", "options"))
             # The score tells a summary of other runs, which is there until a sweep that is done again is through.
-            if (
-                setting != (trial.strategy, trial.loss, trial.options)
-                or candidate["validation"]["search"] != trial.score
-            ):
+            setting = *(candidate[name] for name in ("strategy", "loss", "options")), candidate["validation"]["search"]
+            if setting != (trial.strategy, trial.loss, trial.options, trial.score):
                 continue
             differences = candidate.get("differences")
             return {
                 "split": summary["test_split"],
                 "seeds": summary["seeds"],
-                "scores": _mean_recalls(candidate["scores"]),
-                "differences": None if differences is None else _mean_recalls(differences),
+                "scores": _by_segment(candidate["scores"], MEAN_RECALL),
+                "differences": None if differences is None else _by_segment(differences, MEAN_RECALL),
             }
     except (KeyError, TypeError) as error:
         raise InputError(f"{folder / SUMMARY}: is not what `mmts sweep` writes") from error

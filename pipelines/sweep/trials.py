@@ -1,22 +1,26 @@
 """Reading back the trials of a sweep, with the scores of each one's queries; loads no torch."""
 
+import dataclasses
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
-from pipelines.artifacts import Kind, read_provenance, read_table
+from pipelines.artifacts import Kind, open_parquet, read_provenance, read_table
 from pipelines.artifacts.files import read_json
 from pipelines.compare import read_queries
 from pipelines.errors import InputError
 from pipelines.scores import QueryScores
+from pipelines.scores.queries import DIRECTIONS
 from pipelines.sweep.found import TABLE
-from pipelines.sweep.recalls import with_mean_recall
+from pipelines.sweep.recalls import MEAN_RECALL, with_mean_recall
 
 _TEXTS = ("run", "strategy", "loss", "stage", "split", "failed", "settings")
 _SWEEP = Kind("sweep", "run", dict.fromkeys(_TEXTS, pa.string()))
+_GO_ON = "go on with the command that began the sweep"
 
 
 @dataclass(frozen=True)
@@ -30,7 +34,6 @@ class Trial:
         options: What was drawn, ``level`` first.
         settings: Of ``mmts train``, but the output.
         score: What the sweep chose by.
-        queries: `QueryScores` of both directions, with mean recall.
     """
 
     run: str
@@ -39,7 +42,6 @@ class Trial:
     options: dict[str, Any]
     settings: dict[str, Any]
     score: float
-    queries: dict[str, QueryScores]
 
 
 @dataclass(frozen=True)
@@ -50,11 +52,21 @@ class Search:
         trials: Those that came to something.
         split: Split that they were scored on.
         metric: Score that the sweep chose by.
+        queries: `QueryScores` of both directions; the values are each trial's mean recall, by run, so that the
+            intervals of all come from the same draws.
     """
 
     trials: list[Trial]
     split: str
     metric: str
+    queries: Mapping[str, QueryScores]
+
+    def queries_of(self, trial: Trial) -> dict[str, QueryScores]:
+        """The mean recall of one trial's queries."""
+        return {
+            direction: dataclasses.replace(scores, values={MEAN_RECALL: scores.values[trial.run]})
+            for direction, scores in self.queries.items()
+        }
 
 
 def read_search(folder: Path) -> Search:
@@ -66,47 +78,53 @@ def read_search(folder: Path) -> Search:
     path = folder / TABLE
     if not path.exists():
         if (folder / "runs").is_dir():
-            raise InputError(f"{folder}: its search isn't complete; go on with the command that began the sweep")
+            raise InputError(f"{folder}: its search isn't complete; {_GO_ON}")
         raise InputError(f"{path}: no such file; give a folder that `mmts sweep` wrote")
     provenance = read_provenance(path)
     metric = None if provenance is None else provenance.parameters.get("metric")
     if provenance is None or provenance.stage != "sweep" or not isinstance(metric, str):
-        raise InputError(f"{path}: is not what `mmts sweep` writes; run the command that began the sweep again")
+        raise InputError(f"{path}: is not what `mmts sweep` writes; {_GO_ON}")
+    columns = [*_SWEEP.columns, metric]
+    with open_parquet(path) as file:
+        lacking = [name for name in columns if name not in file.schema_arrow.names]
+    if lacking:
+        raise InputError(f"{path}: has no column {lacking[0]}; {_GO_ON}, which writes it without training again")
     rows = [
         row
-        for row in read_table(path, _SWEEP, [*_SWEEP.columns, metric]).to_pylist()
+        for row in read_table(path, _SWEEP, columns).to_pylist()
         if row["stage"] == "search" and row["failed"] is None
     ]
     if not rows:
         raise InputError(f"{path}: has no trial that came to a finite loss; sweep again with a lower --lr")
-    options = [_options(folder / "runs" / row["run"], row[metric], metric) for row in rows]
-    queries = read_queries([folder / "runs" / row["run"] for row in rows])
-    trials = [
-        Trial(
-            row["run"],
-            row["strategy"],
-            row["loss"],
-            of_trial,
-            json.loads(row["settings"]),
-            row[metric],
-            with_mean_recall(of_run),
+    trials = [_trial(folder, row, metric) for row in rows]
+    of_runs = read_queries([folder / "runs" / trial.run for trial in trials])
+    for trial, queries in zip(trials, of_runs, strict=True):
+        if any("rank" not in queries[direction].values for direction in DIRECTIONS):
+            raise InputError(f"{folder / 'runs' / trial.run}: some of its queries have no rank; {_GO_ON}")
+    recalls = [with_mean_recall(queries) for queries in of_runs]
+    together = {
+        direction: dataclasses.replace(
+            recalls[0][direction],
+            values={
+                trial.run: of_run[direction].values[MEAN_RECALL] for trial, of_run in zip(trials, recalls, strict=True)
+            },
         )
-        for row, of_trial, of_run in zip(rows, options, queries, strict=True)
-    ]
-    return Search(trials, rows[0]["split"], metric)
+        for direction in DIRECTIONS
+    }
+    return Search(trials, rows[0]["split"], metric, together)
 
 
-def _options(run: Path, score: float, metric: str) -> dict[str, Any]:
-    """The options of a run; refuses one that is gone, or was done again since the table was written."""
-    remedy = "go on with the command that began the sweep"
+def _trial(folder: Path, row: Mapping[str, Any], metric: str) -> Trial:
+    """A trial of a row of the table; refuses one whose run is gone, or was done again since the table was written."""
+    run = folder / "runs" / row["run"]
     if not run.is_dir():
-        raise InputError(f"{run}: no such folder; {remedy}")
+        raise InputError(f"{run}: no such folder; {_GO_ON}")
     metrics = read_json(run / "metrics.json")
     about: Any = metrics.get("run") if isinstance(metrics, dict) else None
     try:
-        found, options = about["scores"][metric], dict(about["options"])
+        score, options, settings = about["scores"][metric], dict(about["options"]), dict(json.loads(row["settings"]))
     except (KeyError, TypeError, ValueError) as error:
-        raise InputError(f"{run / 'metrics.json'}: is not that of a sweep's run; {remedy}") from error
-    if found != score:
-        raise InputError(f"{run}: has changed since {TABLE} was written; {remedy}")
-    return options
+        raise InputError(f"{run / 'metrics.json'}: is not that of a sweep's run; {_GO_ON}") from error
+    if score != row[metric]:
+        raise InputError(f"{run}: has changed since {TABLE} was written; {_GO_ON}")
+    return Trial(row["run"], row["strategy"], row["loss"], options, settings, score)

@@ -6,6 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
+
 from bad_inputs.case import BadInput, good
 from bad_inputs.commands import copied, cut, text, without
 
@@ -29,6 +32,23 @@ def _rewritten(name: str, change: Callable[[Any], object]) -> Callable[[Path], N
 def _with_scores(**changes: object) -> Callable[[Path], None]:
     """Change what a trial scored."""
     return _rewritten(f"{_TRIAL}/metrics.json", lambda metrics: {**metrics, "run": {**metrics["run"], **changes}})
+
+
+def _edited(name: str, change: Callable[[pa.Table], pa.Table]) -> Callable[[Path], None]:
+    """Change a table of a folder, and leave its footer."""
+
+    def edit(folder: Path) -> None:
+        table, footer = pq.read_table(folder / name), pq.read_metadata(folder / name).metadata[b"mmts"]
+        pq.write_table(change(table).replace_schema_metadata({"mmts": footer}), folder / name)
+
+    return edit
+
+
+def _without_ranks(table: pa.Table) -> pa.Table:
+    """The scores of queries by another measure than their ranks."""
+    ranks = table.column_names.index("rank")
+    table = table.set_column(ranks, "rank", pa.nulls(len(table), pa.int64()))
+    return table.append_column("ap", pa.array([0.5] * len(table)))
 
 
 def _table_of_another_stage(folder: Path) -> None:
@@ -88,6 +108,12 @@ CASES = [
             ("unfinished", without("sweep.parquet"), ("search isn't complete", "go on")),
             ("cut", cut("sweep.parquet"), ("sweep.parquet", "damaged")),
             ("other-table", _table_of_another_stage, ("sweep.parquet", "is not what `mmts sweep` writes")),
+            (
+                "older-table",
+                _edited("sweep.parquet", lambda table: table.drop_columns(["settings"])),
+                ("sweep.parquet", "no column settings", "without training"),
+            ),
+            ("rankless", _edited(f"{_TRIAL}/ranks.parquet", _without_ranks), (_TRIAL, "no rank", "go on")),
             ("no-run", without(_TRIAL), (_TRIAL, "no such folder", "go on")),
             ("no-ranks", without(f"{_TRIAL}/ranks.parquet"), (_TRIAL, "ranks.parquet")),
             ("no-metrics", without(f"{_TRIAL}/metrics.json"), (_TRIAL, "metrics.json", "no such file")),
