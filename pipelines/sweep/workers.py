@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from threadpoolctl import threadpool_limits
 
 from pipelines.sweep.runs import Data, Run, perform
 from pipelines.train.config import TrainConfig
@@ -64,6 +65,7 @@ def _start(first: TrainConfig, threads: int, numbers: "SimpleQueue[int]") -> Non
     """Get a process of the pool ready: its share of the cores, a GPU of its own if there are several, the data."""
     global _data, _device
     torch.set_num_threads(threads)
+    threadpool_limits(threads)  # NumPy's products, which rank, have threads of their own
     number = numbers.get()
     if first.device is None and torch.cuda.is_available():
         _device = f"cuda:{number % torch.cuda.device_count()}"
