@@ -11,6 +11,7 @@ from mmts_cli.commands import (
     embed,
     eval,
     export,
+    frontier,
     inspect,
     plan,
     prepare,
@@ -24,7 +25,22 @@ from mmts_cli.streams import open_streams, to_nowhere
 
 __all__ = ["app", "main"]
 
-for _command in (demo, run, prepare, embed, cluster, shifts, plan, train, eval, compare, sweep, export, inspect):
+for _command in (
+    demo,
+    run,
+    prepare,
+    embed,
+    cluster,
+    shifts,
+    plan,
+    train,
+    eval,
+    compare,
+    sweep,
+    frontier,
+    export,
+    inspect,
+):
     _command.register(app)
 
 

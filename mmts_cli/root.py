@@ -18,6 +18,7 @@ _ORDER = (
     "eval",
     "compare",
     "sweep",
+    "frontier",
     "export",
     "inspect",
 )

@@ -19,6 +19,17 @@ def conclusion(result: dict[str, Any]) -> Iterator[str]:
         yield "a level at the edge of those tried may not be the best: widen them with --search level=LOWEST,HIGHEST"
 
 
+def options_words(options: dict[str, Any]) -> str:
+    """The options of a trial."""
+    return ", ".join(f"{name} {value}" for name, value in options.items())
+
+
+def plus_minus(score: dict[str, Any], sign: str = "") -> str:
+    """A score and half the width of its interval; with ``+`` as sign, a difference."""
+    half = "" if score["low"] is None else f" ±{(score['high'] - score['low']) / 2:.1f}"
+    return f"{score['value']:{sign}.1f}{half}"
+
+
 def _of_segment(segment: str, others: list[dict[str, Any]], baseline: str) -> Iterator[str]:
     verdicts = {each["name"]: each["differences"][segment]["mean"]["mean_recall"] for each in others}
     for word in ("better", "worse"):

@@ -1,6 +1,6 @@
 """A class for each image of Flickr8K, which has none: the cluster of its first caption.
 
-python concepts.py captions.csv clusters.parquet captions-with-concepts.csv
+python concepts.py annotations.parquet clusters.parquet captions.csv
 """
 
 import sys
@@ -8,12 +8,11 @@ import sys
 import pandas as pd
 
 
-def main(captions: str, clusters: str, output: str) -> None:
-    table = pd.read_csv(captions)
-    cluster = pd.read_parquet(clusters).set_index("sample_id")["cluster"]
-    first = table["image"] + "#0"
-    table["concept"] = "concept " + first.map(cluster).astype(str)
-    table.to_csv(output, index=False)
+def main(annotations: str, clusters: str, output: str) -> None:
+    table = pd.read_parquet(annotations)[["sample_id", "media_id", "text", "split"]]
+    table = table.merge(pd.read_parquet(clusters)[["sample_id", "cluster"]], on="sample_id")
+    table["concept"] = "concept " + table.groupby("media_id")["cluster"].transform("first").astype(str)
+    table[["media_id", "text", "split", "concept"]].to_csv(output, index=False)
 
 
 if __name__ == "__main__":

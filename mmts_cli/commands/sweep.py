@@ -217,7 +217,9 @@ def _table(result: dict[str, Any]) -> "Table":
 
 
 def _setting(candidate: dict[str, Any]) -> str:
-    options = ", ".join(f"{name} {value}" for name, value in candidate["options"].items())
+    from mmts_cli.sweep_words import options_words
+
+    options = options_words(candidate["options"])
     return f"{candidate['name']}: {options}{' (the last level tried)' if candidate['at_edge'] else ''}"
 
 
@@ -225,14 +227,11 @@ def _cell(candidate: dict[str, Any], segment: str) -> "Text":
     """A score and half the width of its interval; below it the same of the difference from the baseline."""
     from rich.text import Text
 
-    cell = Text(_plus_minus(candidate["scores"][segment]["mean"]["mean_recall"], ""))
+    from mmts_cli.sweep_words import plus_minus
+
+    cell = Text(plus_minus(candidate["scores"][segment]["mean"]["mean_recall"]))
     if "differences" in candidate:
         found = candidate["differences"][segment]["mean"]["mean_recall"]
         certain = found["verdict"] in ("better", "worse")
-        cell.append(f"\n{_plus_minus(found, '+')}{'*' * certain}", style="bold" if certain else "dim")
+        cell.append(f"\n{plus_minus(found, '+')}{'*' * certain}", style="bold" if certain else "dim")
     return cell
-
-
-def _plus_minus(score: dict[str, Any], sign: str) -> str:
-    half = "" if score["low"] is None else f" ±{(score['high'] - score['low']) / 2:.1f}"
-    return f"{score['value']:{sign}.1f}{half}"

@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 
 from pipelines.annotations.checks import ROW, Checks
 from pipelines.annotations.columns import occurrence, require_column
-from pipelines.artifacts import NOISE, align, gini, read_clusters, rows_of_split, shortened, with_media_ids
+from pipelines.artifacts import NOISE, align, gini, noise_apart, read_clusters, rows_of_split, shortened, with_media_ids
 from pipelines.artifacts.files import nearest
 from pipelines.errors import InputError
 
 TRAIN = "train"
+CLUSTER = "cluster"  # the column that holds each row's cluster, where classes are clusters
 _PARETO_POWER = 6
 _TOLD = 0.05  # how far, as a share, the ratio reached may lie from the one asked for without a word
 _SLOP = 1e-9  # 100 * 50 ** -1 is 2, whatever the last bit of the float says
@@ -64,6 +65,13 @@ PROFILES: dict[str, Callable[[NDArray[np.float64], float], NDArray[np.float64]]]
 }
 
 
+def wanted_sizes(size_c: NDArray[np.int64], ratio: float, profile: str) -> NDArray[np.int64]:
+    """The profile in media, rounded down as CIFAR-LT is, whatever the classes have; arguments as of `target_sizes`."""
+    share_c = PROFILES[profile](np.linspace(0, 1, len(size_c)), ratio)
+    wanted_c: NDArray[np.int64] = np.floor(size_c[0] * share_c + _SLOP).astype(np.int64)
+    return wanted_c
+
+
 def target_sizes(size_c: NDArray[np.int64], ratio: float, profile: str) -> NDArray[np.int64]:
     """How many media each class keeps.
 
@@ -73,16 +81,13 @@ def target_sizes(size_c: NDArray[np.int64], ratio: float, profile: str) -> NDArr
         profile: A key of `PROFILES`.
 
     Returns:
-        ``(C,)`` the largest class's size times the profile, rounded down as CIFAR-LT is; at least 1, and never more
-        than the class has.
+        ``(C,)`` the largest class's size times the profile, rounded down; at least 1, at most what the class has.
 
     Examples:
         >>> target_sizes(np.full(10, 5000), 100, "exp")  # CIFAR-10-LT
         array([5000, 2997, 1796, 1077,  645,  387,  232,  139,   83,   50])
     """
-    share_c = PROFILES[profile](np.linspace(0, 1, len(size_c)), ratio)
-    wanted_c = np.floor(size_c[0] * share_c + _SLOP).astype(np.int64)
-    kept_c: NDArray[np.int64] = np.clip(wanted_c, 1, size_c)
+    kept_c: NDArray[np.int64] = np.clip(wanted_sizes(size_c, ratio, profile), 1, size_c)
     return kept_c
 
 
@@ -94,6 +99,8 @@ class Imbalance:
     dropped, each with all its training captions; a medium is of the class of its first training caption. Which media
     stay depends on the seed, the classes and the media's ids alone, and what a larger ratio keeps is part of what a
     smaller one keeps. Rows of other splits stay as they are, and so do media in no cluster, which are rare already.
+    Clusters are written into the column ``cluster``, so that their new sizes can be counted; a row in none has one of
+    its own.
 
     Attributes:
         ratio: Size of the largest class over that of the smallest, above 1.
@@ -153,10 +160,12 @@ class Imbalance:
         Raises:
             InputError: No training rows, no such column, classes or clusters missing, or fewer than two.
         """
+        cluster_n = None if self.clusters is None else self._cluster_of(annotations, self.clusters, path)
         rows = with_media_ids(annotations, path).append_column(ROW, pa.array(range(annotations.num_rows)))
         train = rows_of_split(rows, TRAIN, path)
         media, first, medium_n = np.unique(train.column("media_id").to_numpy(), return_index=True, return_inverse=True)
-        class_m = self._classes(train.take(pa.array(first)), path)
+        firsts = train.take(pa.array(first))
+        class_m = self._class_of(firsts, path) if cluster_n is None else cluster_n[firsts.column(ROW).to_numpy()]
         order = np.random.default_rng(self.seed).permutation(len(media))
         order = order[class_m[order] != NOISE]
         # Numbered by first appearance in the random order, so that a stable sort leaves classes of one size random.
@@ -189,15 +198,21 @@ class Imbalance:
             "media_after": int(kept_m.sum()),
         }
         self._note_reach(full_c[ranked], figures["ratio"], checks)
+        if cluster_n is not None:
+            annotations = annotations.append_column(CLUSTER, pa.array(noise_apart(cluster_n), pa.int32()))
         return annotations.filter(pa.array(keep)), figures
 
-    def _classes(self, train: pa.Table, path: Path) -> NDArray[np.int64]:
-        """Class number of each row ``(m,)``, NOISE for none."""
-        if self.clusters is not None:
-            clusters = read_clusters(self.clusters)
-            found = align(train.column("sample_id"), clusters.column("sample_id"), what="samples", path=self.clusters)
-            cluster_n: NDArray[np.int64] = clusters.column("cluster").to_numpy()[found].astype(np.int64)
-            return np.maximum(cluster_n, NOISE)
+    def _cluster_of(self, annotations: pa.Table, clusters: Path, path: Path) -> NDArray[np.int64]:
+        """Cluster of each row ``(n,)``, NOISE for none."""
+        if CLUSTER in annotations.column_names:
+            raise InputError(f"{path}: has a column '{CLUSTER}' already, where those of {clusters} would go; rename it")
+        table = read_clusters(clusters)
+        found = align(annotations.column("sample_id"), table.column("sample_id"), what="samples", path=clusters)
+        cluster_n: NDArray[np.int64] = table.column("cluster").to_numpy()[found].astype(np.int64)
+        return np.maximum(cluster_n, NOISE)
+
+    def _class_of(self, train: pa.Table, path: Path) -> NDArray[np.int64]:
+        """Class number of each row ``(m,)``."""
         require_column(train, self.by, path)
         column = train.column(self.by)
         if column.null_count:
@@ -210,8 +225,7 @@ class Imbalance:
 
     def _note_reach(self, size_c: NDArray[np.int64], reached: float, checks: Checks) -> None:
         """Note a ratio that is out of reach; sizes as in `target_sizes`."""
-        wanted_c = size_c[0] * PROFILES[self.profile](np.linspace(0, 1, len(size_c)), self.ratio)
-        short = int((size_c < np.floor(wanted_c + _SLOP)).sum())
+        short = int((size_c < wanted_sizes(size_c, self.ratio, self.profile)).sum())
         asked = f"--imbalance {self.ratio:g}: reached {reached:.4g}"
         if short:
             checks.notes.append(

@@ -36,7 +36,7 @@ def picture_clusters(clusters: Path | str, shifts: Path | str, output: Path | st
     shift_k = np.bincount(inverse, shift_n) / np.bincount(inverse)
     order = np.argsort(-size_k, kind="stable")
 
-    figure, axis = _figure(f"{len(names)} clusters of {clusters.name}, largest first")
+    figure, axis = new_figure(f"{len(names)} clusters of {clusters.name}, largest first")
     place = np.arange(1, len(order) + 1)
     axis.bar(place, size_k[order], width=1.0, color="#b8c4d6", label="training samples")
     axis.xaxis.get_major_locator().set_params(integer=True)
@@ -46,7 +46,7 @@ def picture_clusters(clusters: Path | str, shifts: Path | str, output: Path | st
     right.set_ylabel("shift")
     right.spines["top"].set_visible(False)
     figure.legend(loc="outside upper right", ncols=2, frameon=False)  # shifts lie anywhere: they may rise or fall
-    return _save(figure, output)
+    return save_figure(figure, output)
 
 
 def picture_band(band: Band, output: Path | str, *, quantity: str = "temperature") -> Path:
@@ -62,7 +62,7 @@ def picture_band(band: Band, output: Path | str, *, quantity: str = "temperature
     """
     output = Path(output)
     require_picture(output)
-    figure, axis = _figure(f"{quantity} of each third of the samples over the run")
+    figure, axis = new_figure(f"{quantity} of each third of the samples over the run")
     for line in reversed(band.lines):
         if line.name == "all" or line.cluster_sizes is None:
             continue
@@ -73,7 +73,7 @@ def picture_band(band: Band, output: Path | str, *, quantity: str = "temperature
     axis.set(xlabel="step", ylabel=f"{quantity} (line: mean, band: min to max)")
     axis.legend(loc="upper right", frameon=False)
     axis.set_ylim(0, band.highest * 1.35)
-    return _save(figure, output)
+    return save_figure(figure, output)
 
 
 def require_picture(output: Path, inputs: Iterable[Path] = ()) -> None:
@@ -88,7 +88,8 @@ def require_picture(output: Path, inputs: Iterable[Path] = ()) -> None:
     require_writable(output)
 
 
-def _figure(title: str) -> tuple[Any, Any]:
+def new_figure(title: str) -> tuple[Any, Any]:
+    """A figure and its one axis, as all pictures have them."""
     import matplotlib as mpl
 
     mpl.use("Agg")
@@ -100,7 +101,8 @@ def _figure(title: str) -> tuple[Any, Any]:
     return figure, axis
 
 
-def _save(figure: Any, output: Path) -> Path:
+def save_figure(figure: Any, output: Path) -> Path:
+    """Write a figure whole or not at all, in the format that the suffix says, and close it."""
     from matplotlib import pyplot
 
     with replacing(output) as temporary:

@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pipelines.sweep.config import SweepConfig
     from pipelines.sweep.found import read_sweep
+    from pipelines.sweep.pareto import frontier
     from pipelines.sweep.stage import sweep, train_best
 
-__all__ = ["SweepConfig", "read_sweep", "sweep", "train_best"]
+__all__ = ["SweepConfig", "frontier", "read_sweep", "sweep", "train_best"]
 
 
 def __getattr__(name: str) -> Any:
@@ -20,6 +21,10 @@ def __getattr__(name: str) -> Any:
         from pipelines.sweep.found import read_sweep
 
         return read_sweep
+    if name == "frontier":
+        from pipelines.sweep.pareto import frontier
+
+        return frontier
     if name in __all__:
         from pipelines.sweep import stage
 

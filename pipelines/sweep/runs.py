@@ -54,6 +54,12 @@ class Run:
         kind = "trial" if self.stage == "search" else "seed"
         return f"{self.way.name}-{self.way.loss}-{kind}-{self.number}"
 
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Its settings of ``mmts train``, but the output."""
+        settings: dict[str, Any] = self.config.model_dump(mode="json", exclude_defaults=True)
+        return {name: value for name, value in settings.items() if name != "output"} | {"seed": self.config.seed}
+
     def folder(self, sweep: Path) -> Path:
         """Where its scores are."""
         return sweep / "runs" / self.name

@@ -68,11 +68,10 @@ def sweep(config: SweepConfig, *, jobs: int = 1, tell: Tell = lambda line: None)
         reporter = _Reporter(config.runs, jobs, tell)
         found = _all(trials, files, jobs, reporter)
         chosen = {way: _best(way, found, config.metric) for way in config.ways}
+        files.write_table(found)  # `mmts frontier` shows the search while the tests go on
         tests = [run for way, best in chosen.items() for run in files.tests(way, best)]
         found += _all(tests, files, jobs, reporter)
-        table = run_table(found)
-        with files.plan(found).writer(table.schema) as writer:
-            writer.write(table)
+        files.write_table(found)
         seconds = sum(each["run"]["seconds"] for _, each in found)
         of_all = {"frequency": files.said, "runs": len(found), "seconds": seconds, "jobs": jobs}
         summary = summarise(config, found, chosen, output) | of_all
@@ -134,8 +133,8 @@ class _Files:
             settings["clusters"] = self._clusters
         return self.config.train_config(**{**settings, **self._thirds, "seed": seed})
 
-    def plan(self, found: Found) -> StagePlan:
-        """The plan of the table."""
+    def write_table(self, found: Found) -> None:
+        """Write what runs gave as a table."""
         config = self.config
         parameters = {
             "strategies": list(config.strategies),
@@ -146,9 +145,11 @@ class _Files:
             "test_split": config.test_split,
             "runs": len(found),
         }
-        return StagePlan(
-            "sweep", self.output / TABLE, parameters, {"annotations": self.first.annotations}, seed=config.seed
-        )
+        inputs = {"annotations": self.first.annotations}
+        plan = StagePlan("sweep", self.output / TABLE, parameters, inputs, seed=config.seed)
+        table = run_table(found)
+        with plan.writer(table.schema) as writer:
+            writer.write(table)
 
     def _check_splits(self) -> int:
         """Check that there is something to train on, to choose by and to test on; gives the steps of a run."""

@@ -1,6 +1,5 @@
 """What a sweep found: the best setting of each way of balancing, tested, and compared with the baseline's."""
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,12 +8,11 @@ import numpy as np
 
 from pipelines.compare import read_queries
 from pipelines.scores import estimate, judge
-from pipelines.scores.queries import DIRECTIONS, RECALL_AT, QueryScores
 from pipelines.sweep.config import SweepConfig
+from pipelines.sweep.recalls import with_mean_recall
 from pipelines.sweep.runs import Run
 from pipelines.sweep.space import Values, Way
 
-MEAN_RECALL = "mean_recall"
 Found = Sequence[tuple[Run, Mapping[str, Any]]]
 
 
@@ -40,7 +38,7 @@ def summarise(config: SweepConfig, found: Found, chosen: Mapping[Way, Values], o
     ways = [way for way in chosen if _tests(way, found)]
     folders = {way: [run.folder(output) for run, _ in _tests(way, found)] for way in ways}
     queries = iter(read_queries([folder for way in ways for folder in folders[way]]))
-    queries_of = {way: [_with_mean_recall(next(queries)) for _ in folders[way]] for way in ways}
+    queries_of = {way: [with_mean_recall(next(queries)) for _ in folders[way]] for way in ways}
     baseline = ways[0]
     candidates: list[dict[str, Any]] = []
     for way in ways:
@@ -52,7 +50,7 @@ def summarise(config: SweepConfig, found: Found, chosen: Mapping[Way, Values], o
             "loss": way.loss,
             "options": dict(chosen[way]),
             "at_edge": _at_edge(way, chosen[way], found),
-            "settings": _given(tests[0][0], config.seed),
+            "settings": {**tests[0][0].settings, "seed": config.seed},
             "validation": {
                 "search": max(searched),
                 "tests": float(np.mean([each["run"]["validation"][config.metric] for _, each in tests])),
@@ -77,12 +75,6 @@ def summarise(config: SweepConfig, found: Found, chosen: Mapping[Way, Values], o
     }
 
 
-def _given(run: Run, seed: int) -> Values:
-    """The settings of ``mmts train`` for a run, with the seed of the search."""
-    settings: Values = run.config.model_dump(mode="json", exclude_defaults=True)
-    return {name: value for name, value in settings.items() if name != "output"} | {"seed": seed}
-
-
 def _tests(way: Way, found: Found) -> list[tuple[Run, Mapping[str, Any]]]:
     return [(run, each) for run, each in found if run.way == way and run.stage == "test" and "failed" not in each]
 
@@ -95,18 +87,6 @@ def _at_edge(way: Way, options: Values, found: Found) -> bool:
     """Whether the best level is the lowest or the highest that was tried, so that a better one may lie beyond."""
     levels = [run.options["level"] for run, _ in found if run.way == way and run.stage == "search"]
     return len(set(levels)) > 1 and options["level"] in (min(levels), max(levels))
-
-
-def _with_mean_recall(queries: Mapping[str, QueryScores]) -> dict[str, QueryScores]:
-    """The scores of queries, with the mean of their recalls beside each of them."""
-    found = {}
-    for direction in DIRECTIONS:
-        scores = queries[direction]
-        means = scores.means()
-        recalls = {f"recall@{k}": means[f"recall@{k}"] for k in RECALL_AT}
-        values = {MEAN_RECALL: np.mean(list(recalls.values()), axis=0), **recalls}
-        found[direction] = dataclasses.replace(scores, values=values)
-    return found
 
 
 def _plain(verdicts: Mapping[str, Any]) -> dict[str, Any]:

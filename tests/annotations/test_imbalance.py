@@ -194,6 +194,19 @@ def test_clusters_are_classes_and_media_in_none_stay(tmp_path) -> None:
     assert sorted(sizes(rows).values()) == [4, 7, 40]
     assert sizes(rows)["stray"] == 7
     assert figures["classes"] == 2
+    assert [rows["cluster"].to_pylist().count(number) for number in (3, 8)] in ([82, 10], [10, 82])  # with test
+    strays = [
+        c for c, noun in zip(rows["cluster"].to_pylist(), rows["noun"].to_pylist(), strict=True) if noun == "stray"
+    ]
+    assert len(set(strays) - {3, 8}) == len(strays) == 16
+
+
+def test_a_column_that_is_called_cluster_is_not_replaced(tmp_path) -> None:
+    whole = samples(a=4, b=4)
+    path = write_clusters(tmp_path / "c.parquet", whole, [0] * whole.num_rows)
+    taken = whole.append_column("cluster", whole["noun"])
+    with pytest.raises(InputError, match=r"in\.csv: has a column 'cluster' already"):
+        cut(taken, tmp_path, 10, by=str(path))
 
 
 def test_a_file_without_imbalance_keeps_its_fingerprint_and_clusters_are_an_input(tmp_path) -> None:

@@ -21,6 +21,8 @@ LINES = (
     "eval {0}/run -o {0}/scores --resamples 10 -q",
     "eval {0}/run-mmts -o {0}/scores-mmts --resamples 10 -q",
     "compare {0}/scores {0}/scores-mmts -o {0}/difference.json --resamples 10 -q",
+    f"{RUN.replace('train', 'sweep')} -o {{0}}/sweep --media {{0}}/media.parquet --clusters {{0}}/clusters.parquet "
+    "--strategies fixed --levels 2 --seeds 1",
     "export {0}/run -o {0}/export -q",
 )
 
@@ -31,7 +33,8 @@ def make_good(folder: Path, write: Callable[..., Path]) -> None:
     It holds ``annotations``, ``text``, ``media``, ``clusters`` and ``shifts.parquet`` (those of `TinyWorld`);
     ``captions.csv``; pictures in ``images/`` and ``images.zip``; models ``vit/`` (a configuration), ``clip/`` and
     ``sentence/`` (with weights); runs ``run/`` (on features), ``run-mmts/`` (with shifts) and ``run-pixels/`` (on
-    images); ``scores/``, ``scores-mmts/``, ``difference.json`` and ``export/``.
+    images); ``scores/``, ``scores-mmts/``, ``difference.json``, ``sweep/`` and
+    ``export/``.
     """
     folder.mkdir()
     world = make_tiny_world(folder, write)

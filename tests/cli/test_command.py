@@ -69,6 +69,7 @@ def test_the_overview_lists_every_command_in_order_of_use(mmts) -> None:
         "eval",
         "compare",
         "sweep",
+        "frontier",
         "export",
         "inspect",
     ]

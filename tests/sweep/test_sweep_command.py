@@ -1,0 +1,78 @@
+"""``mmts sweep``: flags, a TOML file, the table, and what it concludes."""
+
+import json
+
+import pytest
+
+from mmts_cli.sweep_words import conclusion
+
+
+@pytest.fixture
+def flags(world) -> list[object]:
+    files = [world.annotations, "--media", world.media, "--text", world.text, "--clusters", world.clusters]
+    return [*files, "--epochs", 2, "--batch-size", 16, "--dimension", 8, "--device", "cpu", "--levels", 2, "--seeds", 2]
+
+
+def test_a_sweep_and_its_table_again(world, mmts, flags) -> None:
+    folder = world.folder / "sweep"
+    made = mmts("sweep", *flags, "-o", folder, "--strategies", "fixed,mmts+sampling", "--search", "oscillations=1,2")
+    assert made.code == 0
+    runs = made.err.splitlines()
+    assert len(runs) == 8
+    assert runs[0].startswith("1/8 fixed-infonce-trial-1 (level 0.0233): recall_sum ")
+    assert runs[7].startswith("8/8 mmts+sampling-infonce-seed-2 (level ")
+    assert "oscillations" in runs[7]
+    lines = made.out.splitlines()
+    assert lines[0] == f"{folder}: 2 settings, each the best of 2 trials by recall_sum on val, then 2 seeds on test"
+    assert lines[1] == "head, middle, tail: sizes from clusters.parquet"
+    assert any(line.split()[:2] == ["val", "overall"] for line in lines)
+    again = mmts("sweep", folder)
+    assert again.out == made.out
+    shown = json.loads(mmts("sweep", folder, "--json").out)
+    assert [each["name"] for each in shown["candidates"]] == ["fixed", "mmts+sampling"]
+    assert shown["runs"] == 8
+
+
+def test_flags_from_a_toml_file(world, mmts, flags) -> None:
+    given = {"annotations": str(world.annotations), "strategies": ["fixed", "learned"], "levels": 3, "seeds": 1}
+    given |= {"media": str(world.media), "text": str(world.text), "epochs": 1, "batch-size": 16, "device": "cpu"}
+    file = world.folder / "sweep.toml"
+    file.write_text("\n".join(f"{name} = {json.dumps(value)}" for name, value in given.items()))
+    made = mmts("sweep", file, "-o", world.folder / "sweep", "--levels", 1)
+    assert made.code == 0, made.err
+    assert "2 settings, each the best of 1 trials by recall_sum on val, then 1 seeds on test" in made.out
+    assert "a verdict needs two seeds or more" in made.out
+
+
+def test_the_best_setting_is_trained(world, mmts, flags) -> None:
+    folder = world.folder / "sweep"
+    assert mmts("sweep", *flags, "-o", folder, "--strategies", "fixed").code == 0
+    trained = mmts("sweep", folder, "--train")
+    assert trained.out.splitlines()[-1] == f"{folder / 'best'}: the best setting, trained"
+    assert (folder / "best" / "model").is_dir()
+
+
+def candidate(name: str, **differences: tuple[float, float, float, str]) -> dict:
+    of = {
+        segment: {"mean": {"mean_recall": dict(zip(("value", "low", "high", "verdict"), each, strict=True))}}
+        for segment, each in differences.items()
+    }
+    return {"name": name, "at_edge": False, **({"differences": of} if of else {})}
+
+
+def test_the_conclusion_in_words() -> None:
+    unsure = "no difference seen (could be up to 1.5)"
+    candidates = [
+        candidate("fixed"),
+        candidate("ts", overall=(0.5, -0.5, 1.5, unsure), tail=(2.5, 1.0, 4.0, "better"), head=(-3, -4, -2, "worse")),
+        candidate("mmts", overall=(-2.0, -3, -1, "worse"), tail=(3.1, 1.0, 4.0, "better"), head=(0.1, -1, 1.2, unsure)),
+    ]
+    result = {"candidates": candidates, "baseline": "fixed", "best": "ts", "seeds": 5}
+    assert list(conclusion(result)) == [
+        "overall: worse than fixed: mmts by 2.0",
+        "overall: no difference seen from fixed: ts (could be up to 1.5 points)",
+        "tail: better than fixed: ts by 2.5, mmts by 3.1",
+        "head: worse than fixed: ts by 3.0",
+        "head: no difference seen from fixed: mmts (could be up to 1.2 points)",
+        "best by validation, mean of 5 seeds: ts",
+    ]
