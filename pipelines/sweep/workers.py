@@ -2,7 +2,7 @@
 
 import multiprocessing
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import replace
 from multiprocessing.queues import SimpleQueue
@@ -25,8 +25,8 @@ _device: str | None = None
 
 def perform_all(
     runs: Sequence[Run], sweep: Path, first: TrainConfig, jobs: int
-) -> Iterator[tuple[Run, dict[str, Any]]]:
-    """Perform runs, and give each with what came of it as soon as it is done.
+) -> Generator[tuple[Run, dict[str, Any]], None, None]:
+    """Perform runs, and give each with what came of it as soon as it is done; close it to end the others.
 
     Args:
         runs: The runs.
@@ -46,6 +46,7 @@ def perform_all(
     for number in range(jobs):
         numbers.put(number)
     threads = max(1, usable_cores() // jobs)
+    others = set(multiprocessing.active_children())
     with ProcessPoolExecutor(jobs, spawn, _start, (first, threads, numbers)) as pool:
         waiting = {pool.submit(_perform, run, sweep): run for run in runs}
         try:
@@ -56,8 +57,9 @@ def perform_all(
                 yield waiting[done], found
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
-            for process in multiprocessing.active_children():  # which end their runs here and now
-                process.terminate()
+            for process in set(multiprocessing.active_children()) - others:
+                process.kill()  # one that is asked to stop ends its run and begins the next
+                process.join()
             raise
 
 
