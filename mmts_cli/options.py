@@ -38,3 +38,8 @@ def stage_json(command: str, result: Any) -> dict[str, Any]:
 def headline(result: Any) -> str:
     """The first line of a stage's result for people."""
     return f"{result.output}: {'up to date' if result.up_to_date else 'written'}"
+
+
+def counted(count: int, noun: str) -> str:
+    """``1 seed``, ``5 seeds``."""
+    return f"{count:,} {noun}{'s' * (count != 1)}"

@@ -1,4 +1,7 @@
-"""Prints what sweeps found as Markdown: python table.py OUT/flickr8k/infonce OUT/openclipart/infonce ..."""
+"""Print what sweeps found as Markdown.
+
+python table.py OUT/flickr8k/infonce OUT/openclipart/infonce ...
+"""
 
 import json
 import sys

@@ -1,4 +1,7 @@
-"""The embeddings of those texts that a subset keeps: python texts.py texts.parquet annotations.parquet kept.parquet"""
+"""The embeddings of those texts that a subset keeps.
+
+python texts.py texts.parquet annotations.parquet kept.parquet
+"""
 
 import sys
 

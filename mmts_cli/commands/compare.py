@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mmts_cli.command import stage_command
-from mmts_cli.options import ForceOption, SeedOption
+from mmts_cli.options import ForceOption, SeedOption, counted
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -59,7 +59,7 @@ def _human(result: dict[str, Any], output: Path | None, width: int) -> "Iterator
     )
     for setting in result["settings"]:
         seeds = [seed for seed in setting["seeds"] if seed is not None]
-        yield f"{_setting(setting)}: {_number(len(setting['folders']), 'run')}{_seeds(seeds)}"
+        yield f"{_setting(setting)}: {counted(len(setting['folders']), 'run')}{_seeds(seeds)}"
     yield "differences in percentage points, of ranks in places (negative: better); *: better or worse"
     single = {setting["name"] for setting in result["settings"] if len(setting["folders"]) == 1}
     for comparison in result["comparisons"]:
@@ -79,10 +79,6 @@ def _human(result: dict[str, Any], output: Path | None, width: int) -> "Iterator
 def _setting(setting: dict[str, Any]) -> str:
     name, folders = setting["name"], setting["folders"]
     return name if name == folders[0] else f"{name} ({', '.join(folders)})"
-
-
-def _number(count: int, noun: str) -> str:
-    return f"{count} {noun}{'s' * (count != 1)}"
 
 
 def _seeds(seeds: list[int]) -> str:

@@ -118,7 +118,7 @@ def _picked(result: dict[str, Any]) -> Iterator[str]:
             yield f"  it is {words}"
         else:
             differences = next(each["differences"] for each in picked["against"].values() if each["run"] == run)
-            yield f"  minus {words}, {_setting(points[run])}: {_with_intervals(differences, '+')}"
+            yield f"  minus {words} ({_setting(points[run])}): {_with_intervals(differences, '+')}"
     tested = picked["tested"]
     if tested is None:
         yield "  no other seed of it was run: before relying on it, train several and compare them on another split"
@@ -134,8 +134,8 @@ def _references(result: dict[str, Any]) -> dict[str, str]:
     """What the picked trial is compared with, in words, by run."""
     baseline, overall = result["baseline"], result["best"]["overall"]
     if baseline == overall:
-        return {baseline: "the best of the baseline, and overall"}
-    return {baseline: "the best of the baseline", overall: "the best overall"}
+        return {baseline: "the baseline's best trial, which is also the best overall"}
+    return {baseline: "the baseline's best trial", overall: "the best overall"}
 
 
 def _setting(point: dict[str, Any]) -> str:

@@ -1,6 +1,7 @@
 """``mmts sweep``: does balancing head and tail help on these data, which way of it, and for whom."""
 
 import inspect
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -9,6 +10,7 @@ import typer
 
 from mmts_cli.command import known_flags, stage_command
 from mmts_cli.flags import flags_of
+from mmts_cli.options import counted
 from pipelines.sweep.settings import LEVELS, LOSSES, NOT_SHARED, SEEDS, STRATEGIES
 from pipelines.train.settings import FLAGS, TrainSettings
 
@@ -147,7 +149,7 @@ def sweep(
         from pipelines.sweep import train_best
 
         result["trained"] = str(train_best(folder, progress=console).output)
-    console.result(result, lambda: _human(result, console.width))
+    console.result(result, lambda: _human(result))
 
 
 def _names(given: list[str]) -> tuple[str, ...]:
@@ -174,39 +176,51 @@ def _value(text: str) -> Any:
         return text
 
 
-def _human(result: dict[str, Any], width: int) -> "Iterator[RenderableType]":
+def _human(result: dict[str, Any]) -> "Iterator[RenderableType]":
     from mmts_cli.sweep_words import conclusion
 
-    candidates = result["candidates"]
+    val_split, test_split = result["val_split"], result["test_split"]
+    count, trials = counted(len(result["candidates"]), "setting"), counted(result["trials"], "trial")
     yield (
-        f"{result['output']}: {len(candidates)} settings, each the best of {result['trials']} trials by "
-        f"{result['metric']} on {result['val_split']}, then {result['seeds']} seeds on {result['test_split']}"
+        f"{result['output']}: {count}, each the best of {trials} by {result['metric']} on {val_split}, then "
+        f"{counted(result['seeds'], 'seed')} on {test_split}"
     )
-    if result["frequency"] is not None:
-        yield f"head, middle, tail: {result['frequency']}"
     for name, why in result["failed"].items():
         yield f"{name} came to nothing: {why}"
     yield ""
-    yield _table(result)
-    yield ""
+    yield f"settings chosen on {val_split}:"
     yield from map(_setting, result["candidates"])
     yield ""
+    yield f"scores on {test_split}: mean of R@1, R@5, R@10 of both directions, with 95% intervals;"
+    yield f"below, the difference from {result['baseline']} (*: better or worse)"
+    if result["frequency"] is not None:
+        yield f"head, middle, tail: {result['frequency']}"
+    yield _table(result)
+    yield ""
     yield from conclusion(result)
+    if result["frequency"] is not None:
+        yield f"what a gain on the tail costs on the head: mmts frontier {shlex.quote(result['output'])}"
     if "trained" in result:
         yield f"{result['trained']}: the best setting, trained"
+
+
+def _setting(candidate: dict[str, Any]) -> str:
+    from mmts_cli.sweep_words import options_words
+
+    edge = " (a level at the edge of those tried)" if candidate["at_edge"] else ""
+    return f"  {candidate['name']}: {options_words(candidate['options'])}{edge}"
 
 
 def _table(result: dict[str, Any]) -> "Table":
     from rich.table import Table
 
-    title = f"mean of R@1, R@5, R@10 of both directions; below, the difference from {result['baseline']} (*: certain)"
-    table = Table(box=None, pad_edge=False, title=title, title_justify="left", title_style="")
+    table = Table(box=None, pad_edge=False)
     table.add_column("", no_wrap=True)
-    table.add_column(result["val_split"], justify="right", no_wrap=True)
+    table.add_column(f"{result['metric']}\non {result['val_split']}", justify="right", no_wrap=True)
     scored = result["candidates"][0]["scores"]
     segments = [name for name in ("overall", "head", "middle", "tail") if "mean" in scored.get(name, {})]
     for segment in segments:
-        table.add_column(segment, justify="right", no_wrap=True)
+        table.add_column(segment, justify="right", no_wrap=True, vertical="bottom")
     for candidate in result["candidates"]:
         table.add_row(
             candidate["name"],
@@ -214,13 +228,6 @@ def _table(result: dict[str, Any]) -> "Table":
             *(_cell(candidate, segment) for segment in segments),
         )
     return table
-
-
-def _setting(candidate: dict[str, Any]) -> str:
-    from mmts_cli.sweep_words import options_words
-
-    options = options_words(candidate["options"])
-    return f"{candidate['name']}: {options}{' (the last level tried)' if candidate['at_edge'] else ''}"
 
 
 def _cell(candidate: dict[str, Any], segment: str) -> "Text":

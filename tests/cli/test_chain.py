@@ -30,7 +30,7 @@ def test_people_are_told_what_was_made(chain, fake_encoder) -> None:
     assert out["clusters.parquet"][1].startswith("4 clusters of 18 fitted rows (24 in all): largest ")
     assert "Gini 0." in out["clusters.parquet"][1]
     assert out["clusters.parquet"][2].startswith("the largest tenth (1 clusters) holds ")
-    assert out["shifts.parquet"][1].startswith("24 shifts, mean of 1 clustering(s): min 0.05, ")
+    assert out["shifts.parquet"][1].startswith("24 shifts, mean of 1 clustering: min 0.05, ")
     assert len(out["shifts.parquet"]) == 12
     assert len(fake_encoder.texts) == 9
 

@@ -54,7 +54,7 @@ class Gallery:
             media=self.folder / "media.parquet",
             text=self.folder / "text.parquet",
             annotations=self.folder / f"{annotations}.parquet",
-            clusters=None if sizes is None else self.folder / f"{sizes}.parquet",
+            frequency=None if sizes is None else self.folder / f"{sizes}.parquet",
             resamples=0,
             **options,
         )

@@ -20,13 +20,13 @@ def printed_commands(err: str) -> list[list[str]]:
 
 
 @pytest.mark.slow
-def test_all_stages_run_twice_but_work_once(demo, tmp_path) -> None:
+def test_every_stage_is_run_once_and_the_sweep_has_the_last_word(demo, mmts, tmp_path) -> None:
     first = demo()
     assert first.code == 0, first.err
     folder = tmp_path / "d"
 
     commands = printed_commands(first.err)
-    stages = ["prepare", "embed", *["cluster"] * 4, "shifts", "plan", *["train", "eval"] * 2]
+    stages = ["prepare", "embed", *["cluster"] * 4, "shifts", "plan", "train", "embed", "sweep"]
     assert [command[0] for command in commands] == stages
     from mmts_cli.app import app
 
@@ -36,27 +36,11 @@ def test_all_stages_run_twice_but_work_once(demo, tmp_path) -> None:
             command = command.commands[rest.pop(0)]
         command.make_context("mmts", rest)  # raises on a flag or value that the command does not accept
 
-    titles = [line for line in first.out.splitlines() if line.startswith("Recall on the test split")]
-    assert len(titles) == 1
-    rows = [line.split() for line in first.out.splitlines() if line.lstrip().startswith(("mmts ", "fixed "))]
-    rows += [
-        line.split()[1:] for line in first.out.splitlines() if line.startswith(("overall", "head", "middle", "tail"))
-    ]
-    rows = [row for row in rows if len(row) == 7 and row[0] in ("fixed", "mmts")]
-    assert sorted(row[0] for row in rows) == ["fixed"] * 4 + ["mmts"] * 4
-    scores = {
-        name: json.loads((folder / f"scores-{name}" / "metrics.json").read_text())["scores"]
-        for name in ("fixed", "mmts")
-    }
-    for name, by_segment in scores.items():
-        shown = [row[1:] for row in rows if row[0] == name]
-        for directions in by_segment.values():
-            cells = [
-                f"{directions[direction][f'recall@{k}']['value']:.1f}"
-                for direction in ("text_to_media", "media_to_text")
-                for k in (1, 5, 10)
-            ]
-            assert cells in shown
+    shown = mmts("sweep", folder / "sweep").out
+    assert "head, middle, tail: sizes of the classes in column concept" in shown
+    assert shown in first.out
+    runs = [line for line in first.err.splitlines() if " on test; " in line]
+    assert len(runs) == 5 * 5
 
     for picture in ("long-tail.png", "temperature.png"):
         with Image.open(folder / picture) as image:
@@ -70,18 +54,22 @@ def test_all_stages_run_twice_but_work_once(demo, tmp_path) -> None:
     results = [line for line in results if ": written" in line or ": up to date" in line]
     undone = [line for line in results if not line.endswith(": up to date")]
     assert undone == [f"{folder}/temperature.png: written"]
-    assert len(results) == len(stages)
+    assert "25 runs are there already" in second.err
+    assert shown in second.out
     assert {path: path.read_bytes() for path in folder.rglob("*.parquet")} == written
 
 
 @pytest.mark.slow
-def test_the_fewest_images_are_enough(demo, mmts, tmp_path) -> None:
+def test_the_fewest_images_are_enough_and_without_a_tail_it_says_so(mmts, fake_encoder, tmp_path) -> None:
     """Fewer training images than a batch: one step an epoch."""
-    ran = mmts("demo", "--dir", tmp_path / "few", "--count", 160, "--json")
+    flags = ["demo", "--dir", tmp_path / "few", "--count", 160, "--imbalance", 0]
+    ran = mmts(*flags, "--json")
     assert ran.code == 0, ran.err
     result = json.loads(ran.out)
-    assert set(result["scores"]) == {"fixed", "mmts"}
+    names = ["fixed", "shifts", "mmts", "fixed+sampling", "fixed+weight"]
+    assert [candidate["name"] for candidate in result["sweep"]["candidates"]] == names
     assert [picture.rsplit("/", 1)[1] for picture in result["pictures"]] == ["long-tail.png", "temperature.png"]
+    assert "All concepts are equally frequent here" in mmts(*flags).out
 
 
 def test_a_count_that_is_too_small_is_said_before_anything_is_made(refused, tmp_path) -> None:
