@@ -26,6 +26,7 @@ from pipelines.artifacts.schemas import (
     RELEVANCY,
     SHIFTS,
     STEPS,
+    SWEEP,
     Kind,
 )
 from pipelines.artifacts.shifts import Shifts, read_shifts, select_shifts
@@ -53,6 +54,7 @@ __all__ = [
     "RELEVANCY",
     "SHIFTS",
     "STEPS",
+    "SWEEP",
     "ArtifactWriter",
     "Clips",
     "Frequency",

@@ -93,4 +93,9 @@ RELEVANCY = Kind(
     },
 )
 
-KINDS = (ANNOTATIONS, EMBEDDINGS, FEATURES, CLUSTERS, SHIFTS, STEPS, RANKS, RELEVANCY)
+FREQUENCY = Kind("frequency", "sample_id", {"sample_id": pa.string(), "cluster_size": pa.float64()})
+_RUN = dict.fromkeys(("run", "strategy", "loss"), pa.string())
+SWEEP = Kind("sweep", "run", {**_RUN, **dict.fromkeys(("stage", "split", "failed", "settings"), pa.string())})
+FRONTIER = Kind("frontier", "run", {**_RUN, "on_front": pa.bool_(), "best_for": pa.string()})
+
+KINDS = (ANNOTATIONS, EMBEDDINGS, FEATURES, CLUSTERS, SHIFTS, STEPS, RANKS, RELEVANCY, FREQUENCY, SWEEP, FRONTIER)

@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-
-from pipelines.artifacts import Kind, open_parquet, read_provenance, read_table
+from pipelines.artifacts import SWEEP, open_parquet, read_provenance, read_table
 from pipelines.artifacts.files import read_json
 from pipelines.compare import read_queries
 from pipelines.errors import InputError
@@ -18,8 +16,6 @@ from pipelines.scores.queries import DIRECTIONS
 from pipelines.sweep.found import TABLE
 from pipelines.sweep.recalls import MEAN_RECALL, with_mean_recall
 
-_TEXTS = ("run", "strategy", "loss", "stage", "split", "failed", "settings")
-_SWEEP = Kind("sweep", "run", dict.fromkeys(_TEXTS, pa.string()))
 _GO_ON = "go on with the command that began the sweep"
 
 
@@ -84,14 +80,14 @@ def read_search(folder: Path) -> Search:
     metric = None if provenance is None else provenance.parameters.get("metric")
     if provenance is None or provenance.stage != "sweep" or not isinstance(metric, str):
         raise InputError(f"{path}: is not what `mmts sweep` writes; {_GO_ON}")
-    columns = [*_SWEEP.columns, metric]
+    columns = [*SWEEP.columns, metric]
     with open_parquet(path) as file:
         lacking = [name for name in columns if name not in file.schema_arrow.names]
     if lacking:
         raise InputError(f"{path}: has no column {lacking[0]}; {_GO_ON}, which writes it without training again")
     rows = [
         row
-        for row in read_table(path, _SWEEP, columns).to_pylist()
+        for row in read_table(path, SWEEP, columns).to_pylist()
         if row["stage"] == "search" and row["failed"] is None
     ]
     if not rows:

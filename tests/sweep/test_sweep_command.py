@@ -32,6 +32,8 @@ def test_a_sweep_and_its_table_again(world, mmts, flags) -> None:
     shown = json.loads(mmts("sweep", folder, "--json").out)
     assert [each["name"] for each in shown["candidates"]] == ["fixed", "mmts+sampling"]
     assert shown["runs"] == 8
+    assert f"{folder / 'sweep.parquet'}: sweep, 8 rows" in mmts("inspect", folder / "sweep.parquet").out
+    assert f"{folder / 'frequency.parquet'}: frequency, " in mmts("inspect", folder / "frequency.parquet").out
 
 
 def test_flags_from_a_toml_file(world, mmts, flags) -> None:
