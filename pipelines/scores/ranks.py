@@ -12,6 +12,7 @@ from pipelines.scores.similarity import FloatArray, IntArray, ScoreSource, block
 
 Ties = Literal["index", "optimistic", "pessimistic"]
 BLOCK_BYTES = 128 * 2**20
+PAIRS_FACTOR = 32  # a score by itself takes the time of so many in a product
 QUERIES_AT_ONCE = 256  # comparisons of so many rows of a block stay within the cache
 
 
@@ -169,19 +170,23 @@ def _count(
     """One pass over the similarities in blocks, for counters of queries that are rows and of some that are columns."""
     edge = block_edge(source, block_bytes)
     rows, columns = source.shape
+    flipped = source.transposed()
     with progress.task("ranking", rows * columns, "scores") as task:
         for row in range(0, rows, edge):
             for column in range(0, columns, edge):
-                block_nm = source.block(slice(row, row + edge), slice(column, column + edge))
+                rough_nm, slack = source.rough(slice(row, row + edge), slice(column, column + edge))
                 for counter in of_rows:
-                    counter.add(block_nm, row, column)
+                    counter.add(source, rough_nm, slack, row, column)
                 for counter in of_columns:
-                    counter.add(block_nm.T, column, row)
-                task.advance(block_nm.size)
+                    counter.add(flipped, rough_nm.T, slack, column, row)
+                task.advance(rough_nm.size)
 
 
 class _RankCounter:
     """Counts, over the blocks, the items that beat one positive of each query and those that tie with it.
+
+    Rough scores decide where they are further from the positive's than their slack; the others are looked up exactly,
+    one by one where they are few.
 
     Args:
         query_q: The queries, ascending, each once; rows of the blocks that aren't among them cost nothing.
@@ -195,25 +200,40 @@ class _RankCounter:
         self.tied_q = np.zeros(len(query_q), dtype=np.int64)  # the positive itself among them
         self.tied_before_q = np.zeros(len(query_q), dtype=np.int64)
 
-    def add(self, block_qi: FloatArray, query_start: int, item_start: int) -> None:
-        first, last = np.searchsorted(self.query, (query_start, query_start + len(block_qi)))
+    def add(self, source: ScoreSource, rough_qi: FloatArray, slack: float, query_start: int, item_start: int) -> None:
+        first, last = np.searchsorted(self.query, (query_start, query_start + len(rough_qi)))
         for start in range(first, last, QUERIES_AT_ONCE):
             part = slice(start, min(start + QUERIES_AT_ONCE, last))
-            self._add(block_qi[_rows(self.query[part] - query_start)], part, item_start)
+            self._add(source, rough_qi[_rows(self.query[part] - query_start)], slack, part, item_start)
 
-    def _add(self, block_qi: FloatArray, part: slice, item_start: int) -> None:
-        items = block_qi.shape[1]
+    def _add(self, source: ScoreSource, rough_qi: FloatArray, slack: float, part: slice, item_start: int) -> None:
+        items = slice(item_start, item_start + rough_qi.shape[1])
         score_q, item_q = self._score_q[part], self._item_q[part]
-        better_q = np.count_nonzero(block_qi > score_q[:, None], axis=1)
-        tied_q = np.count_nonzero(block_qi >= score_q[:, None], axis=1) - better_q
+        low_q, high_q = ((score_q + offset).astype(rough_qi.dtype) for offset in (-slack, slack))
+        better_q = np.count_nonzero(rough_qi > high_q[:, None], axis=1)
+        close_q = np.count_nonzero(rough_qi >= low_q[:, None], axis=1) - better_q
+        own_q = (item_q >= items.start) & (item_q < items.stop)  # the positive is close to itself
+        tied_q, tied_before_q = own_q.astype(np.int64), np.zeros(len(item_q), dtype=np.int64)
+        rows = np.flatnonzero(close_q != own_q)
+        if slack and close_q[rows].sum() * PAIRS_FACTOR < len(rows) * rough_qi.shape[1]:
+            close_ri = (rough_qi[rows] >= low_q[rows, None]) & (rough_qi[rows] <= high_q[rows, None])
+            row_p, column_p = np.nonzero(close_ri)
+            item_p, row_p = items.start + column_p, rows[row_p]
+            exact_p = source.pairs(self.query[part][row_p], item_p)
+            tied_p = exact_p == score_q[row_p]
+            better_q += np.bincount(row_p[exact_p > score_q[row_p]], minlength=len(item_q))
+            tied_q[rows] = np.bincount(row_p[tied_p], minlength=len(item_q))[rows]
+            tied_before_q += np.bincount(row_p[tied_p & (item_p < item_q[row_p])], minlength=len(item_q))
+        elif len(rows):
+            exact_ri = _block(source, self.query[part][rows], items) if slack else rough_qi[rows]
+            tied_ri = exact_ri == score_q[rows, None]
+            better_q[rows] = np.count_nonzero(exact_ri > score_q[rows, None], axis=1)
+            tied_q[rows] = np.count_nonzero(tied_ri, axis=1)
+            before_ri = np.arange(items.start, items.stop) < item_q[rows, None]
+            tied_before_q[rows] = np.count_nonzero(tied_ri & before_ri, axis=1)
         self.better_q[part] += better_q
         self.tied_q[part] += tied_q
-        self.tied_before_q[part] += np.where(item_q >= item_start + items, tied_q, 0)
-        inside = np.flatnonzero((item_q > item_start) & (item_q < item_start + items) & (tied_q > 1))
-        if len(inside):
-            before_qi = np.arange(item_start, item_start + items) < item_q[inside, None]
-            tie_qi = block_qi[inside] == score_q[inside, None]
-            self.tied_before_q[part.start + inside] += np.count_nonzero(tie_qi & before_qi, axis=1)
+        self.tied_before_q[part] += tied_before_q
 
 
 class _BestPositives(_RankCounter):
@@ -229,6 +249,12 @@ class _BestPositives(_RankCounter):
     def ranks(self, ties: Ties) -> QueryRanks:
         ahead = {"index": self.tied_before_q, "optimistic": np.zeros_like(self.tied_q), "pessimistic": self.tied_q}
         return QueryRanks(self.query, 1 + self.better_q + ahead[ties], self.tied_q > 0)
+
+
+def _block(source: ScoreSource, query_r: IntArray, items: slice) -> FloatArray:
+    """The exact scores of some queries, ascending, and items."""
+    first = int(query_r[0])
+    return source.block(slice(first, int(query_r[-1]) + 1), items)[query_r - first]
 
 
 def _rows(row_q: IntArray) -> slice | IntArray:

@@ -5,6 +5,9 @@ block. Two identical captions can then differ in the last bit, a tie is lost, an
 Here every row is first rounded to 26 fractional bits of its length. All products and partial sums of such rows are
 integers below 2**53 (Cauchy-Schwarz), which float64 holds exactly, so every order of additions gives the same
 number. The rounding, at most 2**-27 per coordinate of a unit vector, is finer than a float32 product's own error.
+
+Exact products take float64. Most scores are far enough from the one they are compared with that float32 says which is
+higher: `ScoreSource.rough` gives such products with a bound of their error, and exact ones are left for close calls.
 """
 
 import copy
@@ -21,6 +24,7 @@ FloatArray = NDArray[np.floating[Any]]
 IntArray = NDArray[np.int64]
 
 FRACTION_BITS = 26
+FLOAT32_UNIT = 2.0**-24  # largest relative error of rounding to float32
 ROWS_AT_ONCE = 8192
 
 
@@ -37,6 +41,12 @@ class ScoreSource(Protocol):
 
     def block(self, rows: slice, columns: slice) -> FloatArray:
         """The similarities of some media with some texts."""
+
+    def rough(self, rows: slice, columns: slice) -> tuple[FloatArray, float]:
+        """The same, faster, and how far one of them may be off: 0 where they are exact.
+
+        The bound holds where they are compared with a score that was rounded to their type.
+        """
 
     def pairs(self, row_p: IntArray, column_p: IntArray) -> FloatArray:
         """The similarities ``S[row_p[i], column_p[i]]``, equal to the last bit to those in the blocks."""
@@ -64,6 +74,7 @@ class EmbeddingScores:
                 f"media embeddings of shape {media_nd.shape} and text embeddings of shape {text_md.shape} can't be "
                 "compared: give two matrices with the same number of columns"
             )
+        self._normalize = normalize
         self._media = _FixedPointRows(media_nd, "media", normalize)
         self._text = _FixedPointRows(text_md, "text", normalize)
 
@@ -81,6 +92,20 @@ class EmbeddingScores:
         """The similarities of some media with some texts, float64."""
         block_nm: FloatArray = self._media.strip(rows) @ self._text.strip(columns).T
         return block_nm
+
+    def rough(self, rows: slice, columns: slice) -> tuple[FloatArray, float]:
+        """The similarities of some media with some texts in float32, where rows are unit vectors; else exact.
+
+        A sum of d products of unit vectors in float32, in any order, is off by at most n u / (1 - n u) with n = d
+        (Higham, Accuracy and Stability of Numerical Algorithms, section 3.1). The vectors are rounded to float32 first,
+        and so is the score they are compared with: n = d + 4 covers that.
+        """
+        roundings = (self.dimension + 4) * FLOAT32_UNIT
+        if not self._normalize or roundings >= 1:
+            return self.block(rows, columns), 0.0
+        media_nd, text_md = self._media.strip(rows), self._text.strip(columns)
+        rough_nm: FloatArray = media_nd.astype(np.float32) @ text_md.astype(np.float32).T
+        return rough_nm, roundings / (1 - roundings)
 
     def pairs(self, row_p: IntArray, column_p: IntArray) -> FloatArray:
         """The similarities of the given pairs, float64, shape ``(p,)``."""
@@ -134,6 +159,10 @@ class DenseScores:
             )
         return block_nm
 
+    def rough(self, rows: slice, columns: slice) -> tuple[FloatArray, float]:
+        """Part of the matrix, which is exact."""
+        return self.block(rows, columns), 0.0
+
     def pairs(self, row_p: IntArray, column_p: IntArray) -> FloatArray:
         """The similarities of the given pairs, shape ``(p,)``."""
         score_p: FloatArray = self._scores_nm[row_p, column_p]
@@ -172,7 +201,8 @@ class _FixedPointRows:
 
     def take(self, rows: slice | IntArray) -> NDArray[np.float64]:
         """The rows, shape ``(len(rows), d)``."""
-        fixed_nd = self.x_nd[rows] * self._up_n[rows, None]
+        fixed_nd = self.x_nd[rows].astype(np.float64)  # at once: a product of two types is slow
+        fixed_nd *= self._up_n[rows, None]
         np.rint(fixed_nd, out=fixed_nd)
         fixed_nd *= self._down_n[rows, None]
         return fixed_nd

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -242,9 +243,10 @@ def _all(runs: Iterable[Run], files: _Files, jobs: int, reporter: _Reporter) -> 
     waiting = [run for run, found in known.values() if found is None]
     reporter.skip(len(known) - len(waiting))
     try:
-        for run, found in perform_all(waiting, output, files.first, jobs):
-            known[run.name] = run, found
-            reporter.run(run, found, metric)
+        with closing(perform_all(waiting, output, files.first, jobs)) as performed:
+            for run, found in performed:
+                known[run.name] = run, found
+                reporter.run(run, found, metric)
     except (KeyboardInterrupt, Interrupted) as error:
         raise Interrupted(f"stopped after {reporter.done} runs, which are kept; go on with the same command") from error
     return [(run, found) for run, found in known.values() if found is not None]

@@ -2,7 +2,7 @@
 
 import multiprocessing
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import replace
 from multiprocessing.queues import SimpleQueue
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from threadpoolctl import threadpool_limits
 
 from pipelines.sweep.runs import Data, Run, perform
 from pipelines.train.config import TrainConfig
@@ -24,8 +25,8 @@ _device: str | None = None
 
 def perform_all(
     runs: Sequence[Run], sweep: Path, first: TrainConfig, jobs: int
-) -> Iterator[tuple[Run, dict[str, Any]]]:
-    """Perform runs, and give each with what came of it as soon as it is done.
+) -> Generator[tuple[Run, dict[str, Any]], None, None]:
+    """Perform runs, and give each with what came of it as soon as it is done; close it to end the others.
 
     Args:
         runs: The runs.
@@ -45,6 +46,7 @@ def perform_all(
     for number in range(jobs):
         numbers.put(number)
     threads = max(1, usable_cores() // jobs)
+    others = set(multiprocessing.active_children())
     with ProcessPoolExecutor(jobs, spawn, _start, (first, threads, numbers)) as pool:
         waiting = {pool.submit(_perform, run, sweep): run for run in runs}
         try:
@@ -55,8 +57,9 @@ def perform_all(
                 yield waiting[done], found
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
-            for process in multiprocessing.active_children():  # which end their runs here and now
-                process.terminate()
+            for process in set(multiprocessing.active_children()) - others:
+                process.kill()  # one that is asked to stop ends its run and begins the next
+                process.join()
             raise
 
 
@@ -64,6 +67,7 @@ def _start(first: TrainConfig, threads: int, numbers: "SimpleQueue[int]") -> Non
     """Get a process of the pool ready: its share of the cores, a GPU of its own if there are several, the data."""
     global _data, _device
     torch.set_num_threads(threads)
+    threadpool_limits(threads)  # NumPy's products, which rank, have threads of their own
     number = numbers.get()
     if first.device is None and torch.cuda.is_available():
         _device = f"cuda:{number % torch.cuda.device_count()}"

@@ -102,6 +102,27 @@ def test_block_size_changes_no_rank_even_with_duplicates(normalize: bool) -> Non
                 np.testing.assert_array_equal(one.tied, other.tied)
 
 
+@pytest.mark.parametrize("factor", [0, 32, 10**9])
+@pytest.mark.parametrize("spread", [0.0, 1e-6, 1e-4, 1.0])
+def test_close_calls_are_left_to_exact_scores(monkeypatch, spread: float, factor: int) -> None:
+    """What differs too little for float32 to tell is ranked as by the exact matrix, one by one or in blocks."""
+    monkeypatch.setattr(ranks_module, "PAIRS_FACTOR", factor)
+    monkeypatch.setattr(ranks_module, "QUERIES_AT_ONCE", 7)
+    rng = np.random.default_rng(0)
+    centre_d = rng.standard_normal(200)
+    media_nd = (centre_d + spread * rng.standard_normal((40, 200))).astype(np.float32)
+    text_md = (centre_d + spread * rng.standard_normal((90, 200))).astype(np.float32)
+    source = EmbeddingScores(media_nd, text_md)
+    exact = DenseScores(source.block(slice(None), slice(None)))
+    media_p, text_p = np.arange(90) % 40, rng.permutation(90)
+    for rule in RULES:
+        expected = retrieval_ranks(exact, media_p, text_p, ties=rule)
+        for block_bytes in (1, 2**30):
+            found = retrieval_ranks(source, media_p, text_p, ties=rule, block_bytes=block_bytes)
+            for one, other in zip(expected, found, strict=True):
+                assert_same(other, (one.query.tolist(), one.rank.tolist(), one.tied.tolist()))
+
+
 def test_thread_count_changes_no_similarity() -> None:
     code = (
         "import numpy as np; from pipelines.scores import EmbeddingScores; import hashlib;"

@@ -53,6 +53,19 @@ def test_blocks_pairs_and_orders_agree_to_the_last_bit(
     np.testing.assert_array_equal(shuffled.block(slice(None), slice(None)), whole_nm)
 
 
+@pytest.mark.parametrize("d", [1, 3, 64, 2000])
+def test_rough_scores_are_off_by_no_more_than_they_say(d: int) -> None:
+    rng = np.random.default_rng(d)
+    media_nd, text_md = rng.random((30, d)) + 0.01, rng.random((50, d)) + 0.01  # of one sign: errors add up
+    source = EmbeddingScores(media_nd, text_md)
+    rough_nm, slack = source.rough(slice(0, 30), slice(10, 50))
+    assert rough_nm.dtype == np.float32
+    assert np.abs(rough_nm - source.block(slice(0, 30), slice(10, 50))).max() <= slack < 2e-7 * (d + 4)
+    raw_nm, none = EmbeddingScores(1e30 * media_nd, text_md, normalize=False).rough(slice(0, 30), slice(0, 50))
+    assert none == 0
+    assert raw_nm.dtype == np.float64
+
+
 def test_equal_texts_tie_exactly() -> None:
     rng = np.random.default_rng(3)
     media_nd = rng.standard_normal((301, 515)).astype(np.float32)

@@ -1,5 +1,6 @@
 """Sweeps: the same weights as `train`, the same scores as `eval`, nothing done twice."""
 
+import multiprocessing
 import shutil
 
 import pyarrow.parquet as pq
@@ -100,6 +101,17 @@ def test_processes_change_nothing(config, world) -> None:
     together = sweep(config(output=world.folder / "two"), jobs=2).summary
     for one, other in zip(alone["candidates"], together["candidates"], strict=True):
         assert {**one, "settings": None} == {**other, "settings": None}
+
+
+@pytest.mark.slow
+def test_processes_end_with_a_sweep_that_is_stopped(config, world) -> None:
+    def stop(line: str) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(Interrupted, match="stopped after 1 runs"):
+        sweep(config(levels=20), jobs=2, tell=stop)
+    assert multiprocessing.active_children() == []
+    assert len(list((world.folder / "sweep" / "runs").glob("*/metrics.json"))) < 10
 
 
 def test_a_loss_that_is_no_number_ends_its_run_and_not_the_sweep(config, monkeypatch) -> None:
