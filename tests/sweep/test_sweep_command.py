@@ -26,6 +26,8 @@ def test_a_sweep_and_its_table_again(world, mmts, flags) -> None:
     assert lines[0] == f"{folder}: 2 settings, each the best of 2 trials by recall_sum on val, then 2 seeds on test"
     assert "head, middle, tail: sizes from clusters.parquet" in lines
     assert any(line.split()[:3] == ["on", "val", "overall"] for line in lines)
+    explained = [line.strip().partition(":")[0] for line in lines if line.startswith("    ") and ": " in line]
+    assert explained == ["swing", "oscillations", "tail", "rule", "power"]
     assert lines[-1] == f"what a gain on the tail costs on the head: mmts frontier {folder}"
     again = mmts("sweep", folder)
     assert again.out == made.out
