@@ -120,7 +120,7 @@ def _human(result: dict[str, Any]) -> "Iterator[RenderableType]":
     if result["imbalance"] == 0:
         yield "All concepts are equally frequent here: there is no tail, and head and tail differ by chance alone."
     yield (
-        "All strategies share one image tower: heads on its features were compared, not whole models. Other data may "
-        "answer otherwise; run mmts sweep on yours."
+        "All strategies share one image tower: heads on its features were compared, not whole models. Another --seed "
+        "makes other data, which may answer otherwise; so may yours."
     )
     yield f"pictures: {', '.join(result['pictures'])}"
