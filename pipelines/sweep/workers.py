@@ -24,20 +24,19 @@ _device: str | None = None
 
 
 def perform_all(
-    runs: Sequence[Run], sweep: Path, first: TrainConfig, jobs: int
+    runs: Sequence[Run], sweep: Path, data: Data, jobs: int
 ) -> Generator[tuple[Run, dict[str, Any]], None, None]:
     """Perform runs, and give each with what came of it as soon as it is done; close it to end the others.
 
     Args:
         runs: The runs.
         sweep: Folder of the sweep.
-        first: What data are read for, once in each process.
+        data: The files; other processes read them for themselves.
         jobs: Processes at once; with 1 this one does it.
     """
     if not runs:
         return
     if jobs == 1:
-        data = Data(first)
         for run in runs:
             yield run, perform(run, data, sweep)
         return
@@ -47,7 +46,7 @@ def perform_all(
         numbers.put(number)
     threads = max(1, usable_cores() // jobs)
     others = set(multiprocessing.active_children())
-    with ProcessPoolExecutor(jobs, spawn, _start, (first, threads, numbers)) as pool:
+    with ProcessPoolExecutor(jobs, spawn, _start, (data.config, threads, numbers)) as pool:
         waiting = {pool.submit(_perform, run, sweep): run for run in runs}
         try:
             for done in as_completed(waiting):
@@ -74,6 +73,7 @@ def _start(first: TrainConfig, threads: int, numbers: "SimpleQueue[int]") -> Non
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what is wrong with the data the first process has said
         _data = Data(first)
+        _ = _data.files  # are read now
 
 
 def _perform(run: Run, sweep: Path) -> tuple[dict[str, Any], list[str]]:
