@@ -20,8 +20,8 @@ def conclusion(result: dict[str, Any]) -> Iterator[str]:
         yield "a verdict needs two seeds or more: raise --seeds"
     elif others:
         yield (
-            "the verdicts of a column hold together 19 times in 20, on data like these, for settings tuned with "
-            f"{counted(result['trials'], 'trial')} each"
+            "the intervals of a column hold together 19 times in 20, over seeds and test queries; other training data, "
+            f"or more than {counted(result['trials'], 'trial')} of each strategy, may answer otherwise"
         )
     seeds = counted(result["seeds"], "seed")
     yield f"best by {result['metric']} on {result['val_split']}, mean of {seeds}: {result['best']}"

@@ -26,6 +26,8 @@ def test_a_sweep_and_its_table_again(world, mmts, flags) -> None:
     assert lines[0] == f"{folder}: 2 settings, each the best of 2 trials by recall_sum on val, then 2 seeds on test"
     assert "head, middle, tail: sizes from clusters.parquet" in lines
     assert any(line.split()[:3] == ["on", "val", "overall"] for line in lines)
+    explained = [line.strip().partition(":")[0] for line in lines if line.startswith("    ") and ": " in line]
+    assert explained == ["swing", "oscillations", "tail", "rule", "power"]
     assert lines[-1] == f"what a gain on the tail costs on the head: mmts frontier {folder}"
     again = mmts("sweep", folder)
     assert again.out == made.out
@@ -79,7 +81,7 @@ def test_the_conclusion_in_words() -> None:
         "tail: better than fixed: ts by 2.5 points (1.0 to 4.0), mmts by 3.1 points (1.0 to 4.0)",
         "head: worse than fixed: ts by 3.0 points (2.0 to 4.0)",
         "head: no difference seen from fixed: mmts (could be up to 1.2 points)",
-        "the verdicts of a column hold together 19 times in 20, on data like these, for settings tuned with 8 trials "
-        "each",
+        "the intervals of a column hold together 19 times in 20, over seeds and test queries; other training data, or "
+        "more than 8 trials of each strategy, may answer otherwise",
         "best by recall_sum on val, mean of 5 seeds: ts",
     ]
