@@ -6,7 +6,7 @@ is a file of its own, an entry here, and a test.
 
 import pkgutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
@@ -25,6 +25,7 @@ class LossKind:
         quantity: What the number each pair has is called.
         default_level: That number, where none is given.
         description: What it is, in one line, with its source.
+        defaults: Options of its own, and the default of each.
     """
 
     name: str
@@ -32,6 +33,7 @@ class LossKind:
     quantity: Quantity
     default_level: float
     description: str
+    defaults: Mapping[str, float] = field(default_factory=dict)
 
     def load(self) -> Any:
         """Return its class, a `Loss`; this imports torch."""
@@ -112,6 +114,7 @@ LOSSES = _by_name(
         "temperature",
         0.1,
         "each pair of the batch classified by itself, with a learned bias (SigLIP, arXiv 2303.15343)",
+        {"bias": -10.0},  # SigLIP's, for batches of 32,768: nearly all pairs are negatives, and start as such
     ),
 )
 

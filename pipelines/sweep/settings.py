@@ -8,7 +8,19 @@ SEEDS = 5
 # What each trial or the sweep itself sets, and what makes no sense in a run that leaves no folder.
 NOT_SHARED = frozenset(
     {
-        *("output", "loss", "temperature", "tau", "alpha", "oscillations", "tau_min", "tau_max", "rho", "shifts"),
+        *(
+            "output",
+            "loss",
+            "temperature",
+            "tau",
+            "alpha",
+            "oscillations",
+            "tau_min",
+            "tau_max",
+            "rho",
+            "bias",
+            "shifts",
+        ),
         *("clusters", "frequency", "weight", "adjust", "sampling", "power", "duplicates"),
         *("logger", "checkpoint_minutes", "checkpoint_steps", "devices", "nodes", "parallel"),
     }

@@ -69,6 +69,7 @@ OPTIONS: Mapping[str, Option] = {
     ),
     "rule": Option("how cluster sizes in between are placed", choices=("linear", "log", "rank")),
     "rho": Option("weight of the temperature in the robust objective", 1.0, 9.0),
+    "bias": Option("first value of the sigmoid loss's bias", -10.0, -3.0, least=-100.0, most=100.0),
     "power": Option("how media are drawn: 1 as the data are, 0 each cluster alike", 0.0, 0.9, least=0.0, most=1.0),
     "adjust": Option("weight of the logit adjustment", 0.1, 2.0, is_log=True),
     "weight": Option("pairs are weighted by their cluster's size to the power of minus this", 0.1, 1.0),
@@ -120,7 +121,7 @@ class Way:
     def options(self) -> tuple[str, ...]:
         """What is searched beside the level."""
         of_balance = (_OF_BALANCE[self.balance],) if self.balance else ()
-        return (*_OF_STRATEGY[self.strategy], *of_balance)
+        return (*LOSSES[self.loss].defaults, *_OF_STRATEGY[self.strategy], *of_balance)
 
     @property
     def has_shifts(self) -> bool:
@@ -156,7 +157,7 @@ class Way:
             drawn = {name: value for name, value in drawn.items() if name != "oscillations"}
         if self.balance == "sampling":
             settings["sampling"] = "cluster"
-        passed = ("oscillations", "rho", "power", "adjust", "weight", "duplicates")
+        passed = ("bias", "oscillations", "rho", "power", "adjust", "weight", "duplicates")
         return settings | {name: drawn[name] for name in passed if name in drawn}
 
 

@@ -141,7 +141,7 @@ class TrainConfig(TrainSettings, BaseModel):
 
     def strategy_options(self) -> dict[str, Any]:
         """The options of the temperature strategy and its loss that were given, for ``make_strategy``."""
-        names = ("tau", "alpha", "oscillations", "tau_min", "tau_max", "rho", "related")
+        names = ("tau", "alpha", "oscillations", "tau_min", "tau_max", "rho", "bias", "related")
         return {name: getattr(self, name) for name in names if getattr(self, name) is not None}
 
     def warmup_steps(self, steps_an_epoch: int) -> int:

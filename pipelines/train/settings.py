@@ -136,6 +136,17 @@ class TrainSettings:
     rho: Annotated[
         float | None, Flag("isogclr, tempnet: weight of the temperature in the robust objective.", _STRATEGY, ge=0)
     ] = None
+    bias: Annotated[
+        float | None,
+        Flag(
+            "sigmoid: first value of the learned bias (default: -10, for batches of 30,000; smaller ones want about minus "
+            "the log of their size).",
+            _STRATEGY,
+            ("loss sigmoid",),
+            ge=-100,
+            le=100,
+        ),
+    ] = None
     clusters: Annotated[
         Path | None,
         Flag(

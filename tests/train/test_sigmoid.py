@@ -3,6 +3,7 @@
 import pytest
 from safetensors.torch import load_file
 
+from pipelines.errors import InputError
 from pipelines.train import train
 from pipelines.train.optimizer import set_learning_rate
 
@@ -24,6 +25,14 @@ def test_it_learns_with_a_bias_that_does_not_decay(world, monkeypatch) -> None:
     assert set(load_file(run / "model" / "heads.safetensors")) == {
         f"{side}_head.{part}" for side in ("media", "text") for part in ("weight", "bias")
     }
+
+
+def test_its_bias_starts_where_it_is_told(world) -> None:
+    train(world.config("run", loss="sigmoid", epochs=1, lr=1e-12, bias=-4.5))
+    bias = load_file(world.folder / "run" / "checkpoints" / "best.safetensors")["strategy.loss.bias"]
+    assert bias.item() == pytest.approx(-4.5)
+    with pytest.raises(InputError, match="--bias has no effect without --loss sigmoid; leave it out"):
+        world.config("run", bias=-4.5)
 
 
 @pytest.mark.parametrize("temperature", ["fixed", "learned"])

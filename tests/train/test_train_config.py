@@ -99,6 +99,7 @@ WITH_MORE: dict[str, tuple[dict[str, Any], Any]] = {
     "weight": ({"clusters": "c.parquet", "sampling": "cluster"}, 0.5),
     "adjust": ({"clusters": "c.parquet", "weight": 0.5}, 0.5),
     "sampling": ({"clusters": "c.parquet", "weight": 0.5}, "cluster"),
+    "bias": ({"loss": "sigmoid"}, -6.0),
     "power": ({"clusters": "c.parquet", "sampling": "cluster"}, 0.5),
 }
 OF_STRATEGIES = {"shifts", "alpha", "oscillations", "tau_min", "tau_max", "rho"}  # tested above

@@ -9,10 +9,11 @@ from torch import Tensor, nn
 from pipelines.contrast.batch import LossOptions, PairInfo, PairOptions, pair_batch, per_pair
 from pipelines.contrast.losses.base import Loss
 from pipelines.contrast.one_walk import walk_once
+from pipelines.contrast.registry import LOSSES
 from pipelines.contrast.relations import Relations
 from pipelines.contrast.tiles import Buffers, Tiling, UnitRows, choose_tile_size, dot_rows, slices
 
-FIRST_BIAS = -10.0  # as in SigLIP: nearly all pairs are negatives, and start as such
+FIRST_BIAS = LOSSES["sigmoid"].defaults["bias"]
 
 
 def sigmoid(
@@ -136,14 +137,16 @@ class Sigmoid(Loss):
             return softplus(-sign_nn * (scores_nn / temperature_n[:, None] + b)).sum() / len(scores_nn)
 
     Args:
+        bias: First value of b. At about minus the log of the batch size positives and negatives start with equal
+            weight; far below that, positives pull all embeddings together first.
         **options: ``normalize``, ``related``, ``tile_size`` and ``processes``, see `info_nce`.
     """
 
     name = "sigmoid"
 
-    def __init__(self, **options: Unpack[LossOptions]) -> None:
+    def __init__(self, bias: float = FIRST_BIAS, **options: Unpack[LossOptions]) -> None:
         super().__init__(**options)
-        self.bias = nn.Parameter(torch.tensor(FIRST_BIAS))
+        self.bias = nn.Parameter(torch.tensor(float(bias)))
 
     def forward(self, media_nd: Tensor, text_nd: Tensor, level_n: Tensor | float, **pairs: Unpack[PairInfo]) -> Tensor:
         """Return `sigmoid` at temperatures ``level_n``."""

@@ -20,6 +20,7 @@ def make_strategy(
     tau_min: float | None = None,
     tau_max: float | None = None,
     rho: float | None = None,
+    bias: float | None = None,
     total_steps: int | None = None,
     period: float | None = None,
     shift_range: tuple[float, float] | None = None,
@@ -42,6 +43,7 @@ def make_strategy(
         tau_min: Lowest temperature (ts, isogclr, tempnet).
         tau_max: Highest temperature (ts, isogclr, tempnet).
         rho: Weight of the temperature itself in the robust objective (isogclr, tempnet).
+        bias: First value of the bias that the sigmoid loss learns.
         total_steps: Optimizer steps in the run. Where given, settings that would not stay positive are refused.
         period: Steps of an oscillation, instead of ``oscillations``.
         shift_range: Smallest and largest shift in the training data (mmts, mmts-learned).
@@ -58,9 +60,10 @@ def make_strategy(
         raise InputError(f"temperature strategy {name!r} is unknown; choose one of {', '.join(STRATEGIES)}")
     kind = STRATEGIES[name]
     kind.check_loss(loss)
+    own = {"bias": bias} if bias is not None and "bias" in LOSSES[loss].defaults else {}
     settings = Settings(
         kind,
-        LOSSES[loss].load()(**options),
+        LOSSES[loss].load()(**own, **options),
         {
             **{"tau": tau, "alpha": alpha, "oscillations": oscillations},
             **{"tau_min": tau_min, "tau_max": tau_max, "rho": rho},
