@@ -139,8 +139,8 @@ class TrainSettings:
     bias: Annotated[
         float | None,
         Flag(
-            "sigmoid: first value of the learned bias (default: -10, for batches of 30,000; smaller ones want about minus "
-            "the log of their size).",
+            "sigmoid: first value of the learned bias (default: -10, for batches of 30,000; smaller ones want about "
+            "minus the log of their size).",
             _STRATEGY,
             ("loss sigmoid",),
             ge=-100,
