@@ -29,13 +29,6 @@ def conclusion(result: dict[str, Any]) -> Iterator[str]:
         yield "a level at the edge of those tried may not be the best: widen them with --search level=LOWEST,HIGHEST"
 
 
-def options_words(options: dict[str, Any]) -> str:
-    """The options of a trial, such as ``level 0.07, rule log``."""
-    return ", ".join(
-        f"{name} {value:g}" if isinstance(value, float) else f"{name} {value}" for name, value in options.items()
-    )
-
-
 def plus_minus(score: dict[str, Any], sign: str = "") -> str:
     """A score and half the width of its interval; with ``+`` as sign, a difference."""
     half = "" if score["low"] is None else f" ±{(score['high'] - score['low']) / 2:.1f}"

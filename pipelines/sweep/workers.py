@@ -1,10 +1,14 @@
 """Runs one after the other, or in several processes at once."""
 
 import multiprocessing
+import os
+import threading
 import warnings
 from collections.abc import Generator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
+from multiprocessing.connection import wait
 from multiprocessing.queues import SimpleQueue
 from pathlib import Path
 from typing import Any
@@ -12,6 +16,7 @@ from typing import Any
 import torch
 from threadpoolctl import threadpool_limits
 
+from pipelines.errors import InputError
 from pipelines.sweep.runs import Data, Run, perform
 from pipelines.train.config import TrainConfig
 from pipelines.train.session import usable_cores
@@ -19,6 +24,7 @@ from pipelines.train.session import usable_cores
 MOST_JOBS = 256
 
 # Of this process, where it is one of several.
+_first: TrainConfig | None = None
 _data: Data | None = None
 _device: str | None = None
 
@@ -33,6 +39,10 @@ def perform_all(
         sweep: Folder of the sweep.
         first: What data are read for, once in each process.
         jobs: Processes at once; with 1 this one does it.
+
+    Raises:
+        InputError: A file or setting can't be used, or a process was killed.
+        Interrupted: It was asked to stop.
     """
     if not runs:
         return
@@ -55,29 +65,47 @@ def perform_all(
                 for message in said:
                     warnings.warn(message, stacklevel=2)
                 yield waiting[done], found
-        except BaseException:
+        except BaseException as error:
             pool.shutdown(wait=False, cancel_futures=True)
             for process in set(multiprocessing.active_children()) - others:
                 process.kill()  # one that is asked to stop ends its run and begins the next
                 process.join()
+            if isinstance(error, BrokenProcessPool):
+                raise InputError(
+                    "a process of the sweep was killed, as happens when memory runs out; finished runs are kept, go on "
+                    "with fewer --jobs"
+                ) from error
             raise
 
 
 def _start(first: TrainConfig, threads: int, numbers: "SimpleQueue[int]") -> None:
-    """Get a process of the pool ready: its share of the cores, a GPU of its own if there are several, the data."""
-    global _data, _device
+    """Get a process of the pool ready: its share of the cores, a GPU of its own if there are several."""
+    global _first, _device
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    _first = first
     torch.set_num_threads(threads)
     threadpool_limits(threads)  # NumPy's products, which rank, have threads of their own
     number = numbers.get()
     if first.device is None and torch.cuda.is_available():
         _device = f"cuda:{number % torch.cuda.device_count()}"
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # what is wrong with the data the first process has said
-        _data = Data(first)
+
+
+def _end_with_parent() -> None:
+    """End this process when the one that started it has ended: one that is killed can't end its pool."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    wait([parent.sentinel])
+    os._exit(1)
 
 
 def _perform(run: Run, sweep: Path) -> tuple[dict[str, Any], list[str]]:
-    assert _data is not None
+    """Perform a run; gives what came of it, and the warnings."""
+    global _data
+    if _data is None:  # at the first run and not in `_start`, whose errors would end as a broken pool
+        assert _first is not None
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what is wrong with the data the first process has said
+            _data = Data(_first)
     if _device is not None:
         run = replace(run, config=run.config.model_copy(update={"device": _device}))
     with warnings.catch_warnings(record=True) as caught:

@@ -56,6 +56,13 @@ def test_the_best_setting_is_trained(world, mmts, flags) -> None:
     assert (folder / "best" / "model").is_dir()
 
 
+def test_flags_of_a_sweep_are_refused_where_one_is_shown(world, mmts) -> None:
+    for flags in (["--levels", 3], ["-o", "x"], ["--jobs", 2, "--json"], ["--train", "--lr", 0.1]):
+        refused = mmts("sweep", world.folder, *flags)
+        assert (refused.code, refused.out) == (2, "")
+        assert "is a folder, so what it found is shown; leave --" in refused.err
+
+
 def candidate(name: str, **differences: tuple[float, float, float, str]) -> dict:
     of = {
         segment: {"mean": {"mean_recall": dict(zip(("value", "low", "high", "verdict"), each, strict=True))}}
