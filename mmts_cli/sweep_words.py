@@ -20,8 +20,8 @@ def conclusion(result: dict[str, Any]) -> Iterator[str]:
         yield "a verdict needs two seeds or more: raise --seeds"
     elif others:
         yield (
-            "the verdicts of a column hold together 19 times in 20, on data like these, for settings tuned with "
-            f"{counted(result['trials'], 'trial')} each"
+            "the intervals of a column hold together 19 times in 20, over seeds and test queries; other training data, "
+            f"or more than {counted(result['trials'], 'trial')} of each strategy, may answer otherwise"
         )
     seeds = counted(result["seeds"], "seed")
     yield f"best by {result['metric']} on {result['val_split']}, mean of {seeds}: {result['best']}"
@@ -37,14 +37,15 @@ def plus_minus(score: dict[str, Any], sign: str = "") -> str:
 
 def _of_segment(segment: str, others: list[dict[str, Any]], baseline: str) -> Iterator[str]:
     verdicts = {each["name"]: each["differences"][segment]["mean"]["mean_recall"] for each in others}
+    comma = "; " if any(", " in name for name in verdicts) else ", "  # a name with its loss has one
     for word in ("better", "worse"):
         found = [_by(name, each) for name, each in verdicts.items() if each["verdict"] == word]
         if found:
-            yield f"{segment}: {word} than {baseline}: {', '.join(found)}"
+            yield f"{segment}: {word} than {baseline}: {comma.join(found)}"
     unsure = {name: each for name, each in verdicts.items() if each["verdict"].startswith(_NOTHING)}
     if unsure:
         largest = max(max(-each["low"], each["high"]) for each in unsure.values())
-        yield f"{segment}: {_NOTHING} from {baseline}: {', '.join(unsure)} (could be up to {largest:.1f} points)"
+        yield f"{segment}: {_NOTHING} from {baseline}: {comma.join(unsure)} (could be up to {largest:.1f} points)"
 
 
 def _by(name: str, verdict: dict[str, Any]) -> str:

@@ -24,7 +24,7 @@ _BATCH = 256
 # single k-means depends much on its seed. Heads on the features of one tower train in a second: that leaves time to
 # tune each strategy alike and to repeat the best setting with several seeds.
 _STEPS = """
-# 1. Captions become a table and vectors. Clusters of the vectors say how frequent each kind of caption is.
+# 1. Captions become vectors; clusters of these say how frequent each kind is.
 prepare table {d}/captions.csv -o {d}/annotations.parquet --text-column caption --media-id-column image \
     --split-column split --class-column concept
 embed {d}/annotations.parquet -o {d}/texts.parquet
@@ -32,17 +32,17 @@ cluster {d}/texts.parquet -o {d}/clusters-1.parquet --k 20 --seed 1
 cluster {d}/texts.parquet -o {d}/clusters-2.parquet --k 20 --seed 2
 cluster {d}/texts.parquet -o {d}/clusters-3.parquet --k 20 --seed 3
 cluster {d}/texts.parquet -o {d}/clusters-4.parquet --k 20 --seed 4
-# 2. The idea of MM-TS: frequent kinds get a higher temperature, rare ones a lower one. Two pictures show it.
+# 2. MM-TS gives frequent kinds a higher temperature, rare ones a lower one.
 shifts {d}/clusters-1.parquet {d}/clusters-2.parquet {d}/clusters-3.parquet {d}/clusters-4.parquet \
     -o {d}/shifts.parquet --min 0.05 --max 0.12 --picture {d}/long-tail.png
 plan {d}/shifts.parquet --alpha 0.04 --steps {steps} --annotations {d}/annotations.parquet \
     --picture {d}/temperature.png
-# 3. An image tower is trained once, with a fixed temperature, and turns all images into features.
+# 3. An image tower is trained once and turns all images into features.
 train {d}/annotations.parquet -o {d}/tower-run --media {d}/images.zip --media-model {d}/tower \
     --text {d}/texts.parquet --temperature fixed --tau 0.08 --epochs 10 --batch-size 128 --lr 2e-3 \
     --weight-decay 0.05 --dimension 256 --seed {seed}
 embed {d}/annotations.parquet -o {d}/features.parquet --media {d}/images.zip --model {d}/tower-run
-# 4. Does it help, and whom? Each strategy is tuned alike on validation, then tested with several seeds.
+# 4. Who gains? Each strategy is tuned alike, then tested with several seeds.
 sweep {d}/annotations.parquet -o {d}/sweep --media {d}/features.parquet --text {d}/texts.parquet \
     --clusters {d}/clusters-1.parquet --clusters {d}/clusters-2.parquet --clusters {d}/clusters-3.parquet \
     --clusters {d}/clusters-4.parquet --frequency concept --strategies fixed,shifts,mmts,fixed+sampling,fixed+weight \
@@ -120,7 +120,7 @@ def _human(result: dict[str, Any]) -> "Iterator[RenderableType]":
     if result["imbalance"] == 0:
         yield "All concepts are equally frequent here: there is no tail, and head and tail differ by chance alone."
     yield (
-        "All strategies share one image tower, so this compares heads on its features, not whole models. Your own data "
-        "may answer otherwise: mmts sweep asks them."
+        "All strategies share one image tower: heads on its features were compared, not whole models. Another --seed "
+        "makes other data, which may answer otherwise; so may yours."
     )
     yield f"pictures: {', '.join(result['pictures'])}"

@@ -94,7 +94,7 @@ def _table(result: dict[str, Any]) -> "Table":
     table.add_column("options", overflow="fold")
     for name in _SHOWN:
         table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("")
+    table.add_column("", overflow="fold")
     for run in dict.fromkeys([*result["front"], result["best"]["overall"], result["baseline"]]):
         point = points[run]
         best_for = ", ".join(name for name, of_preference in result["best"].items() if of_preference == run)

@@ -192,6 +192,7 @@ def _value(text: str) -> Any:
 
 def _human(result: dict[str, Any]) -> "Iterator[RenderableType]":
     from mmts_cli.sweep_words import conclusion
+    from pipelines.sweep.space import OPTIONS
 
     val_split, test_split = result["val_split"], result["test_split"]
     count, trials = counted(len(result["candidates"]), "setting"), counted(result["trials"], "trial")
@@ -202,10 +203,13 @@ def _human(result: dict[str, Any]) -> "Iterator[RenderableType]":
     for name, why in result["failed"].items():
         yield f"{name} came to nothing: {why}"
     yield ""
-    yield f"settings chosen on {val_split}:"
+    yield f"settings chosen on {val_split} (level: temperature, or margin):"
     yield from map(_setting, result["candidates"])
+    used = {name for candidate in result["candidates"] for name in candidate["options"]}
+    yield from (f"    {name}: {option.help}" for name, option in OPTIONS.items() if name in used)
     yield ""
-    yield f"scores on {test_split}: mean of R@1, R@5, R@10 of both directions, with 95% intervals;"
+    intervals = ", with 95% intervals" if result["seeds"] > 1 else ""
+    yield f"scores on {test_split}: mean of R@1, R@5, R@10 of both directions{intervals};"
     yield f"below, the difference from {result['baseline']} (*: better or worse)"
     if result["frequency"] is not None:
         yield f"head, middle, tail: {result['frequency']}"

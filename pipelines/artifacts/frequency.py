@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from pipelines.artifacts.clusters import read_cluster_sizes, read_sizes
-from pipelines.artifacts.files import nearest
+from pipelines.artifacts.files import nearest, require_file
 from pipelines.artifacts.ids import align, first_few
 from pipelines.artifacts.opening import open_parquet
 from pipelines.artifacts.parquet import read_table
@@ -56,12 +56,14 @@ def frequency_file(source: str, annotations: Path) -> Path | None:
         columns = file.schema_arrow.names
     if source in columns:
         return None
-    if Path(source).is_file():
-        return Path(source)
-    raise InputError(
-        f"--frequency {source}: neither a file nor a column of {annotations}{nearest(source, columns)} "
-        f"(columns: {first_few(columns)})"
-    )
+    path = Path(source)
+    if not path.exists() and not path.suffix:  # as a column is named
+        raise InputError(
+            f"--frequency {source}: neither a file nor a column of {annotations}{nearest(source, columns)} "
+            f"(columns: {first_few(columns)})"
+        )
+    require_file(path)
+    return path
 
 
 def read_frequency(source: str, annotations: Path) -> Frequency:

@@ -5,6 +5,7 @@ import shutil
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -66,19 +67,24 @@ class Run:
 
 
 class Data:
-    """The files of a sweep, read once in each process.
+    """The files of a sweep, read once in each process, where they are first needed.
 
     Args:
         config: Settings of any run, without shifts and clusters.
     """
 
     def __init__(self, config: TrainConfig) -> None:
-        self._files = read_files(config)
+        self.config = config
+
+    @cached_property
+    def files(self) -> RunFiles:
+        """The files that all runs share."""
+        return read_files(self.config)
 
     def of(self, config: TrainConfig) -> RunFiles:
         """The files of a run: those that all share, and its own shifts and clusters."""
         return dataclasses.replace(
-            self._files,
+            self.files,
             shifts=None if config.shifts is None else read_table(config.shifts, SHIFTS),
             clusters=None if config.clusters is None else mean_frequency([config.clusters]),
         )

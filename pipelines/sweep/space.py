@@ -29,7 +29,7 @@ class Option:
     """An option that is searched.
 
     Attributes:
-        help: What it is.
+        help: What it is, as a table of results explains it.
         low: Lowest value, in a range.
         high: Highest.
         is_log: Whether values are spread by ratio.
@@ -61,17 +61,17 @@ OPTIONS: Mapping[str, Option] = {
     "oscillations": Option("full periods of the cosine over the run", choices=(1.0, 2.0, 5.0, 10.0)),
     "spread": Option("highest level over lowest", 1.5, 10.0, is_log=True, least=1.001),
     "tail": Option(
-        "how far, and in which direction, frequency moves the level, see `mmts shifts --tail`",
+        "how far frequency moves the level: above 0 lower for rare samples, below 0 for frequent ones",
         -1.0,
         1.0,
         least=-1.0,
         most=1.0,
     ),
-    "rule": Option("how cluster sizes are placed, see `mmts shifts --rule`", choices=("linear", "log", "rank")),
+    "rule": Option("how cluster sizes in between are placed", choices=("linear", "log", "rank")),
     "rho": Option("weight of the temperature in the robust objective", 1.0, 9.0),
-    "power": Option("media are drawn by their cluster's size to this power less 1", 0.0, 0.9, least=0.0, most=1.0),
+    "power": Option("how media are drawn: 1 as the data are, 0 each cluster alike", 0.0, 0.9, least=0.0, most=1.0),
     "adjust": Option("weight of the logit adjustment", 0.1, 2.0, is_log=True),
-    "weight": Option("power of the cluster size that pairs are weighted by", 0.1, 1.0),
+    "weight": Option("pairs are weighted by their cluster's size to the power of minus this", 0.1, 1.0),
     "duplicates": Option("what pairs that share a medium or a text are to each other", choices=("mask", "positive")),
 }
 

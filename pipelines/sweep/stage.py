@@ -25,7 +25,7 @@ from pipelines.progress import SILENT, Progress
 from pipelines.shifts import shifts
 from pipelines.sweep.config import SweepConfig
 from pipelines.sweep.found import SUMMARY, TABLE, read_sweep
-from pipelines.sweep.runs import Run, finished
+from pipelines.sweep.runs import Data, Run, finished
 from pipelines.sweep.settings import options_words
 from pipelines.sweep.space import Values, Way, draw
 from pipelines.sweep.table import run_table
@@ -105,6 +105,7 @@ class _Files:
         self._clusters = self._mean_sizes()
         self._frequency = self._declared()
         self.first = config.train_config(temperature="fixed", **self._thirds)
+        self.data = Data(self.first)
 
     @property
     def _thirds(self) -> Values:
@@ -246,7 +247,7 @@ def _all(runs: Iterable[Run], files: _Files, jobs: int, reporter: _Reporter) -> 
     waiting = [run for run, found in known.values() if found is None]
     reporter.skip(len(known) - len(waiting))
     try:
-        with closing(perform_all(waiting, output, files.first, jobs)) as performed:
+        with closing(perform_all(waiting, output, files.data, jobs)) as performed:
             for run, found in performed:
                 known[run.name] = run, found
                 reporter.run(run, found, metric)

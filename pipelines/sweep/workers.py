@@ -24,20 +24,19 @@ from pipelines.train.session import usable_cores
 MOST_JOBS = 256
 
 # Of this process, where it is one of several.
-_first: TrainConfig | None = None
 _data: Data | None = None
 _device: str | None = None
 
 
 def perform_all(
-    runs: Sequence[Run], sweep: Path, first: TrainConfig, jobs: int
+    runs: Sequence[Run], sweep: Path, data: Data, jobs: int
 ) -> Generator[tuple[Run, dict[str, Any]], None, None]:
     """Perform runs, and give each with what came of it as soon as it is done; close it to end the others.
 
     Args:
         runs: The runs.
         sweep: Folder of the sweep.
-        first: What data are read for, once in each process.
+        data: The files; other processes read them for themselves.
         jobs: Processes at once; with 1 this one does it.
 
     Raises:
@@ -47,7 +46,6 @@ def perform_all(
     if not runs:
         return
     if jobs == 1:
-        data = Data(first)
         for run in runs:
             yield run, perform(run, data, sweep)
         return
@@ -57,7 +55,7 @@ def perform_all(
         numbers.put(number)
     threads = max(1, usable_cores() // jobs)
     others = set(multiprocessing.active_children())
-    with ProcessPoolExecutor(jobs, spawn, _start, (first, threads, numbers)) as pool:
+    with ProcessPoolExecutor(jobs, spawn, _start, (data.config, threads, numbers)) as pool:
         waiting = {pool.submit(_perform, run, sweep): run for run in runs}
         try:
             for done in as_completed(waiting):
@@ -80,9 +78,9 @@ def perform_all(
 
 def _start(first: TrainConfig, threads: int, numbers: "SimpleQueue[int]") -> None:
     """Get a process of the pool ready: its share of the cores, a GPU of its own if there are several."""
-    global _first, _device
+    global _data, _device
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    _first = first
+    _data = Data(first)
     torch.set_num_threads(threads)
     threadpool_limits(threads)  # NumPy's products, which rank, have threads of their own
     number = numbers.get()
@@ -100,12 +98,10 @@ def _end_with_parent() -> None:
 
 def _perform(run: Run, sweep: Path) -> tuple[dict[str, Any], list[str]]:
     """Perform a run; gives what came of it, and the warnings."""
-    global _data
-    if _data is None:  # at the first run and not in `_start`, whose errors would end as a broken pool
-        assert _first is not None
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # what is wrong with the data the first process has said
-            _data = Data(_first)
+    assert _data is not None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what is wrong with the data the first process has said
+        _ = _data.files  # are read now, where not before; not in `_start`, whose errors would end as a broken pool
     if _device is not None:
         run = replace(run, config=run.config.model_copy(update={"device": _device}))
     with warnings.catch_warnings(record=True) as caught:

@@ -1,6 +1,8 @@
 """``mmts sweep``: flags, a TOML file, the table, and what it concludes."""
 
 import json
+import subprocess
+import sys
 
 import pytest
 
@@ -26,6 +28,8 @@ def test_a_sweep_and_its_table_again(world, mmts, flags) -> None:
     assert lines[0] == f"{folder}: 2 settings, each the best of 2 trials by recall_sum on val, then 2 seeds on test"
     assert "head, middle, tail: sizes from clusters.parquet" in lines
     assert any(line.split()[:3] == ["on", "val", "overall"] for line in lines)
+    explained = [line.strip().partition(":")[0] for line in lines if line.startswith("    ") and ": " in line]
+    assert explained == ["swing", "oscillations", "tail", "rule", "power"]
     assert lines[-1] == f"what a gain on the tail costs on the head: mmts frontier {folder}"
     again = mmts("sweep", folder)
     assert again.out == made.out
@@ -63,12 +67,31 @@ def test_flags_of_a_sweep_are_refused_where_one_is_shown(world, mmts) -> None:
         assert "is a folder, so what it found is shown; leave --" in refused.err
 
 
+@pytest.mark.slow
+def test_processes_end_with_a_sweep_that_is_killed(world, flags) -> None:
+    command = [sys.executable, "-m", "mmts_cli", "sweep", *map(str, flags), "-o", str(world.folder / "sweep")]
+    with subprocess.Popen([*command, "--jobs", "2"], stderr=subprocess.PIPE, text=True) as made:
+        assert made.stderr is not None
+        assert made.stderr.readline().startswith("1/")
+        made.kill()
+        made.communicate(timeout=60)  # to the end of what its processes could still write
+
+
 def candidate(name: str, **differences: tuple[float, float, float, str]) -> dict:
     of = {
         segment: {"mean": {"mean_recall": dict(zip(("value", "low", "high", "verdict"), each, strict=True))}}
         for segment, each in differences.items()
     }
     return {"name": name, "at_edge": False, **({"differences": of} if of else {})}
+
+
+def test_names_with_commas_are_told_apart() -> None:
+    losses = [candidate(f"fixed, {loss}", tail=(2.5, 1.0, 4.0, "better")) for loss in ("sigmoid", "max-margin")]
+    result = {"candidates": losses, "baseline": "fixed, infonce", "best": "fixed, sigmoid", "seeds": 5, "trials": 8}
+    assert next(conclusion(result | {"metric": "recall_sum", "val_split": "val"})) == (
+        "tail: better than fixed, infonce: fixed, sigmoid by 2.5 points (1.0 to 4.0); fixed, max-margin by 2.5 points "
+        "(1.0 to 4.0)"
+    )
 
 
 def test_the_conclusion_in_words() -> None:
@@ -86,7 +109,7 @@ def test_the_conclusion_in_words() -> None:
         "tail: better than fixed: ts by 2.5 points (1.0 to 4.0), mmts by 3.1 points (1.0 to 4.0)",
         "head: worse than fixed: ts by 3.0 points (2.0 to 4.0)",
         "head: no difference seen from fixed: mmts (could be up to 1.2 points)",
-        "the verdicts of a column hold together 19 times in 20, on data like these, for settings tuned with 8 trials "
-        "each",
+        "the intervals of a column hold together 19 times in 20, over seeds and test queries; other training data, or "
+        "more than 8 trials of each strategy, may answer otherwise",
         "best by recall_sum on val, mean of 5 seeds: ts",
     ]

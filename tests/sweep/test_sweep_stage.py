@@ -95,6 +95,18 @@ def test_a_sweep_that_is_stopped_says_what_is_kept(config, monkeypatch) -> None:
     assert len(names) == 5  # the third had ended, untold
 
 
+def test_data_are_read_once(config, monkeypatch) -> None:
+    from pipelines.sweep import runs
+
+    read: list[object] = []
+    read_files = runs.read_files
+    monkeypatch.setattr(runs, "read_files", lambda config: (read.append(config), read_files(config))[1])
+    sweep(config(strategies=["fixed"]))
+    assert len(read) == 1
+    sweep(config(strategies=["fixed"]))
+    assert len(read) == 1
+
+
 @pytest.mark.slow
 def test_processes_change_nothing(config, world) -> None:
     alone = sweep(config()).summary
