@@ -163,10 +163,18 @@ def run_app(app: typer.Typer, arguments: list[str]) -> int:
         except Exception as error:
             if debug:
                 traceback.print_exc()
-            if not stop.asked:  # else a library has made another error of the interrupt
+            # Where it was asked to stop a library may have made another error of the interrupt.
+            if not stop.asked or _is_interrupted(error):
                 return _explain(error)
     say("interrupted")
     return EXIT_INTERRUPTED
+
+
+def _is_interrupted(error: Exception) -> bool:
+    """Whether a stage ended because it was asked to, and says what it leaves."""
+    from pipelines.errors import Interrupted
+
+    return isinstance(error, Interrupted)
 
 
 def _explain(error: Exception) -> int:

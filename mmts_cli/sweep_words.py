@@ -29,13 +29,6 @@ def conclusion(result: dict[str, Any]) -> Iterator[str]:
         yield "a level at the edge of those tried may not be the best: widen them with --search level=LOWEST,HIGHEST"
 
 
-def options_words(options: dict[str, Any]) -> str:
-    """The options of a trial, such as ``level 0.07, rule log``."""
-    return ", ".join(
-        f"{name} {value:g}" if isinstance(value, float) else f"{name} {value}" for name, value in options.items()
-    )
-
-
 def plus_minus(score: dict[str, Any], sign: str = "") -> str:
     """A score and half the width of its interval; with ``+`` as sign, a difference."""
     half = "" if score["low"] is None else f" ±{(score['high'] - score['low']) / 2:.1f}"
@@ -44,14 +37,15 @@ def plus_minus(score: dict[str, Any], sign: str = "") -> str:
 
 def _of_segment(segment: str, others: list[dict[str, Any]], baseline: str) -> Iterator[str]:
     verdicts = {each["name"]: each["differences"][segment]["mean"]["mean_recall"] for each in others}
+    comma = "; " if any(", " in name for name in verdicts) else ", "  # a name with its loss has one
     for word in ("better", "worse"):
         found = [_by(name, each) for name, each in verdicts.items() if each["verdict"] == word]
         if found:
-            yield f"{segment}: {word} than {baseline}: {', '.join(found)}"
+            yield f"{segment}: {word} than {baseline}: {comma.join(found)}"
     unsure = {name: each for name, each in verdicts.items() if each["verdict"].startswith(_NOTHING)}
     if unsure:
         largest = max(max(-each["low"], each["high"]) for each in unsure.values())
-        yield f"{segment}: {_NOTHING} from {baseline}: {', '.join(unsure)} (could be up to {largest:.1f} points)"
+        yield f"{segment}: {_NOTHING} from {baseline}: {comma.join(unsure)} (could be up to {largest:.1f} points)"
 
 
 def _by(name: str, verdict: dict[str, Any]) -> str:

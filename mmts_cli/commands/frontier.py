@@ -82,7 +82,8 @@ def _table(result: dict[str, Any]) -> "Table":
     """The front from head to tail; below it the best overall and the baseline's best, where they are not on it."""
     from rich.table import Table
 
-    from mmts_cli.sweep_words import options_words, plus_minus
+    from mmts_cli.sweep_words import plus_minus
+    from pipelines.sweep.settings import options_words
 
     points = {point["run"]: point for point in result["points"]}
     picked = None if result["picked"] is None else result["picked"]["run"]
@@ -93,7 +94,7 @@ def _table(result: dict[str, Any]) -> "Table":
     table.add_column("options", overflow="fold")
     for name in _SHOWN:
         table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("")
+    table.add_column("", overflow="fold")
     for run in dict.fromkeys([*result["front"], result["best"]["overall"], result["baseline"]]):
         point = points[run]
         best_for = ", ".join(name for name, of_preference in result["best"].items() if of_preference == run)
@@ -139,7 +140,7 @@ def _references(result: dict[str, Any]) -> dict[str, str]:
 
 
 def _setting(point: dict[str, Any]) -> str:
-    from mmts_cli.sweep_words import options_words
+    from pipelines.sweep.settings import options_words
 
     return f"{point['name']} with {options_words(point['options'])}"
 

@@ -36,6 +36,18 @@ def _from_file(context: typer.Context, path: Path) -> Path:
     return Path(flags["annotations"])
 
 
+def _refuse_flags(context: typer.Context, folder: Path) -> None:
+    """Refuse flags of a sweep that is to be made where one is shown."""
+    from pipelines.errors import InputError
+
+    for flag, parameter in known_flags(context.command).items():
+        source = context.get_parameter_source(parameter.name)
+        if parameter.name not in ("annotations", "train") and source is not None and source.name != "DEFAULT":
+            raise InputError(
+                f"{folder}: is a folder, so what it found is shown; leave --{flag} out, or give annotations instead"
+            )
+
+
 def register(app: typer.Typer) -> None:
     """Add the command to the app, with a flag for each setting that all runs share."""
     own = inspect.signature(sweep).parameters
@@ -49,6 +61,7 @@ def register(app: typer.Typer) -> None:
 
 def sweep(
     console: "Output",
+    context: typer.Context,
     *,
     annotations: Annotated[
         Path,
@@ -106,8 +119,8 @@ def sweep(
 ) -> None:
     """Find out whether balancing head and tail helps, and how.
 
-    Each strategy gets as many trials, chosen by validation; the best setting of each is then trained with several seeds
-    and scored on the test split. A sweep that was stopped goes on with the same command.
+    Each strategy gets the same number of trials, chosen by validation; the best setting of each is then trained with
+    several seeds and scored on the test split. A sweep that was stopped goes on with the same command.
 
     Example: mmts sweep annotations.parquet -o sweep --media features.parquet --text embeddings.parquet
     --clusters clusters.parquet --strategies fixed,ts,shifts,mmts,fixed+sampling
@@ -116,16 +129,17 @@ def sweep(
 
     Example: mmts sweep sweep --train
     """
+    from pipelines.artifacts.files import require_file
     from pipelines.errors import InputError
     from pipelines.sweep import SweepConfig, read_sweep
     from pipelines.sweep import sweep as run
 
     if annotations.is_dir():
-        if output is not None:
-            raise InputError(f"{annotations}: is a folder, which is shown; to make a sweep give annotations.parquet")
+        _refuse_flags(context, annotations)
         summary, folder = read_sweep(annotations), annotations
     else:
         if output is None:
+            require_file(annotations)
             raise InputError("--output is missing; name the folder to write")
         shared = {name: value for name, value in settings.items() if value is not None}
         if "media" not in shared:
@@ -194,7 +208,8 @@ def _human(result: dict[str, Any]) -> "Iterator[RenderableType]":
     used = {name for candidate in result["candidates"] for name in candidate["options"]}
     yield from (f"    {name}: {option.help}" for name, option in OPTIONS.items() if name in used)
     yield ""
-    yield f"scores on {test_split}: mean of R@1, R@5, R@10 of both directions, with 95% intervals;"
+    intervals = ", with 95% intervals" if result["seeds"] > 1 else ""
+    yield f"scores on {test_split}: mean of R@1, R@5, R@10 of both directions{intervals};"
     yield f"below, the difference from {result['baseline']} (*: better or worse)"
     if result["frequency"] is not None:
         yield f"head, middle, tail: {result['frequency']}"
@@ -208,7 +223,7 @@ def _human(result: dict[str, Any]) -> "Iterator[RenderableType]":
 
 
 def _setting(candidate: dict[str, Any]) -> str:
-    from mmts_cli.sweep_words import options_words
+    from pipelines.sweep.settings import options_words
 
     edge = " (a level at the edge of those tried)" if candidate["at_edge"] else ""
     return f"  {candidate['name']}: {options_words(candidate['options'])}{edge}"

@@ -24,10 +24,9 @@ def require_column(table: pa.Table, name: str, path: Path) -> None:
         InputError: It has not; names the nearest one.
     """
     if name not in table.column_names:
-        present = shortened(", ".join(table.column_names), 100)
-        raise InputError(
-            f"{path}: no column '{shortened(name)}'{nearest(name, table.column_names)} (columns: {present})"
-        )
+        theirs = [column for column in table.column_names if not column.startswith("\0")]  # without those of `checks`
+        present = shortened(", ".join(theirs), 100)
+        raise InputError(f"{path}: no column '{shortened(name)}'{nearest(name, theirs)} (columns: {present})")
 
 
 def require_distinct(names: Sequence[str], path: Path) -> None:

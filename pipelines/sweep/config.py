@@ -62,13 +62,15 @@ class SweepConfig:
                 f"--strategies {lacking[0]} needs cluster sizes; give --clusters, as `mmts cluster` makes them, or "
                 "leave it out"
             )
-        used = any(way.has_shifts or way.needs_sizes for way in self.ways)
-        if self.clusters and not used and self.frequency is not None:
+        needed = any(way.has_shifts or way.needs_sizes for way in self.ways)
+        if self.clusters and not needed and self.frequency is not None:
             raise InputError("--clusters has no effect with these --strategies and --frequency; leave it out")
         if self.shared.get("val_split") == "none":
             raise InputError("--val-split none: a sweep chooses by validation; name a split")
-        if self.test_split == self.shared.get("val_split", "val"):
-            raise InputError(f"--test-split {self.test_split}: is what settings are chosen on; score them on another")
+        used = {"val_split": "what settings are chosen on", "split": "what runs are trained on"}
+        for name, what in used.items():
+            if self.test_split == self.shared.get(name, TrainConfig.model_fields[name].default):
+                raise InputError(f"--test-split {self.test_split}: is {what}; score them on another")
         if self.trials < 1:
             least_runs = len(self.ways) * (1 + self.seeds)
             raise InputError(

@@ -93,10 +93,10 @@ class Data:
 def finished(run: Run, sweep: Path) -> dict[str, Any] | None:
     """What a run gave, if it was done before with the same settings, data and version of mmts; else None."""
     folder, plan = run.folder(sweep), _plan(run, sweep)
-    if (folder / FAILED).exists():
-        failed = read_json(folder / FAILED)
-        return failed if failed.get("fingerprint") == plan.fingerprint else None
     try:
+        if (folder / FAILED).exists():
+            failed = read_json(folder / FAILED)
+            return failed if failed["fingerprint"] == plan.fingerprint else None
         done = plan.finished(force=False)
         metrics = read_json(folder / METRICS)
     except InputError:

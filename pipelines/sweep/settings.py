@@ -1,5 +1,8 @@
 """Defaults of a sweep, and which settings of ``mmts train`` its runs don't share; loads nothing heavy."""
 
+from collections.abc import Mapping
+from typing import Any
+
 STRATEGIES = "fixed,learned,cosine,ts,shifts,mmts,isogclr,tempnet"
 LOSSES = "infonce"
 LEVELS = 8
@@ -25,3 +28,10 @@ NOT_SHARED = frozenset(
         *("logger", "checkpoint_minutes", "checkpoint_steps", "devices", "nodes", "parallel"),
     }
 )
+
+
+def options_words(options: Mapping[str, Any]) -> str:
+    """The options of a trial, such as ``level 0.07, rule log``."""
+    return ", ".join(
+        f"{name} {value:g}" if isinstance(value, float) else f"{name} {value}" for name, value in options.items()
+    )

@@ -219,12 +219,18 @@ def draw(
         seed: Seed of the draw.
         search: Other ranges, by option: lowest and highest of a range, or choices.
         steps: Optimizer steps of a run; oscillations that don't fit are left out, unless they were asked for.
+
+    Raises:
+        InputError: Oscillations that were asked for don't fit.
     """
     options = {"level": level_option(way.loss), **{name: OPTIONS[name] for name in way.options}}
     options = {name: _narrowed(name, option, search.get(name)) for name, option in options.items()}
-    if steps is not None and "oscillations" in options and "oscillations" not in search:
-        fitting = tuple(number for number in OPTIONS["oscillations"].choices if number <= steps)
-        options["oscillations"] = replace(OPTIONS["oscillations"], choices=fitting)
+    if steps is not None and "oscillations" in options:
+        fitting = tuple(number for number in options["oscillations"].choices if number <= steps)
+        if "oscillations" in search and fitting != options["oscillations"].choices:
+            most = max(options["oscillations"].choices)
+            raise InputError(f"search oscillations = {most:g}: a run has {steps} steps; give {steps} at most")
+        options["oscillations"] = replace(options["oscillations"], choices=fitting)
     generator = np.random.default_rng((seed, zlib.crc32(f"{way.name} {way.loss}".encode())))
     level = options.pop("level")
     places = [row / (trials - 1) if trials > 1 else 0.5 for row in range(trials)]

@@ -26,6 +26,7 @@ from pipelines.shifts import shifts
 from pipelines.sweep.config import SweepConfig
 from pipelines.sweep.found import SUMMARY, TABLE, read_sweep
 from pipelines.sweep.runs import Data, Run, finished
+from pipelines.sweep.settings import options_words
 from pipelines.sweep.space import Values, Way, draw
 from pipelines.sweep.table import run_table
 from pipelines.sweep.verdicts import summarise
@@ -35,6 +36,7 @@ from pipelines.train.config import TrainConfig
 
 Tell = Callable[[str], None]
 Found = list[tuple[Run, dict[str, Any]]]
+_FREQUENCY, _SIZES = "frequency.parquet", "sizes.parquet"
 
 
 def sweep(config: SweepConfig, *, jobs: int = 1, tell: Tell = lambda line: None) -> StageResult:
@@ -179,7 +181,7 @@ class _Files:
         clusters = [Path(path) for path in self.config.clusters]
         if len(clusters) < 2:
             return clusters[0] if clusters else None
-        return self._write("sizes.parquet", clusters, lambda: mean_frequency(clusters))
+        return self._write(_SIZES, clusters, lambda: mean_frequency(clusters))
 
     def _declared(self) -> Path | None:
         """The file that thirds follow from, for all runs."""
@@ -187,14 +189,16 @@ class _Files:
         clusters = [Path(path) for path in self.config.clusters]
         if source is not None:
             file = frequency_file(source, annotations)
-            inputs = [annotations] if file is None else [file]
-            return self._write("frequency.parquet", inputs, lambda: read_frequency(source, annotations))
-        return self._write("frequency.parquet", clusters, lambda: mean_frequency(clusters)) if clusters else None
+            inputs, column = ([annotations], source) if file is None else ([file], None)
+            return self._write(_FREQUENCY, inputs, lambda: read_frequency(source, annotations), column)
+        return self._write(_FREQUENCY, clusters, lambda: mean_frequency(clusters)) if clusters else None
 
-    def _write(self, name: str, inputs: Sequence[Path], read: Callable[[], Frequency]) -> Path:
-        """Write cluster sizes, unless they are there."""
+    def _write(
+        self, name: str, inputs: Sequence[Path], read: Callable[[], Frequency], column: str | None = None
+    ) -> Path:
+        """Write cluster sizes, unless they are there; those of the same files by other paths are the same."""
         roles = {f"source {number}": path for number, path in enumerate(inputs, start=1)}
-        plan = StagePlan("frequency", self.output / name, {"source": self.config.frequency}, roles)
+        plan = StagePlan("frequency", self.output / name, {"column": column}, roles)
         done = plan.finished(force=False)
         if done:
             self.said = str(done.summary["source"])
@@ -230,10 +234,9 @@ class _Reporter:
         left = (self._total - self._seen) * (time.monotonic() - self._began) / self.done
         about = found["run"]
         scored = found.get("failed") or f"{metric} {about['scores'][metric]:.1f} on {run.split}"
-        options = ", ".join(f"{name} {value}" for name, value in run.options.items())
         self._tell(
-            f"{self._seen}/{self._total} {run.name} ({options}): {scored}; {about['seconds']:.0f} s, "
-            f"{left / 60:.0f} min left"
+            f"{self._seen}/{self._total} {run.name} ({options_words(run.options)}): {scored}; "
+            f"{about['seconds']:.0f} s, {left / 60:.0f} min left"
         )
 
 
@@ -261,12 +264,16 @@ def _best(way: Way, found: Found, metric: str) -> Values:
     """
     trials = [(run, each["run"]["scores"]) for run, each in found if run.way == way and "failed" not in each]
     if not trials:
-        raise InputError(f"{way.name}, {way.loss}: no trial came to a finite loss; lower --lr or search other levels")
+        raise InputError(
+            f"{way.name}, {way.loss}: no trial came to a finite loss; lower --lr, search other levels, or leave it out"
+        )
     run, _ = max(trials, key=lambda trial: trial[1][metric])
     return dict(run.options)
 
 
 def _refuse_other_folder(output: Path) -> None:
     """Refuse a folder that holds something else."""
-    if output.is_dir() and any(output.iterdir()) and not any((output / name).exists() for name in ("runs", SUMMARY)):
+    # A sweep that was killed, or refused, before its first run has left no more than what its runs read.
+    ours = ("runs", "shifts", _FREQUENCY, _SIZES, SUMMARY)
+    if output.is_dir() and any(output.iterdir()) and not any((output / name).exists() for name in ours):
         raise InputError(f"{output}: holds files that are not of a sweep; choose another output folder")

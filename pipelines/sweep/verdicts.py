@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from pipelines.compare import read_queries
+from pipelines.errors import InputError
 from pipelines.scores import estimate, judge
 from pipelines.sweep.config import SweepConfig
 from pipelines.sweep.recalls import with_mean_recall
@@ -34,8 +35,14 @@ def summarise(config: SweepConfig, found: Found, chosen: Mapping[Way, Values], o
         mean of its test runs, by which the best is chosen), ``scores[segment][direction][metric]``, with intervals over
         seeds and queries, and ``differences``, the same minus the baseline's, with verdicts that hold for all ways
         together. ``mean_recall`` is the mean of recall at 1, 5 and 10.
+
+    Raises:
+        InputError: No test of the baseline came to anything, so that there is nothing to compare with.
     """
     ways = [way for way in chosen if _tests(way, found)]
+    first = next(iter(chosen))
+    if first not in ways:
+        raise InputError(f"{first.name}, {first.loss}: no seed of the baseline came to a finite loss; lower --lr")
     folders = {way: [run.folder(output) for run, _ in _tests(way, found)] for way in ways}
     queries = iter(read_queries([folder for way in ways for folder in folders[way]]))
     queries_of = {way: [with_mean_recall(next(queries)) for _ in folders[way]] for way in ways}

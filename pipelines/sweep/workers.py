@@ -1,10 +1,14 @@
 """Runs one after the other, or in several processes at once."""
 
 import multiprocessing
+import os
+import threading
 import warnings
 from collections.abc import Generator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
+from multiprocessing.connection import wait
 from multiprocessing.queues import SimpleQueue
 from pathlib import Path
 from typing import Any
@@ -12,6 +16,7 @@ from typing import Any
 import torch
 from threadpoolctl import threadpool_limits
 
+from pipelines.errors import InputError
 from pipelines.sweep.runs import Data, Run, perform
 from pipelines.train.config import TrainConfig
 from pipelines.train.session import usable_cores
@@ -33,6 +38,10 @@ def perform_all(
         sweep: Folder of the sweep.
         data: The files; other processes read them for themselves.
         jobs: Processes at once; with 1 this one does it.
+
+    Raises:
+        InputError: A file or setting can't be used, or a process was killed.
+        Interrupted: It was asked to stop.
     """
     if not runs:
         return
@@ -54,30 +63,45 @@ def perform_all(
                 for message in said:
                     warnings.warn(message, stacklevel=2)
                 yield waiting[done], found
-        except BaseException:
+        except BaseException as error:
             pool.shutdown(wait=False, cancel_futures=True)
             for process in set(multiprocessing.active_children()) - others:
                 process.kill()  # one that is asked to stop ends its run and begins the next
                 process.join()
+            if isinstance(error, BrokenProcessPool):
+                raise InputError(
+                    "a process of the sweep was killed, as happens when memory runs out; finished runs are kept, go on "
+                    "with fewer --jobs"
+                ) from error
             raise
 
 
 def _start(first: TrainConfig, threads: int, numbers: "SimpleQueue[int]") -> None:
-    """Get a process of the pool ready: its share of the cores, a GPU of its own if there are several, the data."""
+    """Get a process of the pool ready: its share of the cores, a GPU of its own if there are several."""
     global _data, _device
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    _data = Data(first)
     torch.set_num_threads(threads)
     threadpool_limits(threads)  # NumPy's products, which rank, have threads of their own
     number = numbers.get()
     if first.device is None and torch.cuda.is_available():
         _device = f"cuda:{number % torch.cuda.device_count()}"
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # what is wrong with the data the first process has said
-        _data = Data(first)
-        _ = _data.files  # are read now
+
+
+def _end_with_parent() -> None:
+    """End this process when the one that started it has ended: one that is killed can't end its pool."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    wait([parent.sentinel])
+    os._exit(1)
 
 
 def _perform(run: Run, sweep: Path) -> tuple[dict[str, Any], list[str]]:
+    """Perform a run; gives what came of it, and the warnings."""
     assert _data is not None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what is wrong with the data the first process has said
+        _ = _data.files  # are read now, where not before; not in `_start`, whose errors would end as a broken pool
     if _device is not None:
         run = replace(run, config=run.config.model_copy(update={"device": _device}))
     with warnings.catch_warnings(record=True) as caught:

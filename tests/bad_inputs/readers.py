@@ -264,7 +264,7 @@ IMBALANCE = [
     table(
         "profile-unknown", "csv", TAILED, "--profile", "zipf", options="--imbalance 9 --by n --profile z", named=False
     ),
-    table("imbalance-no-column", "csv", TAILED, "no column 'N'", "'n'", options="--imbalance 9 --by N"),
+    table("imbalance-no-column", "csv", TAILED, "no column 'N'", "'n'", "n, media_id)", options="--imbalance 9 --by N"),
     table("imbalance-long-column", "csv", TAILED, "no column 'xxx", options=f"--imbalance 9 --by {LONG}"),
     table("imbalance-one-class", "csv", "caption,n\na,1\nb,1\n", "one class", options="--imbalance 9 --by n"),
     table("imbalance-null", "csv", "caption,n\na,1\nb,\n", "1 training media", "n", options="--imbalance 9 --by n"),

@@ -3,6 +3,7 @@
 import importlib.metadata
 import json
 import re
+import signal
 import subprocess
 import sys
 
@@ -10,6 +11,7 @@ import pytest
 import typer
 
 from mmts_cli.app import app
+from pipelines.errors import Interrupted
 
 HEAVY = ("torch", "faiss", "umap", "transformers", "sentence_transformers", "pandas", "pyarrow", "numpy", "hdbscan")
 
@@ -152,6 +154,18 @@ def test_an_interrupted_command_exits_130_and_leaves_nothing(made, mmts, monkeyp
     ran = mmts("embed", "annotations.parquet", "-o", "x.parquet")
     assert (ran.code, ran.out, ran.err) == (130, "", "mmts: interrupted\n")
     assert sorted(made.iterdir()) == before
+
+
+def test_a_stage_that_was_stopped_says_what_it_leaves(made, mmts, monkeypatch, fake_encoder) -> None:
+    def stopped(*_):
+        try:
+            signal.raise_signal(signal.SIGTERM)
+        except KeyboardInterrupt as error:
+            raise Interrupted("two runs are kept") from error
+
+    monkeypatch.setattr(fake_encoder, "encode", stopped)
+    ran = mmts("embed", "annotations.parquet", "-o", "x.parquet")
+    assert (ran.code, ran.out, ran.err) == (130, "", "mmts: two runs are kept\n")
 
 
 def test_the_version_is_one_line_on_stdout(mmts) -> None:

@@ -1,6 +1,8 @@
 """``mmts sweep``: flags, a TOML file, the table, and what it concludes."""
 
 import json
+import subprocess
+import sys
 
 import pytest
 
@@ -58,12 +60,38 @@ def test_the_best_setting_is_trained(world, mmts, flags) -> None:
     assert (folder / "best" / "model").is_dir()
 
 
+def test_flags_of_a_sweep_are_refused_where_one_is_shown(world, mmts) -> None:
+    for flags in (["--levels", 3], ["-o", "x"], ["--jobs", 2, "--json"], ["--train", "--lr", 0.1]):
+        refused = mmts("sweep", world.folder, *flags)
+        assert (refused.code, refused.out) == (2, "")
+        assert "is a folder, so what it found is shown; leave --" in refused.err
+
+
+@pytest.mark.slow
+def test_processes_end_with_a_sweep_that_is_killed(world, flags) -> None:
+    command = [sys.executable, "-m", "mmts_cli", "sweep", *map(str, flags), "-o", str(world.folder / "sweep")]
+    with subprocess.Popen([*command, "--jobs", "2"], stderr=subprocess.PIPE, text=True) as made:
+        assert made.stderr is not None
+        assert made.stderr.readline().startswith("1/")
+        made.kill()
+        made.communicate(timeout=60)  # to the end of what its processes could still write
+
+
 def candidate(name: str, **differences: tuple[float, float, float, str]) -> dict:
     of = {
         segment: {"mean": {"mean_recall": dict(zip(("value", "low", "high", "verdict"), each, strict=True))}}
         for segment, each in differences.items()
     }
     return {"name": name, "at_edge": False, **({"differences": of} if of else {})}
+
+
+def test_names_with_commas_are_told_apart() -> None:
+    losses = [candidate(f"fixed, {loss}", tail=(2.5, 1.0, 4.0, "better")) for loss in ("sigmoid", "max-margin")]
+    result = {"candidates": losses, "baseline": "fixed, infonce", "best": "fixed, sigmoid", "seeds": 5, "trials": 8}
+    assert next(conclusion(result | {"metric": "recall_sum", "val_split": "val"})) == (
+        "tail: better than fixed, infonce: fixed, sigmoid by 2.5 points (1.0 to 4.0); fixed, max-margin by 2.5 points "
+        "(1.0 to 4.0)"
+    )
 
 
 def test_the_conclusion_in_words() -> None:

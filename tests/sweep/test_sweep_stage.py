@@ -176,6 +176,7 @@ def test_the_best_setting_can_be_trained(config, world) -> None:
         ({"levels": 0}, "--levels 0: expected a number from 1 to 1,000"),
         ({"budget": 5}, "--budget 5: 2 strategies with 2 seeds take 6 runs or more"),
         ({"test_split": "val"}, "--test-split val: is what settings are chosen on"),
+        ({"test_split": "train"}, "--test-split train: is what runs are trained on"),
         ({"shared": {"val_split": "none"}}, "--val-split none: a sweep chooses by validation"),
         ({"shared": {"metric": "recall"}}, "--metric recall: expected recall_sum"),
         ({"shared": {"logger": ["wandb"]}}, "--logger: is not shared by the runs of a sweep"),
@@ -190,6 +191,49 @@ def test_settings_without_sense_are_refused_before_the_first_run(config, world, 
 
 def test_a_budget_leaves_out_levels(config) -> None:
     assert config(levels=9, budget=11).trials == 3
+
+
+def test_oscillations_that_do_not_fit_are_refused_before_the_first_run(config, world, monkeypatch) -> None:
+    names = performed(monkeypatch)
+    with pytest.raises(InputError, match=r"search oscillations = 99: a run has \d+ steps; give \d+ at most"):
+        sweep(config(strategies=["fixed", "cosine"], search={"oscillations": [1, 99]}))
+    assert names == []
+
+
+def test_a_sweep_that_failed_before_its_first_run_goes_on(config, world) -> None:
+    with pytest.raises(InputError, match="nowhere"):
+        sweep(config(shared={"media": world.folder / "nowhere.parquet"}))
+    assert sweep(config(strategies=["fixed", "shifts"], levels=1, seeds=1)).summary["runs"] == 4
+
+
+def test_frequencies_of_the_same_file_elsewhere_are_the_same(config, world, monkeypatch) -> None:
+    sweep(config(levels=1, seeds=1, frequency=str(world.clusters)))
+    moved = shutil.copyfile(world.clusters, world.folder / "moved.parquet")
+    names = performed(monkeypatch)
+    assert sweep(config(levels=1, seeds=1, frequency=str(moved))).up_to_date
+    assert names == []
+
+
+def test_without_a_baseline_there_are_no_verdicts(config, monkeypatch) -> None:
+    from pipelines.sweep import runs
+    from pipelines.train.figures import NotFiniteError
+
+    train_in_memory = runs.train_in_memory
+
+    def failing(config: TrainConfig, files):
+        if config.temperature == "fixed" and config.seed > 0:
+            raise NotFiniteError("the loss is nan at step 3")
+        return train_in_memory(config, files)
+
+    monkeypatch.setattr(runs, "train_in_memory", failing)
+    with pytest.raises(InputError, match="fixed, infonce: no seed of the baseline came to a finite loss"):
+        sweep(config(strategies=["fixed", "learned"], clusters=[], levels=1, seeds=1))
+
+
+@pytest.mark.slow
+def test_what_is_wrong_with_the_data_is_said_by_a_process_too(config, world) -> None:
+    with pytest.raises(InputError, match="nowhere"):
+        sweep(config(clusters=[], strategies=["fixed"], shared={"text": world.folder / "nowhere.parquet"}), jobs=2)
 
 
 def test_a_folder_of_something_else_is_refused(config, world) -> None:
