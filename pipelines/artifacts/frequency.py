@@ -1,5 +1,6 @@
 """How frequent the kind of each sample is in training, from one declared source."""
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,6 +96,10 @@ def read_frequency(source: str, annotations: Path) -> Frequency:
     class_n = column.dictionary_encode().indices.to_numpy()
     counted_n = table.column("split").to_numpy() == _TRAIN if has_split else np.ones(len(class_n), dtype=np.bool_)
     if not counted_n.any():
+        warnings.warn(
+            f"{annotations}: no rows of split '{_TRAIN}', so classes are counted over all rows, those for testing too",
+            stacklevel=2,
+        )
         counted_n[:] = True
     size_c = np.bincount(class_n[counted_n], minlength=class_n.max() + 1)
     said = f"sizes of the classes in column {source}"

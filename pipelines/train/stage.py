@@ -120,6 +120,8 @@ def train_plan(config: TrainConfig) -> StagePlan:
     for role, model in (("media_model", config.media_model), ("text_model", config.text_model)):
         if model is not None:
             recipe[role] = model_identity(model)
+    if config.frequency is not None and frequency is None:
+        recipe["frequency"] = config.frequency  # a column, also where a file happens to have its name
     if config.trust_remote_code:
         recipe["trust_remote_code"] = True
     return StagePlan(

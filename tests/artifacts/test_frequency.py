@@ -52,6 +52,14 @@ def test_clusterings_are_averaged_and_noise_is_rare(annotations, tmp_path) -> No
     assert mean.said == "mean sizes of 2 clusterings"
 
 
+def test_without_a_training_split_it_is_said_that_all_are_counted(annotations) -> None:
+    table = pq.read_table(annotations)
+    split = pa.array(["a", "a", "a", "b", "b"])
+    pq.write_table(table.set_column(table.column_names.index("split"), "split", split), annotations)
+    with pytest.warns(UserWarning, match="no rows of split 'train', so classes are counted over all rows"):
+        assert read_frequency("kind", annotations).size_n.tolist() == [3, 3, 1, 3, 1]
+
+
 @pytest.mark.parametrize(
     ("source", "message"),
     [
