@@ -71,13 +71,13 @@ def test_no_step_reads_what_it_computed(world, monkeypatch, reads, name) -> None
 @pytest.mark.parametrize(("log_every", "expected"), [(1, STEPS), (2, 8), (10, 4)])
 def test_figures_are_read_together(world, monkeypatch, log_every, expected) -> None:
     """Every so many steps, and at the end of an epoch of three."""
-    original, fetched = record.fetch, []
+    original, fetched = figures.fetch, []
 
     def fetch(taken):
         fetched.append(len(taken))
         return original(taken)
 
-    monkeypatch.setattr(record, "fetch", fetch)
+    monkeypatch.setattr(figures, "fetch", fetch)
     train(world.config("run", epochs=4, log_every=log_every))
     assert (len(fetched), sum(fetched)) == (expected, STEPS)
     assert pq.read_table(world.folder / "run" / "steps.parquet")["step"].to_pylist() == list(range(STEPS))
