@@ -9,8 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
+import pipelines.train.figures as figures
 import pipelines.train.loop as loop
-import pipelines.train.record as record
 from pipelines.errors import InputError
 from pipelines.train import train
 
