@@ -92,7 +92,7 @@ def sweep(
             "or one with +sampling, +adjust, +weight or +duplicates.",
         ),
     ] = [STRATEGIES],  # noqa: B006  Typer copies it
-    losses: Annotated[list[str], typer.Option("--losses", help="Losses to try each strategy with.")] = [LOSSES],  # noqa: B006
+    losses: Annotated[list[str], typer.Option("--losses", help="Losses to try each strategy with.")] = [LOSSES],  # noqa: B006  Typer copies it
     levels: Annotated[
         int, typer.Option("--levels", help="Levels of temperature or margin: trials of each strategy and loss.")
     ] = LEVELS,

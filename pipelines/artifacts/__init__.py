@@ -7,6 +7,7 @@ embeddings = read_vectors("embeddings.parquet")    # ids and an (n, d) float32 m
 """
 
 from pipelines.artifacts.annotations import read_annotations, require_texts, rows_of_split, with_media_ids
+from pipelines.artifacts.classes import class_column, read_class_columns
 from pipelines.artifacts.clips import CLIPS, Clips, clips_of, read_clips
 from pipelines.artifacts.clusters import NOISE, gini, has_noise, noise_apart, read_cluster_sizes, read_clusters
 from pipelines.artifacts.frequency import Frequency, frequency_file, mean_frequency, read_frequency
@@ -67,6 +68,7 @@ __all__ = [
     "align",
     "canonical_split",
     "check_vectors",
+    "class_column",
     "clips_of",
     "fingerprint_of",
     "first_few",
@@ -79,6 +81,7 @@ __all__ = [
     "open_parquet",
     "plain_splits",
     "read_annotations",
+    "read_class_columns",
     "read_clips",
     "read_cluster_sizes",
     "read_clusters",

@@ -7,15 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from pipelines.artifacts.classes import class_column, read_class_columns
 from pipelines.artifacts.clusters import read_cluster_sizes, read_sizes
 from pipelines.artifacts.files import nearest, require_file
 from pipelines.artifacts.ids import align, first_few
 from pipelines.artifacts.opening import open_parquet
-from pipelines.artifacts.parquet import read_table
-from pipelines.artifacts.schemas import Kind
 from pipelines.errors import InputError
 
 _TRAIN = "train"
@@ -83,17 +81,9 @@ def read_frequency(source: str, annotations: Path) -> Frequency:
     path = frequency_file(source, annotations)
     if path is not None:
         return mean_frequency([path])
-    with open_parquet(annotations) as file:
-        has_split = "split" in file.schema_arrow.names
-    kind = Kind("annotations", "sample_id", {"sample_id": pa.string()}, {"split": pa.string()})
-    table = read_table(annotations, kind, list(dict.fromkeys(["sample_id", source, *["split"] * has_split])))
-    column = table.column(source).combine_chunks()
-    if column.null_count:
-        first = table.column("sample_id").filter(pc.is_null(column)).slice(0, 3).to_pylist()
-        raise InputError(f"{annotations}: {column.null_count} rows have no {source}, first: {', '.join(first)}")
-    if pa.types.is_nested(column.type):
-        column = pa.array([str(value) for value in column.to_pylist()])
-    class_n = column.dictionary_encode().indices.to_numpy()
+    table = read_class_columns(annotations, [source])
+    class_n = class_column(table, source, annotations).dictionary_encode().indices.to_numpy()
+    has_split = "split" in table.column_names
     counted_n = table.column("split").to_numpy() == _TRAIN if has_split else np.ones(len(class_n), dtype=np.bool_)
     if not counted_n.any():
         warnings.warn(

@@ -61,6 +61,11 @@ class Provenance:
     summary: dict[str, Any] = field(default_factory=dict)
     libraries: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def made_from(self) -> dict[str, Any]:
+        """Its ``parameters``, ``inputs`` and ``seed``: what ``compare`` groups scored runs by."""
+        return {"parameters": self.parameters, "inputs": self.inputs, "seed": self.seed}
+
     def to_json(self) -> str:
         """The footer's text."""
         return json.dumps(asdict(self), ensure_ascii=False)

@@ -15,7 +15,7 @@ from pipelines.artifacts.writers import one_writer
 from pipelines.compare.scored import Scored, in_order_of, query_scores, read_scored
 from pipelines.compare.settings import group_by_setting
 from pipelines.errors import InputError
-from pipelines.scores import NEEDS_SEEDS, bootstrap, judge
+from pipelines.scores import NEEDS_SEEDS, bootstrap, judge, told
 from pipelines.scores.queries import DIRECTIONS, QueryScores
 
 Queries = dict[str, QueryScores]
@@ -140,16 +140,7 @@ def _differences(
             }
             for segment, directions in of_queries.items()
         }
-    return {
-        segment: {
-            direction: {
-                name: {"value": each.value, "low": each.low, "high": each.high, "verdict": each.words}
-                for name, each in metrics.items()
-            }
-            for direction, metrics in directions.items()
-        }
-        for segment, directions in judge(baseline, runs, comparisons=comparisons).items()
-    }
+    return told(judge(baseline, runs, comparisons=comparisons))
 
 
 def _same_segments(runs: list[Queries], names: list[str]) -> list[Queries]:

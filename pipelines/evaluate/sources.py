@@ -106,7 +106,7 @@ def how_trained(run: Path | None) -> dict[str, Any] | None:
     provenance = None if run is None else read_provenance(run / "steps.parquet")
     if provenance is None:
         return None
-    return {"parameters": provenance.parameters, "inputs": provenance.inputs, "seed": provenance.seed}
+    return provenance.made_from
 
 
 def _frequency_of(run: Path, trained: dict[str, Any], annotations: Path) -> str | None:

@@ -11,7 +11,7 @@ from pipelines.scores.relevancy import Relevancy, class_relevancy, matrix_releva
 from pipelines.scores.retrieval import score_retrieval
 from pipelines.scores.similarity import DenseScores, EmbeddingScores
 from pipelines.scores.thirds import THIRDS, frequency_edges, frequency_third
-from pipelines.scores.verdicts import NEEDS_SEEDS, Verdict, estimate, judge
+from pipelines.scores.verdicts import NEEDS_SEEDS, Verdict, estimate, judge, told
 
 __all__ = [
     "NEEDS_SEEDS",
@@ -41,4 +41,5 @@ __all__ = [
     "score_ek100",
     "score_retrieval",
     "summarise",
+    "told",
 ]

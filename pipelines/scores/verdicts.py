@@ -20,7 +20,7 @@ share the error rate (Bonferroni).
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -94,6 +94,20 @@ def judge(baseline: Sequence[Queries], other: Sequence[Queries], *, comparisons:
         verdict = _judge(first, second, metric, comparisons)
         verdicts.setdefault(segment, {}).setdefault(direction, {})[metric] = verdict
     return verdicts
+
+
+def told(verdicts: Verdicts) -> dict[str, dict[str, dict[str, dict[str, Any]]]]:
+    """Verdicts as files hold them: ``told[segment][direction][metric] == {"value", "low", "high", "verdict"}``."""
+    return {
+        segment: {
+            direction: {
+                name: {"value": each.value, "low": each.low, "high": each.high, "verdict": each.words}
+                for name, each in metrics.items()
+            }
+            for direction, metrics in directions.items()
+        }
+        for segment, directions in verdicts.items()
+    }
 
 
 def estimate(runs: Sequence[Queries]) -> dict[str, dict[str, dict[str, dict[str, float | None]]]]:

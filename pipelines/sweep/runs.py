@@ -148,11 +148,10 @@ def _pairs(session: Session, files: RunFiles, run: Run) -> PairedData:
 def _write(
     run: Run, plan: StagePlan, evaluation: Evaluation, pairs: PairedData, about: dict[str, Any], files: RunFiles
 ) -> dict[str, Any]:
-    trained = train_plan(run.config).provenance()
     metrics = evaluation.metrics()
     if files.frequency is not None:
         metrics["cluster_sizes"] = files.frequency.said
-    metrics["trained"] = {"parameters": trained.parameters, "inputs": trained.inputs, "seed": trained.seed}
+    metrics["trained"] = train_plan(run.config).provenance().made_from
     metrics["run"] = about
     table = query_table(evaluation, Ids(pa.array(pairs.media.ids), pa.array(pairs.sample_ids)))
     with replacing_json(plan.output.parent / METRICS, metrics), plan.writer(table.schema) as writer:

@@ -25,7 +25,7 @@ from pipelines.progress import SILENT, Progress
 from pipelines.shifts import shifts
 from pipelines.sweep.config import SweepConfig
 from pipelines.sweep.found import SUMMARY, TABLE, read_sweep
-from pipelines.sweep.runs import Data, Run, finished
+from pipelines.sweep.runs import Data, Run, Stage, finished
 from pipelines.sweep.settings import options_words
 from pipelines.sweep.space import Values, Way, draw
 from pipelines.sweep.table import run_table
@@ -33,6 +33,7 @@ from pipelines.sweep.verdicts import summarise
 from pipelines.sweep.workers import MOST_JOBS, perform_all
 from pipelines.train import train
 from pipelines.train.config import TrainConfig
+from pipelines.train.sampler import steps_an_epoch
 
 Tell = Callable[[str], None]
 Found = list[tuple[Run, dict[str, Any]]]
@@ -164,9 +165,9 @@ class _Files:
         for split in (first.val_split, self.config.test_split):
             rows_of_split(table, split, first.annotations)
         media = rows_of_split(table, first.split, first.annotations).column("media_id").unique()
-        return max(1, len(media) // first.batch_size) * first.epochs
+        return steps_an_epoch(len(media), first.batch_size) * first.epochs
 
-    def _run(self, way: Way, stage: Any, number: int, options: Values, seed: int, split: str) -> Run:
+    def _run(self, way: Way, stage: Stage, number: int, options: Values, seed: int, split: str) -> Run:
         return Run(way, stage, number, options, self.train_config(way, options, seed), split)
 
     def _shifts(self, level: float, tail: float, rule: str) -> Path:

@@ -8,7 +8,7 @@ import numpy as np
 
 from pipelines.compare import read_queries
 from pipelines.errors import InputError
-from pipelines.scores import estimate, judge
+from pipelines.scores import estimate, judge, told
 from pipelines.sweep.config import SweepConfig
 from pipelines.sweep.recalls import with_mean_recall
 from pipelines.sweep.runs import Run
@@ -66,7 +66,7 @@ def summarise(config: SweepConfig, found: Found, chosen: Mapping[Way, Values], o
         }
         if way != baseline:
             verdicts = judge(queries_of[baseline], queries_of[way], comparisons=len(ways) - 1)
-            candidate["differences"] = _plain(verdicts)
+            candidate["differences"] = told(verdicts)
         candidates.append(candidate)
     best = max(candidates, key=lambda each: each["validation"]["tests"])
     return {
@@ -94,16 +94,3 @@ def _at_edge(way: Way, options: Values, found: Found) -> bool:
     """Whether the best level is the lowest or the highest that was tried, so that a better one may lie beyond."""
     levels = [run.options["level"] for run, _ in found if run.way == way and run.stage == "search"]
     return len(set(levels)) > 1 and options["level"] in (min(levels), max(levels))
-
-
-def _plain(verdicts: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        segment: {
-            direction: {
-                name: {"value": each.value, "low": each.low, "high": each.high, "verdict": each.words}
-                for name, each in metrics.items()
-            }
-            for direction, metrics in directions.items()
-        }
-        for segment, directions in verdicts.items()
-    }

@@ -8,6 +8,11 @@ from torch import Tensor
 from pipelines.train.positives import RelevantCaptions
 
 
+def steps_an_epoch(media: int, batch_size: int) -> int:
+    """Whole batches of so many media; where they fill none, one batch of them all."""
+    return max(1, media // batch_size)
+
+
 class EpochSampler:
     """The order of an epoch: every medium once, with one of its captions drawn anew, in full batches.
 
@@ -44,7 +49,7 @@ class EpochSampler:
     @property
     def steps(self) -> int:
         """Batches in an epoch."""
-        return len(self._captions_m) // self.batch_size
+        return steps_an_epoch(len(self._captions_m), self.batch_size)
 
     def of_media(self, media_row: int, draws: Tensor) -> tuple[int, int]:
         """The rows of the caption and of the own sample of one medium, from two uniform draws in [0, 1) ``[2]``."""

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipelines.cluster.method import Method, Option, Samples, Values
-from pipelines.errors import InputError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,16 +25,12 @@ def class_clusters(table: "pa.Table", columns: list[str], path: Path) -> "NDArra
     """
     import numpy as np
     import pyarrow as pa
-    import pyarrow.compute as pc
+
+    from pipelines.artifacts import class_column
 
     codes = []
     for name in columns:
-        column = table.column(name).combine_chunks()
-        if column.null_count:
-            first = table.column("sample_id").filter(pc.is_null(column)).slice(0, 3).to_pylist()
-            raise InputError(f"{path}: {column.null_count} rows have no {name}, first: {', '.join(first)}")
-        if pa.types.is_nested(column.type):
-            column = pa.array([str(value) for value in column.to_pylist()])
+        column = class_column(table, name, path)
         if len(columns) == 1 and pa.types.is_integer(column.type):
             classes: NDArray[np.int64] = column.to_numpy().astype(np.int64)
             if classes.min() >= 0 and classes.max() <= np.iinfo(np.int32).max:
@@ -47,16 +42,11 @@ def class_clusters(table: "pa.Table", columns: list[str], path: Path) -> "NDArra
 
 
 def _read(source: Path, options: Values) -> Samples:
-    import pyarrow as pa
-
-    from pipelines.artifacts import Kind, open_parquet, read_table
+    from pipelines.artifacts import read_class_columns
 
     columns = list(dict.fromkeys(options["columns"]))
-    with open_parquet(source) as file:
-        has_split = "split" in file.schema_arrow.names
-    kind = Kind("annotations", "sample_id", {"sample_id": pa.string()}, {"split": pa.string()})
-    table = read_table(source, kind, columns=list(dict.fromkeys(["sample_id", *columns, *["split"] * has_split])))
-    split = table.column("split") if has_split else None
+    table = read_class_columns(source, columns)
+    split = table.column("split") if "split" in table.column_names else None
     return Samples(table.column("sample_id"), split, class_clusters(table, columns, source))
 
 
