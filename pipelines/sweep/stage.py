@@ -1,8 +1,9 @@
 """Entry point of ``sweep``: every way of balancing tuned alike on validation, the best of each tested with seeds."""
 
+import shutil
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +65,7 @@ def sweep(config: SweepConfig, *, jobs: int = 1, tell: Tell = lambda line: None)
     if not 1 <= jobs <= MOST_JOBS:
         raise InputError(f"--jobs {jobs}: expected a number from 1 to {MOST_JOBS}")
     output = config.output
-    with removing_new_folders(output), sole_writer(output), writing(output):
+    with removing_new_folders(output), sole_writer(output), writing(output), _leaving_no_empty_sweep(output):
         _refuse_other_folder(output)
         require_folder(output)
         files = _Files(config)
@@ -270,6 +271,18 @@ def _best(way: Way, found: Found, metric: str) -> Values:
         )
     run, _ = max(trials, key=lambda trial: trial[1][metric])
     return dict(run.options)
+
+
+@contextmanager
+def _leaving_no_empty_sweep(output: Path) -> Iterator[None]:
+    """Where the work inside fails before its first run is done, remove the folder if it is new."""
+    is_new = not output.exists()
+    try:
+        yield
+    except BaseException:
+        if is_new and not any((output / "runs").glob("*/*.json")):
+            shutil.rmtree(output, ignore_errors=True)
+        raise
 
 
 def _refuse_other_folder(output: Path) -> None:

@@ -66,6 +66,7 @@ CASES = [
         ("--text",),
     ),
     BadInput("sweep-no-clusters", f"sweep {_PAIRS} -o out", ("shifts needs cluster sizes", "--clusters")),
+    BadInput("sweep-swapped", f"{_SWEEP}".replace("{good}/media", "{good}/text"), ("missing there", "swapped")),
     BadInput("sweep-no-annotations", f"{_SWEEP}".replace("{good}/annotations", "nowhere"), ("nowhere", "no such file")),
     BadInput("sweep-strategy", f"{_SWEEP} --strategies fixd", ("--strategies fixd", "'fixed'")),
     BadInput("sweep-balance", f"{_SWEEP} --strategies fixed+weights", ("weights", "'weight'")),
