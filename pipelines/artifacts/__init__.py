@@ -29,6 +29,7 @@ from pipelines.artifacts.schemas import (
     STEPS,
     SWEEP,
     Kind,
+    kind_of,
 )
 from pipelines.artifacts.shifts import Shifts, read_shifts, select_shifts
 from pipelines.artifacts.splits import canonical_split, plain_splits
@@ -76,6 +77,7 @@ __all__ = [
     "gini",
     "has_noise",
     "is_same_file",
+    "kind_of",
     "mean_frequency",
     "noise_apart",
     "open_parquet",

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.artifacts import KINDS, open_parquet, read_provenance
+from pipelines.artifacts import kind_of, open_parquet, read_provenance
 from pipelines.artifacts.provenance import is_intact
 
 
@@ -37,7 +37,7 @@ def describe(path: Path | str, *, rows: int = 5) -> dict[str, Any]:
         head = [] if first is None else first.slice(0, shown).to_pylist()
         return {
             "path": str(path),
-            "kind": _kind(schema.names),
+            "kind": kind_of(schema.names),
             "rows": file.metadata.num_rows,
             "row_groups": file.metadata.num_row_groups,
             "bytes": path.stat().st_size,
@@ -46,17 +46,6 @@ def describe(path: Path | str, *, rows: int = 5) -> dict[str, Any]:
             "changed": None if provenance is None else not is_intact(path, provenance),
             "first_rows": [{key: _plain(value) for key, value in row.items()} for row in head],
         }
-
-
-def _kind(names: list[str]) -> str | None:
-    """The kind whose columns the file has; the one with the most, where several fit."""
-    vectors = "embedding" in names
-    fitting = [
-        kind
-        for kind in KINDS
-        if set(kind.columns) <= set(names) and (vectors or kind.name not in ("embeddings", "features"))
-    ]
-    return max(fitting, key=lambda kind: len(kind.columns)).name if fitting else None
 
 
 def _column(column: pa.ChunkedArray, name: str) -> dict[str, Any]:
