@@ -1,0 +1,170 @@
+"""What ``mmts advise`` and ``mmts cluster --sweep`` found: tables, and a recommendation in words."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mmts_cli.chain import shell_line
+from mmts_cli.options import counted
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from rich.table import Table
+
+    from mmts_cli.console import Output
+
+
+def numbers(text: str, flag: str) -> tuple[int, ...]:
+    """``50,100,200`` as numbers.
+
+    Raises:
+        InputError: It is no such list.
+    """
+    from pipelines.errors import InputError
+
+    try:
+        return tuple(int(each) for each in text.split(","))
+    except ValueError:
+        raise InputError(f"{flag} {text}: expected whole numbers separated by commas, such as 50,100,200") from None
+
+
+def show(console: "Output", command: str, result: dict[str, Any], shared: Mapping[str, Any]) -> None:
+    """Show what was found.
+
+    Args:
+        console: Where to.
+        command: ``advise``, or ``cluster`` where the clusterings were kept in the folder ``output``.
+        result: What `pipelines.advise` returned.
+        shared: Flags of ``mmts cluster`` that all clusterings were made with.
+    """
+    lines = _commands(result, shared, kept=command == "cluster")
+    words = [*_recommendation(result)]
+    console.result(
+        {"command": command, **result, "recommendation": words, "commands": lines},
+        lambda: _human(result, words, lines),
+    )
+
+
+def _human(result: dict[str, Any], words: list[str], lines: list[str]) -> "Iterator[RenderableType]":
+    if result["output"] is not None:
+        yield f"{result['output']}: {'up to date' if result['up_to_date'] else 'written'}"
+    yield f"{result['rows']:,} samples, {counted(result['seeds'], 'clustering')} of each k"
+    yield ""
+    yield _clusterings(result)
+    yield ""
+    yield _shifts(result)
+    yield ""
+    yield from words
+    yield ""
+    yield from lines
+
+
+def _clusterings(result: dict[str, Any]) -> "Table":
+    table = _table("clusterings: mean over seeds (lowest..highest)")
+    for name in ("k", "adjusted Rand index", "Gini of sizes", "silhouette"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for each in result["clusterings"]:
+        table.add_row(f"{each['k']:,}", *(_cell(each[name]) for name in ("adjusted_rand", "gini", "silhouette")))
+    return table
+
+
+def _shifts(result: dict[str, Any]) -> "Table":
+    rule = result["rule"]
+    table = _table(f"shifts by rule {rule}, each a mean of some clusterings, against those of others (~: predicted)")
+    for name in ("k", "mean of", "rank correlation", "correlation", "% in another third"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for each in result["shifts"]:
+        sign = "" if each["pairs"] else "~"
+        table.add_row(
+            f"{each['k']:,}" if each["averaged"] == 1 else "",
+            str(each["averaged"]),
+            sign + _cell(each["rank_correlation"]),
+            _cell(each["correlation"]),
+            _cell(each["changed_thirds"], digits=0),
+        )
+    return table
+
+
+def _table(title: str) -> "Table":
+    from rich.table import Table
+
+    return Table(box=None, pad_edge=False, title=title, title_justify="left", title_style="")
+
+
+def _cell(figure: dict[str, float] | None, digits: int = 2) -> str:
+    """``0.34 (0.09..0.52)``."""
+    if figure is None:
+        return "-"
+    low, high = (f"{figure[end]:.{digits}f}" for end in ("low", "high"))
+    return f"{figure['value']:.{digits}f} ({low}..{high})"
+
+
+def _recommendation(result: dict[str, Any]) -> Iterator[str]:
+    """What to make, why, and what the figures don't tell, a line each."""
+    best, wanted, most = result["advice"], result["wanted"], result["most"]
+    k, clusterings = best["k"], best["clusterings"]
+    verb = "agree" if best["measured"] else "should agree"
+    others = [_takes(each, most) for each in result["candidates"] if each["k"] != k]
+    if clusterings is None:
+        yield f"no k is stable: it would take the mean of more than {most} clusterings to agree as {wanted:g} with others"
+        yield f"closest: k {k}, where means of {most} should agree as {best['agreement']:.2f}"
+    elif clusterings == 1:
+        yield f"recommended: k {k}, one clustering"
+        yield f"why: two of them agree as {best['agreement']:.2f}, which is enough ({wanted:g})"
+    else:
+        yield f"recommended: k {k}, the mean of {clusterings} clusterings"
+        yield f"why: two such means {verb} as {best['agreement']:.2f}, by rank correlation; {wanted:g} is enough"
+    if others:
+        yield f"  to agree as {wanted:g}, {'; '.join(others)}"
+    if clusterings != 1:
+        single = next(each for each in result["shifts"] if each["k"] == k and each["averaged"] == 1)
+        yield (
+            f"  a single one is not: two agree as {single['rank_correlation']['value']:.2f}, and put "
+            f"{single['changed_thirds']['value']:.0f}% of the samples in different thirds (at random 67%)"
+        )
+    if not best["has_tail"]:
+        yield (
+            f"hardly a tail: clusters are of much the same size (Gini {best['gini']:.2f}), so balancing can't do much here"
+        )
+    if result["classes"] is not None:
+        columns = " or ".join(result["classes"]["columns"])
+        yield (
+            f"{result['classes']['annotations']} has classes: with --method class --column {columns}, sizes are counted, "
+            "not estimated"
+        )
+    yield "what this can't tell: which k helps, or whether shifts do at all; validation does (mmts sweep --clusters ...)"
+
+
+def _takes(candidate: dict[str, Any], most: int) -> str:
+    """``k 50 takes 12``."""
+    tail = "" if candidate["has_tail"] else ", with hardly a tail"
+    return f"k {candidate['k']} takes {candidate['clusterings'] or f'more than {most}'}{tail}"
+
+
+def _commands(result: dict[str, Any], shared: Mapping[str, Any], *, kept: bool) -> list[str]:
+    """The command lines that make the recommended shifts; clusterings that a sweep has kept are not made again."""
+    best, rule = result["advice"], result["rule"]
+    clusterings = best["clusterings"] or result["most"]
+    flags = [word for flag, value in shared.items() for word in _words_of(flag, value)]
+    lines = []
+    if clusterings == 1 and not kept:
+        files = ["clusters.parquet"]
+        lines.append(["cluster", result["source"], "-o", *files, "--k", str(best["k"]), *flags])
+    else:
+        folder = Path(result["output"] if kept else "clusters")
+        files = [str(folder / f"k{best['k']}-seed{seed}.parquet") for seed in range(clusterings)]
+        if not kept or clusterings > result["seeds"]:
+            sweep = ["--sweep", str(best["k"]), "--seeds", str(clusterings)]
+            lines.append(["cluster", result["source"], "-o", str(folder), *sweep, *flags])
+    # The paper's range; what is best is for validation to say.
+    lines.append(["shifts", *files, "-o", "shifts.parquet", "--min", "0.05", "--max", "0.2", "--rule", rule])
+    return [shell_line(line) for line in lines]
+
+
+def _words_of(flag: str, value: Any) -> list[str]:
+    """A flag as it is typed: not at all where it wasn't given; a switch by the one of its two names that says it."""
+    if value is None:
+        return []
+    if isinstance(value, bool):
+        return [flag.split("/")[not value]]
+    return [flag, str(value)]

@@ -1,0 +1,90 @@
+"""k-means of the same samples with several numbers of clusters and seeds, in one pass over the data."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipelines.artifacts import read_clusters
+from pipelines.cluster.clustering import Clustering
+from pipelines.cluster.duplicates import count_distinct
+from pipelines.cluster.method import Values
+from pipelines.cluster.methods.kmeans import KMeansRows, kmeans, kmeans_rows
+from pipelines.cluster.stage import Fitted, cluster_plan, read_fitted, write_clustering
+from pipelines.cluster.subject import Subject
+
+
+@dataclass
+class Clusterings:
+    """The clusterings of one subject, which is read and normalised once, when the first of them is made.
+
+    Attributes:
+        subject: What is clustered.
+        values: Options of ``kmeans``; ``k`` and ``seed`` are set by each clustering.
+        fit_split: As for `pipelines.cluster.cluster`.
+        folder: Where a file of each is kept; None to keep none.
+        force: Make files again that are up to date.
+    """
+
+    subject: Subject
+    values: Values
+    fit_split: str | None
+    folder: Path | None = None
+    force: bool = False
+
+    @cached_property
+    def fitted(self) -> Fitted:
+        """What is clustered."""
+        return read_fitted(self.subject, self.values, self.fit_split)
+
+    @cached_property
+    def _rows(self) -> KMeansRows:
+        return kmeans_rows(self.fitted.samples.content, self.fitted.count_m, spherical=self.values["spherical"])
+
+    def distinct(self, enough: int) -> int:
+        """The number of distinct vectors to fit on, counted up to ``enough``."""
+        return count_distinct(self._rows.training_nd, stop=enough)
+
+    def vectors(self, samples: NDArray[np.int64]) -> NDArray[np.float32]:
+        """The vectors of some samples, as they are clustered."""
+        item_n = self.fitted.samples.item_n
+        return self._rows.rows_nd[samples if item_n is None else item_n[samples]]
+
+    def clusters(self, k: int, seed: int) -> NDArray[np.int64]:
+        """The cluster of each fitted sample; where there is a folder, its file is written, or read if up to date.
+
+        Raises:
+            InputError: As `pipelines.cluster.cluster`.
+        """
+        values = {**self.values, "k": k, "seed": seed}
+        if self.folder is None:
+            of_samples = self.fitted.of_samples(self._cluster(values)).cluster_n
+        else:
+            plan = cluster_plan(self.subject, self.folder / file_name(k, seed), values, self.fit_split)
+            if plan.finished(force=self.force) is None:
+                write_clustering(plan, self.fitted, self._cluster(values), self.subject.source)
+            of_samples = read_clusters(plan.output).column("cluster").to_numpy().astype(np.int64)
+        return of_samples[self.fitted.fitted_n]
+
+    def up_to_date(self, ks: Sequence[int], seeds: int) -> bool:
+        """Whether the folder has the files of all these clusterings."""
+        assert self.folder is not None
+        plans = (
+            cluster_plan(
+                self.subject, self.folder / file_name(k, seed), {**self.values, "k": k, "seed": seed}, self.fit_split
+            )
+            for k in ks
+            for seed in range(seeds)
+        )
+        return all(plan.finished(force=self.force) is not None for plan in plans)
+
+    def _cluster(self, values: Values) -> Clustering:
+        return kmeans(self.fitted.samples.content, self.fitted.count_m, rows=self._rows, **values)
+
+
+def file_name(k: int, seed: int) -> str:
+    """What the file of a clustering is called in the folder of a sweep."""
+    return f"k{k}-seed{seed}.parquet"
