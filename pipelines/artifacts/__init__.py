@@ -32,6 +32,7 @@ from pipelines.artifacts.schemas import (
     SWEEP,
     Kind,
 )
+from pipelines.artifacts.scored import scores_folder
 from pipelines.artifacts.shifts import Shifts, read_shifts, select_shifts
 from pipelines.artifacts.splits import canonical_split, plain_splits
 from pipelines.artifacts.text import text_column
@@ -100,6 +101,7 @@ __all__ = [
     "require_texts",
     "require_unique",
     "rows_of_split",
+    "scores_folder",
     "select_shifts",
     "shortened",
     "text_column",

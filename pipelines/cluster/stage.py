@@ -12,7 +12,9 @@ from pipelines.artifacts import NOISE, StagePlan, StageResult, canonical_split, 
 from pipelines.artifacts.files import nearest
 from pipelines.artifacts.writers import one_writer
 from pipelines.cluster.clustering import describe_sizes, fitted_sizes
+from pipelines.cluster.duplicates import describe_duplicates
 from pipelines.cluster.methods import DEFAULT, METHODS
+from pipelines.cluster.subject import Subject
 from pipelines.errors import InputError
 
 _SCHEMA = pa.schema(
@@ -31,17 +33,30 @@ def cluster(
     output: Path | str,
     *,
     method: str = DEFAULT,
+    by: str = "text",
+    annotations: Path | str | None = None,
+    media: Path | str | None = None,
+    media_weight: float | None = None,
     fit_split: str | None = None,
     force: bool = False,
     **options: Any,
 ) -> StageResult:
     """Cluster samples and count how many training samples each cluster holds.
 
+    Clusters are of texts, of media, or of both. A medium is fitted once, however many samples share it, and counts as
+    many times as it has training samples: a size is the same thing whatever it was made from.
+
     Args:
-        source: Embeddings file (``kmeans``, ``hdbscan``), or annotations file (``class``).
+        source: Embeddings file (``kmeans``, ``hdbscan``), or annotations file (``class``); for ``by="media"`` a
+            features file.
         output: Clusters file to write: ``sample_id``, ``cluster`` (-1: noise), ``cluster_size`` (fitted samples of the
             cluster; 1 for noise), ``similarity`` (cosine to the centroid; null for noise and for classes).
         method: ``kmeans``, ``hdbscan`` or ``class``; see ``METHODS`` in `pipelines.cluster.methods`.
+        by: ``text``; ``media``; or ``joint``, both in one vector, see `pipelines.cluster.geometry.joined`.
+        annotations: Annotations file, for media and joint: its rows are the samples, and it says which medium and which
+            split each has.
+        media: Features file, for joint.
+        media_weight: Share of the media in the similarity of a joint clustering, 0 to 1; 0.5 if None.
         fit_split: Split to fit on and to count; ``train`` where the file has such rows, else all, if None.
         force: Cluster even if the output is up to date.
         **options: Options of the method, by the names in its ``options``: for ``kmeans`` ``k``, ``seed``, ``niter``,
@@ -56,20 +71,37 @@ def cluster(
         raise InputError(f"--method {method}: expected one of {', '.join(METHODS)}{nearest(method, list(METHODS))}")
     chosen = METHODS[method]
     values = chosen.values(options, tuple(METHODS.values()))
+    subject = Subject(
+        chosen,
+        source,
+        by,
+        annotations=None if annotations is None else Path(annotations),
+        media=None if media is None else Path(media),
+        media_weight=media_weight,
+    )
     plan = StagePlan(
         "cluster",
         output,
-        {"method": method, "fit_split": fit_split, **{name: values[name] for name in values if name != "seed"}},
-        {chosen.source: source},
+        {
+            **{"method": method, "fit_split": fit_split, **subject.parameters},
+            **{name: values[name] for name in values if name != "seed"},
+        },
+        subject.inputs,
         seed=values.get("seed"),
         libraries=(*chosen.libraries, "numpy", "pyarrow"),
+        foreign=("features",),
         results=chosen.results,
     )
     if done := plan.finished(force=force):
         return done
-    samples = chosen.read(source, values)
-    fitted_n = fitted_rows(samples.split, len(samples.ids), fit_split, source)
-    clustering = chosen.fit(samples.content, fitted_n, **values)
+    samples = subject.read(values)
+    fitted_n = fitted_rows(samples.split, len(samples.ids), fit_split, subject.split_file)
+    count_m = fitted_n.astype(np.int64)
+    if samples.item_n is not None:
+        count_m = np.bincount(samples.item_n[fitted_n], minlength=len(samples.content))
+    clustering = chosen.fit(samples.content, count_m, **values)
+    if samples.item_n is not None:
+        clustering = clustering.take(samples.item_n)
     size_n = fitted_sizes(clustering.cluster_n, fitted_n)
     similarity = clustering.similarity_n
     table = pa.table(
@@ -88,6 +120,7 @@ def cluster(
         writer.summary = {
             "rows": len(size_n),
             "fitted_rows": int(fitted_n.sum()),
+            **describe_duplicates(samples, count_m),
             **describe_sizes(clustering.cluster_n, fitted_n),
         }
         if noise_n.any():

@@ -1,6 +1,6 @@
 """k-means with faiss."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pipelines.cluster.method import SEED, Method, Option
 from pipelines.errors import InputError
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def kmeans(
     matrix_nd: "NDArray[np.float32]",
-    fitted_n: "NDArray[np.bool_]",
+    count_n: "NDArray[np.integer[Any]]",
     *,
     k: int,
     seed: int = 0,
@@ -26,7 +26,7 @@ def kmeans(
 
     Args:
         matrix_nd: (n, d) vectors.
-        fitted_n: (n,) which rows to fit on.
+        count_n: (n,) how many training samples each row stands for: rows of 0 are not fitted on, others each once.
         k: Number of centroids.
         seed: Seed of the initial centroids.
         niter: Iterations.
@@ -44,7 +44,7 @@ def kmeans(
     from pipelines.cluster.geometry import cosine_to, normalised
 
     rows_nd = normalised(matrix_nd) if spherical else np.ascontiguousarray(matrix_nd)
-    training_nd = np.ascontiguousarray(rows_nd[fitted_n])
+    training_nd = np.ascontiguousarray(rows_nd[count_n > 0])
     _require_distinct(training_nd, k)
     model = faiss.Kmeans(
         rows_nd.shape[1],
@@ -62,15 +62,14 @@ def kmeans(
 
 
 def _require_distinct(matrix_nd: "NDArray[np.float32]", k: int) -> None:
-    distinct: set[bytes] = set()
-    for row_d in matrix_nd:
-        distinct.add(row_d.tobytes())
-        if len(distinct) >= k:
-            return
-    raise InputError(
-        f"--k {k}: the {len(matrix_nd)} rows to fit on hold only {len(distinct)} distinct points; "
-        f"the largest k is {len(distinct)}"
-    )
+    from pipelines.cluster.duplicates import count_distinct
+
+    distinct = count_distinct(matrix_nd, stop=k)
+    if distinct < k:
+        raise InputError(
+            f"--k {k}: the {len(matrix_nd)} rows to fit on hold only {distinct} distinct points; "
+            f"the largest k is {distinct}"
+        )
 
 
 METHOD = Method(
