@@ -50,8 +50,10 @@ def _human(result: dict[str, Any], words: list[str], lines: list[str]) -> "Itera
         yield f"{result['output']}: {'up to date' if result['up_to_date'] else 'written'}"
     yield f"{result['rows']:,} samples, {counted(result['seeds'], 'clustering')} of each k"
     yield ""
+    yield "clusterings: mean over seeds (lowest..highest)"
     yield _clusterings(result)
     yield ""
+    yield f"shifts, --rule {result['rule']}: means of so many clusterings, against means of as many others"
     yield _shifts(result)
     yield ""
     yield from words
@@ -60,19 +62,14 @@ def _human(result: dict[str, Any], words: list[str], lines: list[str]) -> "Itera
 
 
 def _clusterings(result: dict[str, Any]) -> "Table":
-    table = _table("clusterings: mean over seeds (lowest..highest)")
-    for name in ("k", "adjusted Rand index", "Gini of sizes", "silhouette"):
-        table.add_column(name, justify="right", no_wrap=True)
+    table = _table("k", "adjusted Rand index", "Gini of sizes", "silhouette")
     for each in result["clusterings"]:
         table.add_row(f"{each['k']:,}", *(_cell(each[name]) for name in ("adjusted_rand", "gini", "silhouette")))
     return table
 
 
 def _shifts(result: dict[str, Any]) -> "Table":
-    rule = result["rule"]
-    table = _table(f"shifts by rule {rule}, each a mean of some clusterings, against those of others (~: predicted)")
-    for name in ("k", "mean of", "rank correlation", "correlation", "% in another third"):
-        table.add_column(name, justify="right", no_wrap=True)
+    table = _table("k", "mean of", "rank correlation", "correlation", "% in another third")
     for each in result["shifts"]:
         sign = "" if each["pairs"] else "~"
         table.add_row(
@@ -85,10 +82,10 @@ def _shifts(result: dict[str, Any]) -> "Table":
     return table
 
 
-def _table(title: str) -> "Table":
-    from rich.table import Table
+def _table(*heads: str) -> "Table":
+    from rich.table import Column, Table
 
-    return Table(box=None, pad_edge=False, title=title, title_justify="left", title_style="")
+    return Table(*(Column(head, justify="right", no_wrap=True) for head in heads), box=None, pad_edge=False)
 
 
 def _cell(figure: dict[str, float] | None, digits: int = 2) -> str:
@@ -101,44 +98,45 @@ def _cell(figure: dict[str, float] | None, digits: int = 2) -> str:
 
 def _recommendation(result: dict[str, Any]) -> Iterator[str]:
     """What to make, why, and what the figures don't tell, a line each."""
-    best, wanted, most = result["advice"], result["wanted"], result["most"]
+    best, goal, most = result["advice"], result["wanted"], result["most"]
     k, clusterings = best["k"], best["clusterings"]
-    verb = "agree" if best["measured"] else "should agree"
-    others = [_takes(each, most) for each in result["candidates"] if each["k"] != k]
+    if any(each["pairs"] == 0 for each in result["shifts"]):
+        yield f"~: predicted from means of fewer, as {result['seeds']} clusterings are too few to compare"
+        yield ""
     if clusterings is None:
-        yield f"no k is stable: it would take the mean of more than {most} clusterings to agree as {wanted:g} with others"
-        yield f"closest: k {k}, where means of {most} should agree as {best['agreement']:.2f}"
+        yield f"no k is stable: {goal:g} takes means of more than {most} clusterings at every k"
+        yield f"closest: k {k}, averaged over {most} clusterings: rank correlation {best['agreement']:.2f}"
     elif clusterings == 1:
         yield f"recommended: k {k}, one clustering"
-        yield f"why: two of them agree as {best['agreement']:.2f}, which is enough ({wanted:g})"
+        yield f"why: the shifts of two have a rank correlation of {best['agreement']:.2f} (goal: {goal:g})"
     else:
-        yield f"recommended: k {k}, the mean of {clusterings} clusterings"
-        yield f"why: two such means {verb} as {best['agreement']:.2f}, by rank correlation; {wanted:g} is enough"
-    if others:
-        yield f"  to agree as {wanted:g}, {'; '.join(others)}"
+        yield f"recommended: k {k}, averaged over {clusterings} clusterings"
+        verb = "have" if best["measured"] else "should then have"
+        figure = f"a rank correlation of {best['agreement']:.2f} (goal: {goal:g})"
+        yield f"why: the shifts {verb} {figure} with those of {clusterings} other clusterings"
+    if others := [_takes(each, most) for each in result["candidates"] if each["k"] != k]:
+        yield f"  clusterings that other k take: {', '.join(others)}"
     if clusterings != 1:
-        single = next(each for each in result["shifts"] if each["k"] == k and each["averaged"] == 1)
+        one = next(each for each in result["shifts"] if each["k"] == k and each["averaged"] == 1)
         yield (
-            f"  a single one is not: two agree as {single['rank_correlation']['value']:.2f}, and put "
-            f"{single['changed_thirds']['value']:.0f}% of the samples in different thirds (at random 67%)"
+            f"  one is not enough: the shifts of two correlate by {one['rank_correlation']['value']:.2f}, and "
+            f"{one['changed_thirds']['value']:.0f}% of samples change thirds (by chance: 67%)"
         )
     if not best["has_tail"]:
-        yield (
-            f"hardly a tail: clusters are of much the same size (Gini {best['gini']:.2f}), so balancing can't do much here"
-        )
+        yield f"hardly a tail: clusters are much of one size (Gini {best['gini']:.2f}); balancing can't do much here"
     if result["classes"] is not None:
-        columns = " or ".join(result["classes"]["columns"])
+        columns = " or ".join(f"--column {name}" for name in result["classes"]["columns"])
         yield (
-            f"{result['classes']['annotations']} has classes: with --method class --column {columns}, sizes are counted, "
-            "not estimated"
+            f"{result['classes']['annotations']} has classes, whose sizes no seed changes: mmts cluster --method class "
+            f"{columns}"
         )
-    yield "what this can't tell: which k helps, or whether shifts do at all; validation does (mmts sweep --clusters ...)"
+    yield "not told by these figures: whether shifts help, and at which k; validation tells (mmts sweep)"
 
 
 def _takes(candidate: dict[str, Any], most: int) -> str:
-    """``k 50 takes 12``."""
-    tail = "" if candidate["has_tail"] else ", with hardly a tail"
-    return f"k {candidate['k']} takes {candidate['clusterings'] or f'more than {most}'}{tail}"
+    """``12 (k 50)``."""
+    tail = "" if candidate["has_tail"] else ", hardly a tail"
+    return f"{candidate['clusterings'] or f'over {most}'} (k {candidate['k']}{tail})"
 
 
 def _commands(result: dict[str, Any], shared: Mapping[str, Any], *, kept: bool) -> list[str]:

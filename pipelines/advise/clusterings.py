@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.artifacts import read_clusters
+from pipelines.artifacts import StagePlan, read_clusters
 from pipelines.cluster.clustering import Clustering
 from pipelines.cluster.duplicates import count_distinct
 from pipelines.cluster.method import Values
@@ -23,7 +24,7 @@ class Clusterings:
 
     Attributes:
         subject: What is clustered.
-        values: Options of ``kmeans``; ``k`` and ``seed`` are set by each clustering.
+        values: Options of ``kmeans``; each clustering has its own ``k`` and ``seed`` in their place.
         fit_split: As for `pipelines.cluster.cluster`.
         folder: Where a file of each is kept; None to keep none.
         force: Make files again that are up to date.
@@ -59,27 +60,26 @@ class Clusterings:
         Raises:
             InputError: As `pipelines.cluster.cluster`.
         """
-        values = {**self.values, "k": k, "seed": seed}
+        values = self._values(k, seed)
         if self.folder is None:
             of_samples = self.fitted.of_samples(self._cluster(values)).cluster_n
         else:
-            plan = cluster_plan(self.subject, self.folder / file_name(k, seed), values, self.fit_split)
+            plan = self._plan(self.folder, values)
             if plan.finished(force=self.force) is None:
                 write_clustering(plan, self.fitted, self._cluster(values), self.subject.source)
             of_samples = read_clusters(plan.output).column("cluster").to_numpy().astype(np.int64)
         return of_samples[self.fitted.fitted_n]
 
-    def up_to_date(self, ks: Sequence[int], seeds: int) -> bool:
-        """Whether the folder has the files of all these clusterings."""
-        assert self.folder is not None
-        plans = (
-            cluster_plan(
-                self.subject, self.folder / file_name(k, seed), {**self.values, "k": k, "seed": seed}, self.fit_split
-            )
-            for k in ks
-            for seed in range(seeds)
-        )
+    def up_to_date(self, folder: Path, ks: Sequence[int], seeds: int) -> bool:
+        """Whether a folder has the files of all these clusterings."""
+        plans = (self._plan(folder, self._values(k, seed)) for k in ks for seed in range(seeds))
         return all(plan.finished(force=self.force) is not None for plan in plans)
+
+    def _values(self, k: int, seed: int) -> dict[str, Any]:
+        return {**self.values, "k": k, "seed": seed}
+
+    def _plan(self, folder: Path, values: Values) -> StagePlan:
+        return cluster_plan(self.subject, folder / file_name(values["k"], values["seed"]), values, self.fit_split)
 
     def _cluster(self, values: Values) -> Clustering:
         return kmeans(self.fitted.samples.content, self.fitted.count_m, rows=self._rows, **values)

@@ -1,5 +1,6 @@
 """Entry points of ``advise``, and of ``cluster --sweep``, which keeps the clusterings."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -107,6 +108,9 @@ def cluster_sweep(
         InputError: An input or option can't be used, or an output can't be written.
     """
     folder = Path(output)
+    for name in ("k", "seed"):
+        if options.pop(name, None) is not None:
+            raise InputError(f"--{name}: a sweep has its own; leave it out")
     if folder.is_file() or folder.suffix == ".parquet":
         raise InputError(f"{folder}: a sweep writes a folder with a file for each k and seed; name a folder")
     subject = Subject(
@@ -120,26 +124,26 @@ def cluster_sweep(
     runs = Clusterings(subject, _values(options), fit_split, folder, force)
     plan = _plan(runs, settings, folder / TABLE)
     done = plan.finished(force=force)
-    if done and runs.up_to_date(done.summary["k"], settings.seeds):
+    if done and runs.up_to_date(folder, done.summary["k"], settings.seeds):
         return _result(folder, runs, done.summary, up_to_date=True)
     return _result(folder, runs, _write(plan, study(runs, settings, progress, tell)))
 
 
 def _values(options: dict[str, Any]) -> dict[str, Any]:
-    """The options of k-means that all clusterings share.
+    """The options of k-means, of which each clustering has its own k and seed.
 
     Raises:
         InputError: One can't be used.
     """
-    values = METHODS["kmeans"].values({**options, "k": 2}, tuple(METHODS.values()))
-    return {name: value for name, value in values.items() if name not in ("k", "seed")}
+    return METHODS["kmeans"].values({**options, "k": 2}, tuple(METHODS.values()))
 
 
 def _plan(runs: Clusterings, settings: Settings, output: Path) -> StagePlan:
+    shared = {name: value for name, value in runs.values.items() if name not in ("k", "seed")}
     return StagePlan(
         "advise",
         output,
-        {**vars(settings), "fit_split": runs.fit_split, **runs.subject.parameters, **runs.values},
+        {**asdict(settings), "fit_split": runs.fit_split, **runs.subject.parameters, **shared},
         runs.subject.inputs,
         libraries=("faiss-cpu", "scikit-learn", "numpy", "pyarrow"),
         foreign=("features",),
