@@ -30,7 +30,7 @@ def inspect(
 
     Example: mmts inspect clusters.parquet --rows 3
     """
-    from pipelines.report.describe import describe
+    from pipelines.inspect.describe import describe
 
     described = describe(file, rows=rows)
     output.result({"command": "inspect", **described}, lambda: _human(described, output.width))
@@ -39,6 +39,8 @@ def inspect(
 def _human(described: dict[str, Any], width: int) -> "Iterator[RenderableType]":
     from rich.table import Table
     from rich.text import Text
+
+    from mmts_cli.labels import label_tables
 
     yield (
         f"{described['path']}: {described['kind'] or 'a Parquet file, not of a kind that mmts writes'}, "
@@ -67,8 +69,10 @@ def _human(described: dict[str, Any], width: int) -> "Iterator[RenderableType]":
         columns.add_row(column["name"], column["type"], f"{column['nulls']:,}", ", ".join(statistics))
     yield ""
     yield columns
-    if described["first_rows"]:
+    if described["first_rows"] and described["kind"] != "labels":
         yield from _first_rows([column["name"] for column in described["columns"]], described["first_rows"], width)
+    if "labels" in described:
+        yield from label_tables(described["labels"], width)
 
 
 def _first_rows(names: list[str], rows: list[dict[str, Any]], width: int) -> "Iterator[RenderableType]":

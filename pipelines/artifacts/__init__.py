@@ -12,6 +12,7 @@ from pipelines.artifacts.clips import CLIPS, Clips, clips_of, read_clips
 from pipelines.artifacts.clusters import NOISE, gini, has_noise, noise_apart, read_cluster_sizes, read_clusters
 from pipelines.artifacts.frequency import Frequency, frequency_file, mean_frequency, read_frequency
 from pipelines.artifacts.ids import align, first_few, require_unique, shortened
+from pipelines.artifacts.labels import labels_path, read_labels
 from pipelines.artifacts.opening import open_parquet
 from pipelines.artifacts.parquet import ArtifactWriter, read_table
 from pipelines.artifacts.plan import StagePlan, is_same_file, refuse_replacing_inputs
@@ -23,13 +24,16 @@ from pipelines.artifacts.schemas import (
     EMBEDDINGS,
     FEATURES,
     KINDS,
+    LABELS,
     RANKS,
     RELEVANCY,
     SHIFTS,
     STEPS,
     SWEEP,
     Kind,
+    kind_of,
 )
+from pipelines.artifacts.scored import scores_folder
 from pipelines.artifacts.shifts import Shifts, read_shifts, select_shifts
 from pipelines.artifacts.splits import canonical_split, plain_splits
 from pipelines.artifacts.text import text_column
@@ -50,6 +54,7 @@ __all__ = [
     "EMBEDDINGS",
     "FEATURES",
     "KINDS",
+    "LABELS",
     "NOISE",
     "RANKS",
     "RELEVANCY",
@@ -76,6 +81,8 @@ __all__ = [
     "gini",
     "has_noise",
     "is_same_file",
+    "kind_of",
+    "labels_path",
     "mean_frequency",
     "noise_apart",
     "open_parquet",
@@ -86,6 +93,7 @@ __all__ = [
     "read_cluster_sizes",
     "read_clusters",
     "read_frequency",
+    "read_labels",
     "read_provenance",
     "read_shifts",
     "read_table",
@@ -95,6 +103,7 @@ __all__ = [
     "require_texts",
     "require_unique",
     "rows_of_split",
+    "scores_folder",
     "select_shifts",
     "shortened",
     "text_column",

@@ -1,5 +1,6 @@
 """The columns of every Parquet file the stages exchange."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import pyarrow as pa
@@ -44,6 +45,16 @@ CLUSTERS = Kind(
     "sample_id",
     {"sample_id": pa.string(), "cluster": pa.int32(), "cluster_size": pa.int64()},
     {"similarity": pa.float32()},
+)
+LABELS = Kind(
+    "labels",
+    "cluster",
+    {
+        "cluster": pa.int32(),
+        "cluster_size": pa.int64(),
+        "words": pa.list_(pa.string()),
+        "texts": pa.list_(pa.string()),
+    },
 )
 SHIFTS = Kind(
     "shifts",
@@ -98,4 +109,32 @@ _RUN = dict.fromkeys(("run", "strategy", "loss"), pa.string())
 SWEEP = Kind("sweep", "run", {**_RUN, **dict.fromkeys(("stage", "split", "failed", "settings"), pa.string())})
 FRONTIER = Kind("frontier", "run", {**_RUN, "on_front": pa.bool_(), "best_for": pa.string()})
 
-KINDS = (ANNOTATIONS, EMBEDDINGS, FEATURES, CLUSTERS, SHIFTS, STEPS, RANKS, RELEVANCY, FREQUENCY, SWEEP, FRONTIER)
+KINDS = (
+    ANNOTATIONS,
+    EMBEDDINGS,
+    FEATURES,
+    CLUSTERS,
+    LABELS,
+    SHIFTS,
+    STEPS,
+    RANKS,
+    RELEVANCY,
+    FREQUENCY,
+    SWEEP,
+    FRONTIER,
+)
+
+
+def kind_of(names: Sequence[str]) -> str | None:
+    """Name of the kind whose columns a file has; the one with the most, where several fit. None where none does.
+
+    Args:
+        names: Names of the file's columns.
+    """
+    vectors = "embedding" in names
+    fitting = [
+        kind
+        for kind in KINDS
+        if set(kind.columns) <= set(names) and (vectors or kind.name not in ("embeddings", "features"))
+    ]
+    return max(fitting, key=lambda kind: len(kind.columns)).name if fitting else None
