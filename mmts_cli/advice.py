@@ -35,7 +35,7 @@ def show(console: "Output", command: str, result: dict[str, Any], shared: Mappin
         console: Where to.
         command: ``advise``, or ``cluster`` where the clusterings were kept in the folder ``output``.
         result: What `pipelines.advise` returned.
-        shared: Flags of ``mmts cluster`` that all clusterings were made with.
+        shared: Options of ``mmts cluster`` that all clusterings were made with, by name; None where not given.
     """
     lines = _commands(result, shared, kept=command == "cluster")
     words = [*_recommendation(result)]
@@ -125,11 +125,9 @@ def _recommendation(result: dict[str, Any]) -> Iterator[str]:
     if not best["has_tail"]:
         yield f"hardly a tail: clusters are much of one size (Gini {best['gini']:.2f}); balancing can't do much here"
     if result["classes"] is not None:
-        columns = " or ".join(f"--column {name}" for name in result["classes"]["columns"])
-        yield (
-            f"{result['classes']['annotations']} has classes, whose sizes no seed changes: mmts cluster --method class "
-            f"{columns}"
-        )
+        path, columns = result["classes"]["annotations"], result["classes"]["columns"]
+        line = ["cluster", path, "-o", "classes.parquet", "--method", "class", "--column", columns[0]]
+        yield f"{path} has classes ({', '.join(columns)}), whose sizes no seed changes: {shell_line(line)}"
     yield "not told by these figures: whether shifts help, and at which k; validation tells (mmts sweep)"
 
 
@@ -143,7 +141,7 @@ def _commands(result: dict[str, Any], shared: Mapping[str, Any], *, kept: bool) 
     """The command lines that make the recommended shifts; clusterings that a sweep has kept are not made again."""
     best, rule = result["advice"], result["rule"]
     clusterings = best["clusterings"] or result["most"]
-    flags = [word for flag, value in shared.items() for word in _words_of(flag, value)]
+    flags = [word for name, value in shared.items() for word in _typed(name, value)]
     lines = []
     if clusterings == 1 and not kept:
         files = ["clusters.parquet"]
@@ -159,10 +157,12 @@ def _commands(result: dict[str, Any], shared: Mapping[str, Any], *, kept: bool) 
     return [shell_line(line) for line in lines]
 
 
-def _words_of(flag: str, value: Any) -> list[str]:
-    """A flag as it is typed: not at all where it wasn't given; a switch by the one of its two names that says it."""
-    if value is None:
+def _typed(name: str, value: Any) -> list[str]:
+    """An option as it is typed: not at all where it wasn't given, a switch by that of its two flags that says it."""
+    from pipelines.cluster.methods import METHODS
+
+    flags = {option.name: option.flags for option in METHODS["kmeans"].options}
+    if value is None or (name, value) == ("by", "text"):
         return []
-    if isinstance(value, bool):
-        return [flag.split("/")[not value]]
-    return [flag, str(value)]
+    flag = flags.get(name, f"--{name.replace('_', '-')}")
+    return [flag.split("/")[not value]] if isinstance(value, bool) else [flag, str(value)]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from mmts_cli.command import stage_command
-from mmts_cli.options import ForceOption
+from mmts_cli.options import ByOption, ForceOption, JointMediaOption, MediaOfSamplesOption, MediaWeightOption
 from pipelines.advise.settings import DEFAULT_KS, SAMPLE, SEEDS
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ def register(app: typer.Typer) -> None:
 
 def advise(
     console: "Output",
-    source: Annotated[Path, typer.Argument(help="embeddings.parquet.")],
+    source: Annotated[Path, typer.Argument(help="embeddings.parquet; features.parquet for --by media.")],
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Also write the table to this Parquet file.")
     ] = None,
@@ -39,6 +39,10 @@ def advise(
     sample: Annotated[
         int, typer.Option("--sample", help="Samples to compute silhouettes on, drawn at random.")
     ] = SAMPLE,
+    by: ByOption = "text",
+    annotations: MediaOfSamplesOption = None,
+    media: JointMediaOption = None,
+    media_weight: MediaWeightOption = None,
     fit_split: Annotated[
         str | None,
         typer.Option("--fit-split", help="Split to cluster (default: train if there is one, else all rows)."),
@@ -59,7 +63,12 @@ def advise(
     from pipelines.advise import advise as run
 
     settings = Settings(None if ks is None else numbers(ks, "--k"), seeds, rule, sample)
-    result = run(
-        source, output, settings=settings, fit_split=fit_split, force=force, progress=console, tell=console.note
-    )
-    show(console, "advise", result, {"--fit-split": fit_split})
+    shared = {
+        "by": by,
+        "annotations": annotations,
+        "media": media,
+        "media_weight": media_weight,
+        "fit_split": fit_split,
+    }
+    result = run(source, output, settings=settings, force=force, progress=console, tell=console.note, **shared)
+    show(console, "advise", result, shared)

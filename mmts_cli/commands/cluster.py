@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from mmts_cli.command import stage_command
-from mmts_cli.options import ForceOption, OutputOption, headline, stage_json
+from mmts_cli.options import (
+    ByOption,
+    ForceOption,
+    JointMediaOption,
+    MediaOfSamplesOption,
+    MediaWeightOption,
+    OutputOption,
+    headline,
+    stage_json,
+)
 from pipelines.advise.settings import SEEDS
 from pipelines.cluster.method import Option
 from pipelines.cluster.methods import DEFAULT, METHODS
@@ -19,7 +28,6 @@ if TYPE_CHECKING:
     from mmts_cli.console import Output
     from pipelines.artifacts import StageResult
 
-_BY = "Texts, media or both"
 _SWEEP = "Several numbers of clusters and seeds"
 
 
@@ -41,25 +49,10 @@ def cluster(
         str,
         typer.Option("--method", help=f"{'; '.join(f'{each.name}: {each.description}' for each in METHODS.values())}."),
     ] = DEFAULT,
-    by: Annotated[
-        Literal["text", "media", "joint"],
-        typer.Option("--by", help="Cluster texts, media, or both joined in one vector.", rich_help_panel=_BY),
-    ] = "text",
-    annotations: Annotated[
-        Path | None,
-        typer.Option("--annotations", help="Annotations, which say which medium each sample has.", rich_help_panel=_BY),
-    ] = None,
-    media: Annotated[
-        Path | None, typer.Option("--media", help="Features of the media, for --by joint.", rich_help_panel=_BY)
-    ] = None,
-    media_weight: Annotated[
-        float | None,
-        typer.Option(
-            "--media-weight",
-            help="Share of the media in the similarity, 0 to 1, for --by joint (default: 0.5).",
-            rich_help_panel=_BY,
-        ),
-    ] = None,
+    by: ByOption = "text",
+    annotations: MediaOfSamplesOption = None,
+    media: JointMediaOption = None,
+    media_weight: MediaWeightOption = None,
     fit_split: Annotated[
         str | None,
         typer.Option("--fit-split", help="Split to fit on and count (default: train if there is one, else all rows)."),
@@ -128,11 +121,7 @@ def _sweep(
         tell=output.note,
         **options,
     )
-    flags = {option.name: option.flags for method in METHODS.values() for option in method.options}
-    given = {flags.get(name, f"--{name.replace('_', '-')}"): value for name, value in options.items()}
-    if given["--by"] == "text":
-        given["--by"] = None
-    show(output, "cluster", result, given)
+    show(output, "cluster", result, options)
 
 
 def _with_options_of_methods(function: Any) -> Any:

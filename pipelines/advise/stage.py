@@ -9,7 +9,7 @@ from pipelines.advise.clusterings import Clusterings
 from pipelines.advise.settings import Settings
 from pipelines.advise.study import SCHEMA, Tell, study, table
 from pipelines.artifacts import StagePlan
-from pipelines.artifacts.writers import one_writer
+from pipelines.artifacts.writers import one_writer, removing_new_folders
 from pipelines.cluster.methods import METHODS
 from pipelines.cluster.subject import Subject
 from pipelines.errors import InputError
@@ -28,6 +28,10 @@ def advise(
     output: Path | str | None = None,
     *,
     settings: Settings | None = None,
+    by: str = "text",
+    annotations: Path | str | None = None,
+    media: Path | str | None = None,
+    media_weight: float | None = None,
     fit_split: str | None = None,
     force: bool = False,
     progress: Progress = SILENT,
@@ -36,9 +40,13 @@ def advise(
     """Find out which k-means, and the mean of how many, gives shifts that another run would give too.
 
     Args:
-        source: Embeddings file.
+        source: Embeddings file; for ``by="media"`` a features file.
         output: Parquet file for the table, a row for each k and number of clusterings averaged; None for none.
         settings: What is tried; the defaults if None.
+        by: As for `pipelines.cluster.cluster`, and so are the next three.
+        annotations: See there.
+        media: See there.
+        media_weight: See there.
         fit_split: Split to fit on and to count; ``train`` where the file has such rows, else all, if None.
         force: Do the work even if the output is up to date.
         progress: Where to report.
@@ -57,7 +65,7 @@ def advise(
         InputError: The source can't be used, or the output can't be written.
     """
     settings = settings or Settings()
-    runs = Clusterings(Subject(METHODS["kmeans"], Path(source)), _values({}), fit_split)
+    runs = Clusterings(_subject(source, by, annotations, media, media_weight), _values({}), fit_split)
     if output is None:
         if force:
             raise InputError("--force: is for the file that --output names; leave it out")
@@ -91,7 +99,7 @@ def cluster_sweep(
         output: Folder to write: for each k and seed the file ``kK-seedS.parquet``, the same as `cluster` writes alone,
             and the table of `advise` as ``advice.parquet``.
         settings: What is tried; ``ks`` has to be given.
-        by: As for `cluster`, and so are the others.
+        by: As for `cluster`, and so are the next four.
         annotations: See there.
         media: See there.
         media_weight: See there.
@@ -113,7 +121,24 @@ def cluster_sweep(
             raise InputError(f"--{name}: a sweep has its own; leave it out")
     if folder.is_file() or folder.suffix == ".parquet":
         raise InputError(f"{folder}: a sweep writes a folder with a file for each k and seed; name a folder")
-    subject = Subject(
+    subject = _subject(source, by, annotations, media, media_weight)
+    runs = Clusterings(subject, _values(options), fit_split, folder, force)
+    with removing_new_folders(folder):
+        plan = _plan(runs, settings, folder / TABLE)
+        done = plan.finished(force=force)
+        if done and runs.up_to_date(folder, done.summary["k"], settings.seeds):
+            return _result(folder, runs, done.summary, up_to_date=True)
+        return _result(folder, runs, _write(plan, study(runs, settings, progress, tell)))
+
+
+def _subject(
+    source: Path | str,
+    by: str,
+    annotations: Path | str | None,
+    media: Path | str | None,
+    media_weight: float | None,
+) -> Subject:
+    return Subject(
         METHODS["kmeans"],
         Path(source),
         by,
@@ -121,12 +146,6 @@ def cluster_sweep(
         media=None if media is None else Path(media),
         media_weight=media_weight,
     )
-    runs = Clusterings(subject, _values(options), fit_split, folder, force)
-    plan = _plan(runs, settings, folder / TABLE)
-    done = plan.finished(force=force)
-    if done and runs.up_to_date(folder, done.summary["k"], settings.seeds):
-        return _result(folder, runs, done.summary, up_to_date=True)
-    return _result(folder, runs, _write(plan, study(runs, settings, progress, tell)))
 
 
 def _values(options: dict[str, Any]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from pipelines.advise.choice import MOST, WANTED, candidate, choose
 from pipelines.advise.clusterings import Clusterings
 from pipelines.advise.settings import DEFAULT_KS, Settings
 from pipelines.advise.stability import Spread, agreements, disjoint_pairs, size_gini
+from pipelines.artifacts import ADVICE
 from pipelines.cluster.clustering import fitted_sizes
 from pipelines.errors import InputError
 from pipelines.progress import Progress
@@ -19,10 +20,7 @@ from pipelines.progress import Progress
 Tell = Callable[[str], None]
 _OF_CLUSTERINGS = ("adjusted_rand", "gini", "silhouette")
 _OF_SHIFTS = ("rank_correlation", "correlation", "changed_thirds")
-_COLUMNS = [f"{name}{end}" for name in (*_OF_SHIFTS, *_OF_CLUSTERINGS) for end in ("", "_low", "_high")]
-SCHEMA = pa.schema(
-    [*((name, pa.int64()) for name in ("k", "averaged", "pairs")), *((name, pa.float64()) for name in _COLUMNS)]
-)
+SCHEMA = pa.schema(list(ADVICE.columns.items()))
 
 
 def study(runs: Clusterings, settings: Settings, progress: Progress, tell: Tell) -> dict[str, Any]:
