@@ -14,6 +14,7 @@ from mmts_cli.commands import (
     frontier,
     inspect,
     plan,
+    plot,
     prepare,
     run,
     shifts,
@@ -38,6 +39,7 @@ for _command in (
     compare,
     sweep,
     frontier,
+    plot,
     export,
     inspect,
 ):
