@@ -1,9 +1,7 @@
 """``mmts search``: the media or texts of a run that are nearest to a text, an image or a sample."""
 
-import dataclasses
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -11,11 +9,7 @@ from mmts_cli.command import stage_command
 from mmts_cli.options import DeviceOption, MaxBadOption, PrecisionOption, TrustOption, WorkersOption
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
-    from rich.table import Table
-
     from mmts_cli.console import Output
-    from pipelines.search.stage import Found, SearchResult
 
 
 def register(app: typer.Typer) -> None:
@@ -101,59 +95,4 @@ def search(
         force=force,
         progress=console,
     )
-    console.result(_json(result), lambda: _human(result))
-
-
-def _json(result: "SearchResult") -> dict[str, Any]:
-    plain = dataclasses.asdict(result)
-    return {
-        "command": "search",
-        **plain,
-        "run": str(result.run),
-        "vectors": None if result.vectors is None else str(result.vectors),
-    }
-
-
-def _human(result: "SearchResult") -> "Iterator[RenderableType]":
-    what = "media" if result.among == "media" else "distinct texts"
-    where = "" if result.split == "all" else f" of split {result.split}"
-    if result.vectors is None:
-        kept = "not kept: the run's folder can't be written to"
-    else:
-        kept = f"{result.vectors}: {'up to date' if result.up_to_date else 'written'}"
-    yield f"{result.candidates:,} {what}{where} ({kept})"
-    if result.bad_media:
-        named = ", ".join(list(result.bad_media)[:3])
-        yield f"{len(result.bad_media):,} media can't be decoded and are left out, first: {named}"
-    for found in result.queries:
-        yield ""
-        yield _asked(found)
-        yield _table(found, result.among)
-
-
-def _asked(found: "Found") -> str:
-    query = found.query
-    return f'"{query.value}"' if query.kind == "text" else f"{query.kind} {query.value}"
-
-
-def _table(found: "Found", among: str) -> "Table":
-    from rich.table import Column, Table
-    from rich.text import Text
-
-    thirds = any(hit.third for hit in found.hits)
-    heads = [Column("rank", justify="right"), Column("similarity", justify="right")]
-    heads += [Column("third")] if thirds else []
-    table = Table(*heads, Column(among, overflow="fold"), box=None, pad_edge=False)
-    for hit in found.hits:
-        cells = [Text(str(hit.rank)), Text(f"{hit.similarity:.3f}"), *([Text(hit.third or "")] if thirds else [])]
-        if among == "media":
-            said = Text(hit.media_id)
-            more = f" (and {len(hit.texts) - 1:,} more)" if len(hit.texts) > 1 else ""
-            for line in (*([hit.place] if hit.place else []), f"{hit.texts[0]}{more}"):
-                said.append(f"\n{line}", style="dim")
-        else:
-            said = Text(hit.texts[0])
-            said.append(f"\n{hit.sample_id}", style="dim")
-            said.append(f" and {hit.samples - 1:,} more" if hit.samples > 1 else "", style="dim")
-        table.add_row(*cells, said)
-    return table
+    console.result({"command": "search", **result.to_dict()}, lambda: result.shown(console.width))

@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from pipelines.artifacts import frequency_file, read_clusters, read_labels
 from pipelines.runs.sizes import Sizes, find_sizes
 from pipelines.runs.sources import Sources
 from pipelines.scores.thirds import THIRDS, frequency_edges, frequency_third, media_sizes
@@ -26,6 +27,7 @@ class Hit:
         place: Path or URI of the medium, where the annotations have it.
         cluster_size: Training samples in its cluster, the mean over its samples; None where it isn't known.
         third: ``head``, ``middle`` or ``tail`` by that size, as ``eval`` divides the split.
+        cluster_words: Distinguishing words of the cluster of its first sample, where a clusters file has labels.
     """
 
     rank: int
@@ -37,6 +39,7 @@ class Hit:
     place: str | None
     cluster_size: float | None
     third: str | None
+    cluster_words: list[str]
 
 
 class Known:
@@ -59,6 +62,7 @@ class Known:
         sizes = find_sizes(sources, collection.samples.column("sample_id"))
         self.said = sizes.said
         self._size_n, self._third_n = self._frequencies(sizes)
+        self._words_of = {} if sizes.size_n is None else _cluster_words(sources)
 
     def hits(self, ids: list[str], similarities: NDArray[np.float64]) -> list[Hit]:
         """The items of some ids ``(k,)``, nearest first, with their similarities ``(k,)``."""
@@ -89,4 +93,17 @@ class Known:
             rows.column("media")[0].as_py() if "media" in rows.column_names else None,
             None if self._size_n is None else float(self._size_n[item]),
             None if self._third_n is None else THIRDS[self._third_n[item]],
+            self._words_of.get(rows.column("sample_id")[0].as_py(), []),
         )
+
+
+def _cluster_words(sources: Sources) -> dict[str, list[str]]:
+    """The words of each sample's cluster, where sizes come from a clusters file that has labels."""
+    assert sources.frequency is not None
+    path = frequency_file(sources.frequency, sources.annotations)
+    if path is None or (labels := read_labels(path)) is None:
+        return {}
+    clusters = read_clusters(path)
+    words_of = dict(zip(labels.column("cluster").to_pylist(), labels.column("words").to_pylist(), strict=True))
+    pairs = zip(clusters.column("sample_id").to_pylist(), clusters.column("cluster").to_pylist(), strict=True)
+    return {sample_id: words_of.get(cluster, []) for sample_id, cluster in pairs}

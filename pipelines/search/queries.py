@@ -31,6 +31,11 @@ class Query:
     kind: Literal["text", "image", "sample", "medium"]
     value: str
 
+    @property
+    def said(self) -> str:
+        """It in words."""
+        return f'"{self.value}"' if self.kind == "text" else f"{self.kind} {self.value}"
+
     def own_item(self, collection: Collection) -> str | None:
         """The item of a collection that it is itself, if it is one."""
         if self.kind == "medium" and collection.among == "media":

@@ -1,7 +1,6 @@
 """Entry point of ``search``: the media or texts of a run that are nearest to something."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
 
@@ -11,49 +10,10 @@ from pipelines.progress import SILENT, Progress
 from pipelines.runs.sources import find_sources
 from pipelines.search.collection import Among, read_collection
 from pipelines.search.encoded import encoded
-from pipelines.search.hits import Hit, Known
+from pipelines.search.hits import Known
 from pipelines.search.nearest import nearest
 from pipelines.search.queries import Query, encode_queries, find_like
-
-
-@dataclass(frozen=True)
-class Found:
-    """What was found for one query.
-
-    Attributes:
-        query: The query.
-        hits: The nearest, the nearest first.
-    """
-
-    query: Query
-    hits: list[Hit]
-
-
-@dataclass(frozen=True)
-class SearchResult:
-    """What was found.
-
-    Attributes:
-        run: The run.
-        among: ``media`` or ``text``.
-        split: The split that was searched.
-        candidates: How many media or distinct texts there are.
-        vectors: File of their vectors; None where it couldn't be kept.
-        up_to_date: Whether that was there already.
-        cluster_sizes: Where cluster sizes and thirds come from, or why there are none.
-        bad_media: Why media can't be decoded and are left out, by id.
-        queries: What was found for each query, in the order given.
-    """
-
-    run: Path
-    among: Among
-    split: str
-    candidates: int
-    vectors: Path | None
-    up_to_date: bool
-    cluster_sizes: str
-    bad_media: dict[str, str]
-    queries: list[Found]
+from pipelines.search.result import Found, SearchResult
 
 
 def search(

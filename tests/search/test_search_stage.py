@@ -6,8 +6,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from tiny_world import CLUSTER_SIZES
 
-from pipelines.artifacts import read_annotations, read_table
+from pipelines.artifacts import ArtifactWriter, Provenance, fingerprint_of, labels_path, read_annotations, read_table
 from pipelines.artifacts.schemas import RANKS
 from pipelines.errors import InputError
 from pipelines.evaluate import evaluate
@@ -63,6 +64,18 @@ def test_hits_say_what_is_known(world, embedded_run) -> None:
         if hit.third == "head":
             assert hit.cluster_size >= np.median(test_sizes)
     assert result.cluster_sizes == "sizes from clusters.parquet"
+
+
+def test_words_of_clusters_are_shown_where_they_have_labels(world, embedded_run) -> None:
+    words = [["zero"], ["one", "uno"], ["two"], ["three"]]
+    columns = {"cluster": pa.array(range(4), pa.int32()), "cluster_size": list(CLUSTER_SIZES), "words": words}
+    labels = pa.table({**columns, "texts": [["a text"]] * 4})
+    made_from = {"clusters": {"name": "clusters.parquet", "fingerprint": fingerprint_of(world.clusters)}}
+    with ArtifactWriter(labels_path(world.clusters), labels.schema, Provenance("labels", "0", {}, made_from)) as writer:
+        writer.write(labels)
+    result = search(embedded_run, like=[world.samples("test")[0]], frequency=world.clusters, top=24)
+    for hit in result.queries[0].hits:
+        assert hit.cluster_words == words[world.cluster[f"{hit.media_id}#0"]]
 
 
 def test_duplicate_texts_are_found_once_and_a_sample_not_by_itself(world, embedded_run) -> None:
