@@ -32,6 +32,7 @@ from pipelines.artifacts.schemas import (
     STEPS,
     SWEEP,
     Kind,
+    kind_of,
 )
 from pipelines.artifacts.scored import scores_folder
 from pipelines.artifacts.shifts import Shifts, read_shifts, select_shifts
@@ -82,6 +83,7 @@ __all__ = [
     "gini",
     "has_noise",
     "is_same_file",
+    "kind_of",
     "labels_path",
     "mean_frequency",
     "noise_apart",

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from pipelines.artifacts import ArtifactWriter, StagePlan, StageResult, read_provenance, refuse_replacing_inputs
-from pipelines.artifacts.files import nearest, read_json, replacing_json, require_folder
+from pipelines.artifacts.files import nearest, replacing_json, require_folder
 from pipelines.artifacts.provenance import is_intact
 from pipelines.artifacts.writers import one_writer, removing_new_folders
 from pipelines.encoding import AS_IT_COMES, Encoding
@@ -15,8 +15,9 @@ from pipelines.evaluate.captions import Gallery
 from pipelines.evaluate.misses import miss_table
 from pipelines.evaluate.protocols import Inputs, Protocol, score_captions, score_coco, score_kitchen
 from pipelines.evaluate.query_table import query_table
-from pipelines.evaluate.sources import Sources, find_sources, how_trained
+from pipelines.evaluate.result import ScoresResult, read_metrics
 from pipelines.progress import SILENT, Progress
+from pipelines.runs.sources import Sources, find_sources, how_trained
 from pipelines.scores.bootstrap import RESAMPLES, require_draws
 from pipelines.scores.ranks import BLOCK_BYTES, Ties
 
@@ -45,7 +46,7 @@ def evaluate(
     encoding: Encoding = AS_IT_COMES,
     force: bool = False,
     progress: Progress = SILENT,
-) -> StageResult:
+) -> ScoresResult:
     """Score retrieval in both directions, of a run or of two embeddings files.
 
     Args:
@@ -131,7 +132,7 @@ def evaluate(
             results=3,  # 2: thirds by the run's shifts on other annotations too, wide greys; 3: misses.parquet
         )
         if done := _finished(plan, metrics_file, misses, force=force):
-            return StageResult(output, True, done.summary)
+            return ScoresResult(output, True, done.summary)
 
         options: dict[str, Any] = {
             "ties": ties,
@@ -165,7 +166,7 @@ def evaluate(
             writer.summary = metrics
             writer.write(table)
             miss_writer.write(missed)
-        return StageResult(output, False, metrics)
+        return ScoresResult(output, False, metrics)
 
 
 def _refuse_other_folder(output: Path, *, force: bool) -> None:
@@ -174,7 +175,7 @@ def _refuse_other_folder(output: Path, *, force: bool) -> None:
         raise InputError(f"{output}: is a run folder, whose files the scores would replace; choose another -o")
     if force or not output.is_dir() or not any(output.iterdir()) or (output / "ranks.parquet").exists():
         return
-    if _read_metrics(output / "metrics.json") is None:
+    if read_metrics(output / "metrics.json") is None:
         raise InputError(f"{output}: holds files that are not scores; use --force, or another output folder")
 
 
@@ -184,7 +185,7 @@ def _finished(plan: StagePlan, metrics_file: Path, misses: Path, *, force: bool)
     Raises:
         InputError: ``ranks.parquet`` isn't what mmts wrote, and nothing beside it says that the folder holds scores.
     """
-    metrics = _read_metrics(metrics_file)
+    metrics = read_metrics(metrics_file)
     try:
         done = plan.finished(force=force)
     except InputError:
@@ -210,15 +211,6 @@ def _is_of(path: Path, plan: StagePlan) -> bool:
         return provenance is not None and provenance.fingerprint == plan.fingerprint and is_intact(path, provenance)
     except InputError:
         return False
-
-
-def _read_metrics(path: Path) -> dict[str, Any] | None:
-    """What a folder's ``metrics.json`` holds; None where it isn't what ``eval`` writes."""
-    try:
-        metrics = read_json(path)
-    except InputError:
-        return None
-    return metrics if isinstance(metrics, dict) and {"protocol", "ties", "scores"} <= set(metrics) else None
 
 
 def _refuse_other_sources(sources: Sources, protocol: Protocol, encoding: Encoding) -> None:
