@@ -31,10 +31,6 @@ ByOption = Annotated[
     Literal["text", "media", "joint"],
     typer.Option("--by", help="Cluster texts, media, or both joined in one vector.", rich_help_panel=_BY),
 ]
-MediaOfSamplesOption = Annotated[
-    Path | None,
-    typer.Option("--annotations", help="Annotations, which say which medium each sample has.", rich_help_panel=_BY),
-]
 JointMediaOption = Annotated[
     Path | None, typer.Option("--media", help="Features of the media, for --by joint.", rich_help_panel=_BY)
 ]

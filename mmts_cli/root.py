@@ -17,9 +17,11 @@ _ORDER = (
     "plan",
     "train",
     "eval",
+    "search",
     "compare",
     "sweep",
     "frontier",
+    "plot",
     "export",
     "inspect",
 )

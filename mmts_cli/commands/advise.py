@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from mmts_cli.command import stage_command
-from mmts_cli.options import ByOption, ForceOption, JointMediaOption, MediaOfSamplesOption, MediaWeightOption
+from mmts_cli.options import ByOption, ForceOption, JointMediaOption, MediaWeightOption
 from pipelines.advise.settings import DEFAULT_KS, SAMPLE, SEEDS
 
 if TYPE_CHECKING:
@@ -40,7 +40,12 @@ def advise(
         int, typer.Option("--sample", help="Samples to compute silhouettes on, drawn at random.")
     ] = SAMPLE,
     by: ByOption = "text",
-    annotations: MediaOfSamplesOption = None,
+    annotations: Annotated[
+        Path | None,
+        typer.Option(
+            "--annotations", help="Annotations, which say which medium each sample has, for --by media, joint."
+        ),
+    ] = None,
     media: JointMediaOption = None,
     media_weight: MediaWeightOption = None,
     fit_split: Annotated[

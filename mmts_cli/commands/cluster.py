@@ -1,6 +1,7 @@
 """``mmts cluster``: which samples belong together."""
 
 import inspect
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -12,7 +13,6 @@ from mmts_cli.options import (
     ByOption,
     ForceOption,
     JointMediaOption,
-    MediaOfSamplesOption,
     MediaWeightOption,
     OutputOption,
     headline,
@@ -50,7 +50,14 @@ def cluster(
         typer.Option("--method", help=f"{'; '.join(f'{each.name}: {each.description}' for each in METHODS.values())}."),
     ] = DEFAULT,
     by: ByOption = "text",
-    annotations: MediaOfSamplesOption = None,
+    annotations: Annotated[
+        Path | None,
+        typer.Option(
+            "--annotations",
+            help="annotations.parquet, to label each cluster by its words and texts; --by media and joint need it, as "
+            "it says which medium each sample has.",
+        ),
+    ] = None,
     media: JointMediaOption = None,
     media_weight: MediaWeightOption = None,
     fit_split: Annotated[
@@ -78,6 +85,8 @@ def cluster(
     """Cluster samples, and count the training samples of each cluster.
 
     Example: mmts cluster embeddings.parquet -o clusters.parquet --k 200
+
+    Example: mmts cluster embeddings.parquet -o clusters.parquet --k 200 --annotations annotations.parquet
 
     Example: mmts cluster features.parquet -o clusters.parquet --k 200 --by media --annotations annotations.parquet
 
@@ -173,6 +182,8 @@ def _human(result: "StageResult") -> "Iterator[RenderableType]":
     )
     if duplicates := _duplicates(summary):
         yield duplicates
+    if "labels" in summary:
+        yield f"labels in {summary['labels']}; see them with mmts inspect {shlex.quote(str(result.output))}"
 
 
 def _duplicates(summary: dict[str, Any]) -> str:

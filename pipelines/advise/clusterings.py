@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pipelines.artifacts import StagePlan, read_clusters
 from pipelines.cluster.clustering import Clustering
 from pipelines.cluster.duplicates import count_distinct
+from pipelines.cluster.labels import write_labels
 from pipelines.cluster.method import Values
 from pipelines.cluster.methods.kmeans import KMeansRows, kmeans, kmeans_rows
 from pipelines.cluster.stage import Fitted, cluster_plan, read_fitted, write_clustering
@@ -74,6 +75,13 @@ class Clusterings:
         """Whether a folder has the files of all these clusterings."""
         plans = (self._plan(folder, self._values(k, seed)) for k in ks for seed in range(seeds))
         return all(plan.finished(force=self.force) is not None for plan in plans)
+
+    def label(self, folder: Path, ks: Sequence[int], seeds: int) -> None:
+        """Write the labels of the files in a folder beside them, where there are annotations with texts."""
+        if (texts := self.subject.text_file) is not None:
+            for k in ks:
+                for seed in range(seeds):
+                    write_labels(folder / file_name(k, seed), texts, fit_split=self.fit_split, force=self.force)
 
     def _values(self, k: int, seed: int) -> dict[str, Any]:
         return {**self.values, "k": k, "seed": seed}

@@ -9,6 +9,7 @@ from pipelines.advise.clusterings import Clusterings
 from pipelines.advise.settings import Settings
 from pipelines.advise.study import SCHEMA, Tell, study, table
 from pipelines.artifacts import StagePlan
+from pipelines.artifacts.files import require_file
 from pipelines.artifacts.writers import one_writer, removing_new_folders
 from pipelines.cluster.methods import METHODS
 from pipelines.cluster.subject import Subject
@@ -65,7 +66,10 @@ def advise(
         InputError: The source can't be used, or the output can't be written.
     """
     settings = settings or Settings()
-    runs = Clusterings(_subject(source, by, annotations, media, media_weight), _values({}), fit_split)
+    subject = _subject(source, by, annotations, media, media_weight)
+    if by == "text" and annotations is not None:
+        raise InputError("--annotations: needs --by media or joint; add it, or leave --annotations out")
+    runs = Clusterings(subject, _values({}), fit_split)
     if output is None:
         if force:
             raise InputError("--force: is for the file that --output names; leave it out")
@@ -97,7 +101,7 @@ def cluster_sweep(
     Args:
         source: As for `pipelines.cluster.cluster`.
         output: Folder to write: for each k and seed the file ``kK-seedS.parquet``, the same as `cluster` writes alone,
-            and the table of `advise` as ``advice.parquet``.
+            with its labels where there are annotations; and the table of `advise` as ``advice.parquet``.
         settings: What is tried; ``ks`` has to be given.
         by: As for `cluster`, and so are the next four.
         annotations: See there.
@@ -122,13 +126,16 @@ def cluster_sweep(
     if folder.is_file() or folder.suffix == ".parquet":
         raise InputError(f"{folder}: a sweep writes a folder with a file for each k and seed; name a folder")
     subject = _subject(source, by, annotations, media, media_weight)
+    if subject.annotations is not None:
+        require_file(subject.annotations)  # before the work that its texts label
     runs = Clusterings(subject, _values(options), fit_split, folder, force)
     with removing_new_folders(folder):
         plan = _plan(runs, settings, folder / TABLE)
         done = plan.finished(force=force)
-        if done and runs.up_to_date(folder, done.summary["k"], settings.seeds):
-            return _result(folder, runs, done.summary, up_to_date=True)
-        return _result(folder, runs, _write(plan, study(runs, settings, progress, tell)))
+        up_to_date = done is not None and runs.up_to_date(folder, done.summary["k"], settings.seeds)
+        found = done.summary if done and up_to_date else _write(plan, study(runs, settings, progress, tell))
+        runs.label(folder, found["k"], settings.seeds)
+        return _result(folder, runs, found, up_to_date=up_to_date)
 
 
 def _subject(
