@@ -31,7 +31,7 @@ def test_one_that_takes_too_many_has_no_number() -> None:
     ("candidates", "k"),
     [
         ([(50, 0.4, 9, 0.9), (100, 0.4, 4, 0.91)], 100),  # fewer clusterings
-        ([(50, 0.4, 4, 0.92), (100, 0.4, 4, 0.91)], 50),  # as many, that agree more
+        ([(100, 0.4, 4, 0.92), (50, 0.4, 4, 0.91)], 50),  # as many, the smaller k
         ([(50, 0.4, None, 0.7), (100, 0.4, 32, 0.9)], 100),  # a number at all
         ([(50, 0.4, None, 0.7), (100, 0.4, None, 0.8)], 100),  # the closest
         ([(50, 0.1, 1, 0.99), (100, 0.4, 9, 0.9)], 100),  # with a tail
