@@ -21,12 +21,12 @@ class StageResult(Shown):
 
     Attributes:
         output: The file or folder it wrote.
-        up_to_date: True if the output was there already and no work was done.
+        up_to_date: True if the output was there already and no work was done; None if an output was merely opened.
         summary: The figures it reports, the same whether it ran or was up to date.
     """
 
     output: Path
-    up_to_date: bool
+    up_to_date: bool | None
     summary: dict[str, Any]
 
     @property
@@ -54,7 +54,8 @@ class StageResult(Shown):
     @property
     def headline(self) -> str:
         """``clusters.parquet: written``."""
-        return f"{self.output}: {'up to date' if self.up_to_date else 'written'}"
+        done = {True: ": up to date", False: ": written", None: ""}[self.up_to_date]
+        return f"{self.output}{done}"
 
     def __repr__(self) -> str:
         """``StageResult(clusters.parquet: written)``."""
