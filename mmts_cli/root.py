@@ -16,9 +16,11 @@ _ORDER = (
     "plan",
     "train",
     "eval",
+    "search",
     "compare",
     "sweep",
     "frontier",
+    "plot",
     "export",
     "inspect",
 )
