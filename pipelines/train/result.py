@@ -56,4 +56,4 @@ def read_result(folder: Path) -> RunResult:
     provenance = read_provenance(folder / "steps.parquet")
     if provenance is None:
         raise InputError(f"{folder / 'steps.parquet'}: doesn't say what made it, another tool rewrote it; train again")
-    return RunResult(folder, None, provenance.summary)
+    return RunResult(folder, True, provenance.summary, opened=True)
