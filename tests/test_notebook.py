@@ -48,7 +48,7 @@ def test_a_run_opens_with_its_settings_curves_and_scores(scored, monkeypatch) ->
     assert "&lt;run&gt;" in html
     assert "<run>" not in html
     monkeypatch.chdir(scored)
-    assert [each.output.resolve() for each in open_run(".").scores] == [each.output for each in run.scores]
+    assert {each.output.resolve() for each in open_run(".").scores} == {each.output for each in run.scores}
 
 
 def test_a_notebook_shows_the_numbers_of_the_command(scored, mmts, monkeypatch) -> None:
