@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from pipelines.artifacts import NOISE, StagePlan, StageResult, canonical_split, first_few
 from pipelines.artifacts.files import nearest
 from pipelines.artifacts.writers import one_writer
-from pipelines.cluster.clustering import describe_sizes, fitted_sizes
 from pipelines.cluster.duplicates import describe_duplicates
 from pipelines.cluster.methods import DEFAULT, METHODS
 from pipelines.cluster.subject import Subject
@@ -47,11 +46,12 @@ def cluster(
     many times as it has training samples: a size is the same thing whatever it was made from.
 
     Args:
-        source: Embeddings file (``kmeans``, ``hdbscan``), or annotations file (``class``); for ``by="media"`` a
-            features file.
+        source: Embeddings file (``kmeans``, ``knn``, ``hdbscan``), or annotations file (``class``); for ``by="media"``
+            a features file.
         output: Clusters file to write: ``sample_id``, ``cluster`` (-1: noise), ``cluster_size`` (fitted samples of the
-            cluster; 1 for noise), ``similarity`` (cosine to the centroid; null for noise and for classes).
-        method: ``kmeans``, ``hdbscan`` or ``class``; see ``METHODS`` in `pipelines.cluster.methods`.
+            cluster; 1 for noise), ``similarity`` (cosine to the centroid; null where there is none: for noise, ``knn``
+            and ``class``). For ``knn`` each sample has a cluster of its own, and its size is that of the neighborhood.
+        method: ``kmeans``, ``knn``, ``hdbscan`` or ``class``; see ``METHODS`` in `pipelines.cluster.methods`.
         by: ``text``; ``media``; or ``joint``, both in one vector, see `pipelines.cluster.geometry.joined`.
         annotations: Annotations file, for media and joint: its rows are the samples, and it says which medium and which
             split each has.
@@ -60,8 +60,9 @@ def cluster(
         fit_split: Split to fit on and to count; ``train`` where the file has such rows, else all, if None.
         force: Cluster even if the output is up to date.
         **options: Options of the method, by the names in its ``options``: for ``kmeans`` ``k``, ``seed``, ``niter``,
-            ``spherical``, ``max_points_per_centroid``; for ``hdbscan`` ``umap_dims``, ``umap_neighbors``,
-            ``min_cluster_size``, ``noise``, ``seed``; for ``class`` ``columns``. None is the default.
+            ``levels``, ``spherical``, ``max_points_per_centroid``; for ``knn`` ``neighbors``; for ``hdbscan``
+            ``umap_dims``, ``umap_neighbors``, ``min_cluster_size``, ``noise``, ``seed``; for ``class`` ``columns``.
+            None is the default.
 
     Raises:
         InputError: An input or option can't be used, or an option is another method's.
@@ -82,10 +83,7 @@ def cluster(
     plan = StagePlan(
         "cluster",
         output,
-        {
-            **{"method": method, "fit_split": fit_split, **subject.parameters},
-            **{name: values[name] for name in values if name != "seed"},
-        },
+        {"method": method, "fit_split": fit_split, **subject.parameters, **chosen.recorded(values)},
         subject.inputs,
         seed=values.get("seed"),
         libraries=(*chosen.libraries, "numpy", "pyarrow"),
@@ -102,7 +100,7 @@ def cluster(
     clustering = chosen.fit(samples.content, count_m, **values)
     if samples.item_n is not None:
         clustering = clustering.take(samples.item_n)
-    size_n = fitted_sizes(clustering.cluster_n, fitted_n)
+    size_n = clustering.sizes(fitted_n)
     similarity = clustering.similarity_n
     table = pa.table(
         {
@@ -121,7 +119,7 @@ def cluster(
             "rows": len(size_n),
             "fitted_rows": int(fitted_n.sum()),
             **describe_duplicates(samples, count_m),
-            **describe_sizes(clustering.cluster_n, fitted_n),
+            **clustering.describe(fitted_n),
         }
         if noise_n.any():
             writer.summary |= {"noise_rows": int(noise_n.sum()), "fitted_noise_rows": int((noise_n & fitted_n).sum())}
