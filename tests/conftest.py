@@ -81,6 +81,33 @@ def world(tmp_path: Path, write_artifact: Callable[..., Path]) -> Any:
     return make_tiny_world(folder, write_artifact)
 
 
+@pytest.fixture
+def run_on_pixels(world, mmts) -> Path:
+    """A run on images, with a text model, trained for an epoch."""
+    from tiny_models import write_sentence_model
+    from tiny_world import write_tower_config
+
+    tower, text = write_tower_config(world.folder / "tower", "vit"), write_sentence_model(world.folder / "model")
+    flags = {"media": world.images(), "media_model": tower, "text": None, "text_model": text, "epochs": 1}
+    assert mmts(*world.command("run", **flags)).err == ""
+    return world.folder / "run"
+
+
+@pytest.fixture
+def embedded_run(world, mmts) -> Path:
+    """A run on embeddings and features that `mmts embed` made of the world's texts and images."""
+    from tiny_models import write_clip, write_sentence_model
+
+    folder = world.folder
+    models = {"text": write_sentence_model(folder / "model"), "media": write_clip(folder / "clip")}
+    for side, model in models.items():
+        media = ("--media", world.images()) if side == "media" else ()
+        ran = mmts("embed", world.annotations, "-o", folder / f"{side}.parquet", "--model", model, *media)
+        assert ran.code == 0, ran.err
+    assert mmts(*world.command("run", epochs=1)).code == 0
+    return folder / "run"
+
+
 class FakeEncoder:
     """Stands in for `SentenceEncoder`: a word is a token, a vector comes from the text's hash."""
 
@@ -88,7 +115,7 @@ class FakeEncoder:
     max_length = 6
     texts: list[str]
 
-    def __init__(self, model: str, *, device: str | None, batch_size: int, trust_remote_code: bool = False) -> None:
+    def __init__(self, model: str, *, batch_size: int, **_: Any) -> None:
         self.batch_size = batch_size
 
     def encode(self, texts: list[str]) -> np.ndarray:
@@ -107,8 +134,9 @@ class FakeEncoder:
 
 @pytest.fixture
 def fake_encoder(monkeypatch: pytest.MonkeyPatch) -> type[FakeEncoder]:
-    """``embed`` with a `FakeEncoder`; its ``texts`` are those that were encoded, in order."""
+    """``embed``, and runs on its embeddings, with a `FakeEncoder`; its ``texts`` are those encoded, in order."""
     monkeypatch.setattr("pipelines.embed.stage.SentenceEncoder", FakeEncoder)
+    monkeypatch.setattr("pipelines.runs.encoder.SentenceEncoder", FakeEncoder)
     monkeypatch.setattr(FakeEncoder, "texts", [], raising=False)
     return FakeEncoder
 
@@ -116,7 +144,7 @@ def fake_encoder(monkeypatch: pytest.MonkeyPatch) -> type[FakeEncoder]:
 @pytest.fixture(scope="session")
 def minilm() -> Any:
     """The default encoder, loaded once."""
-    from pipelines.embed.encoder import SentenceEncoder
+    from pipelines.encoders.sentences import SentenceEncoder
     from pipelines.model_files import DEFAULT_MODEL
 
     return SentenceEncoder(DEFAULT_MODEL, device="cpu", batch_size=32)

@@ -86,8 +86,8 @@ def _table(result: dict[str, Any]) -> "Table":
     """The front from head to tail; below it the best overall and the baseline's best, where they are not on it."""
     from rich.table import Table
 
-    from mmts_cli.sweep_words import plus_minus
     from pipelines.sweep.settings import options_words
+    from pipelines.sweep.words import plus_minus
 
     points = {point["run"]: point for point in result["points"]}
     picked = None if result["picked"] is None else result["picked"]["run"]

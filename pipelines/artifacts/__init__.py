@@ -25,12 +25,14 @@ from pipelines.artifacts.schemas import (
     FEATURES,
     KINDS,
     LABELS,
+    MISSES,
     RANKS,
     RELEVANCY,
     SHIFTS,
     STEPS,
     SWEEP,
     Kind,
+    kind_of,
 )
 from pipelines.artifacts.scored import scores_folder
 from pipelines.artifacts.shifts import Shifts, read_shifts, select_shifts
@@ -54,6 +56,7 @@ __all__ = [
     "FEATURES",
     "KINDS",
     "LABELS",
+    "MISSES",
     "NOISE",
     "RANKS",
     "RELEVANCY",
@@ -80,6 +83,7 @@ __all__ = [
     "gini",
     "has_noise",
     "is_same_file",
+    "kind_of",
     "labels_path",
     "mean_frequency",
     "noise_apart",

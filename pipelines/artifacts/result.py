@@ -1,4 +1,4 @@
-"""What a stage did, as figures, as a pandas table and as rich shows it."""
+"""What a stage did, as figures, as a pandas table, and as rich and notebooks show it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -6,16 +6,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipelines.artifacts.opening import open_parquet
+from pipelines.tables import Shown
 
 if TYPE_CHECKING:
     import pandas as pd
-    from rich.table import Table
+    from rich.console import RenderableType
 
 _INTERVAL = {"value", "low", "high"}
 
 
-@dataclass(frozen=True)
-class StageResult:
+@dataclass(frozen=True, repr=False)
+class StageResult(Shown):
     """What a stage did.
 
     Attributes:
@@ -28,32 +29,47 @@ class StageResult:
     up_to_date: bool
     summary: dict[str, Any]
 
+    @property
+    def table_file(self) -> Path:
+        """The Parquet file of the table that it wrote; of a folder the steps of a run."""
+        return self.output / "steps.parquet" if self.output.is_dir() else self.output
+
     def to_pandas(self) -> "pd.DataFrame":
         """What the stage wrote, as a table.
 
         Returns:
-            The rows of the Parquet file; of a run its steps; of ``eval`` one row a score, with columns ``segment``,
-            ``direction``, ``metric``, ``value``, ``low`` and ``high`` (the 95% interval; NaN where there is none).
+            The rows of the Parquet file; of a run its steps; of a sweep its runs; of ``eval`` one row a score, with
+            columns ``segment``, ``direction``, ``metric``, ``value``, ``low`` and ``high`` (the 95% interval; NaN where
+            there is none).
 
         Raises:
             InputError: The stage wrote no table (``export``), or it is gone or damaged.
         """
         if isinstance(scores := self.summary.get("scores"), dict):
             return _tidy(scores)
-        with open_parquet(self.output / "steps.parquet" if self.output.is_dir() else self.output) as file:
+        with open_parquet(self.table_file) as file:
             table: pd.DataFrame = file.read().to_pandas()
         return table
 
-    def __rich__(self) -> "Table":
-        """The figures as rich and notebooks show them, one a line."""
+    @property
+    def headline(self) -> str:
+        """``clusters.parquet: written``."""
+        return f"{self.output}: {'up to date' if self.up_to_date else 'written'}"
+
+    def __repr__(self) -> str:
+        """``StageResult(clusters.parquet: written)``."""
+        return f"{type(self).__name__}({self.headline})"
+
+    def shown(self, width: int) -> "Iterator[RenderableType]":
+        """The figures, one a line."""
         from rich.table import Table
         from rich.text import Text
 
-        title = f"{self.output}: {'up to date' if self.up_to_date else 'written'}"
-        table = Table(box=None, pad_edge=False, show_header=False, title=Text(title), title_justify="left")
+        yield self.headline
+        table = Table(box=None, pad_edge=False, show_header=False)
         for name, value in _lines(self.summary):
             table.add_row(Text(name), Text(value))
-        return table
+        yield table
 
 
 def _tidy(scores: dict[str, dict[str, dict[str, dict[str, float | None]]]]) -> "pd.DataFrame":

@@ -1,6 +1,7 @@
 """Entry point of ``cluster``."""
 
 import warnings
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,12 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from pipelines.artifacts import NOISE, StagePlan, StageResult, canonical_split, first_few
-from pipelines.artifacts.files import nearest
+from pipelines.artifacts.files import nearest, require_file
 from pipelines.artifacts.writers import one_writer
+from pipelines.cluster.clustering import Clustering
 from pipelines.cluster.duplicates import describe_duplicates
+from pipelines.cluster.labels import write_labels
+from pipelines.cluster.method import Samples, Values
 from pipelines.cluster.methods import DEFAULT, METHODS
 from pipelines.cluster.subject import Subject
 from pipelines.errors import InputError
@@ -53,8 +57,8 @@ def cluster(
             and ``class``). For ``knn`` each sample has a cluster of its own, and its size is that of the neighborhood.
         method: ``kmeans``, ``knn``, ``hdbscan`` or ``class``; see ``METHODS`` in `pipelines.cluster.methods`.
         by: ``text``; ``media``; or ``joint``, both in one vector, see `pipelines.cluster.geometry.joined`.
-        annotations: Annotations file, for media and joint: its rows are the samples, and it says which medium and which
-            split each has.
+        annotations: Annotations file, whose texts label the clusters, see `write_labels`; for media and joint also its
+            rows are the samples, and it says which medium and which split each has.
         media: Features file, for joint.
         media_weight: Share of the media in the similarity of a joint clustering, 0 to 1; 0.5 if None.
         fit_split: Split to fit on and to count; ``train`` where the file has such rows, else all, if None.
@@ -63,6 +67,10 @@ def cluster(
             ``levels``, ``spherical``, ``max_points_per_centroid``; for ``knn`` ``neighbors``; for ``hdbscan``
             ``umap_dims``, ``umap_neighbors``, ``min_cluster_size``, ``noise``, ``seed``; for ``class`` ``columns``.
             None is the default.
+
+    Returns:
+        The summary is `Clustering.describe`, ``rows``, ``fitted_rows``, figures of duplicates and noise; and ``labels``,
+        the file beside the output that says what is in each cluster, where there are annotations.
 
     Raises:
         InputError: An input or option can't be used, or an option is another method's.
@@ -80,31 +88,90 @@ def cluster(
         media=None if media is None else Path(media),
         media_weight=media_weight,
     )
-    plan = StagePlan(
-        "cluster",
-        output,
-        {"method": method, "fit_split": fit_split, **subject.parameters, **chosen.recorded(values)},
-        subject.inputs,
-        seed=values.get("seed"),
-        libraries=(*chosen.libraries, "numpy", "pyarrow"),
-        foreign=("features",),
-        results=chosen.results,
-    )
-    if done := plan.finished(force=force):
-        return done
+    if subject.annotations is not None:
+        require_file(subject.annotations)  # before the work that its texts label
+    plan = cluster_plan(subject, output, values, fit_split)
+    result = plan.finished(force=force)
+    if result is None:
+        fitted = read_fitted(subject, values, fit_split)
+        of_items = chosen.fit(fitted.samples.content, fitted.count_m, **values)
+        result = write_clustering(plan, fitted, of_items, source)
+    if (texts := subject.text_file) is None:
+        return result
+    labels = write_labels(output, texts, fit_split=fit_split, force=force)
+    return replace(result, summary={**result.summary, "labels": str(labels)})
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """Samples that are read, and which of them clusterings are fitted on.
+
+    Attributes:
+        samples: The samples, n of them, of m items.
+        fitted_n: (n,) which are fitted on, and counted.
+        count_m: (m,) fitted samples of each item.
+    """
+
+    samples: Samples
+    fitted_n: NDArray[np.bool_]
+    count_m: NDArray[np.int64]
+
+    def of_samples(self, clustering: Clustering) -> Clustering:
+        """The clustering of the samples that follows from one of the items."""
+        return clustering if self.samples.item_n is None else clustering.take(self.samples.item_n)
+
+
+def read_fitted(subject: Subject, values: Values, fit_split: str | None) -> Fitted:
+    """Read what is clustered.
+
+    Raises:
+        InputError: A file can't be used, or the split asked for has no rows.
+    """
     samples = subject.read(values)
     fitted_n = fitted_rows(samples.split, len(samples.ids), fit_split, subject.split_file)
     count_m = fitted_n.astype(np.int64)
     if samples.item_n is not None:
         count_m = np.bincount(samples.item_n[fitted_n], minlength=len(samples.content))
-    clustering = chosen.fit(samples.content, count_m, **values)
-    if samples.item_n is not None:
-        clustering = clustering.take(samples.item_n)
+    return Fitted(samples, fitted_n, count_m)
+
+
+def cluster_plan(subject: Subject, output: Path, values: Values, fit_split: str | None) -> StagePlan:
+    """The plan of one clusters file.
+
+    Raises:
+        InputError: An input can't be read, or the output can't be written.
+    """
+    return StagePlan(
+        "cluster",
+        output,
+        {
+            **{"method": subject.method.name, "fit_split": fit_split},
+            **subject.parameters,
+            **subject.method.recorded(values),
+        },
+        subject.inputs,
+        seed=values.get("seed"),
+        libraries=(*subject.method.libraries, "numpy", "pyarrow"),
+        foreign=("features",),
+        results=subject.method.results,
+    )
+
+
+def write_clustering(plan: StagePlan, fitted: Fitted, of_items: Clustering, source: Path) -> StageResult:
+    """Write the clusters file of a plan.
+
+    Args:
+        plan: Its plan.
+        fitted: What was clustered.
+        of_items: The clusters of the items.
+        source: Where they come from, for the warning about noise.
+    """
+    fitted_n, clustering = fitted.fitted_n, fitted.of_samples(of_items)
     size_n = clustering.sizes(fitted_n)
     similarity = clustering.similarity_n
     table = pa.table(
         {
-            "sample_id": samples.ids,
+            "sample_id": fitted.samples.ids,
             "cluster": clustering.cluster_n.astype(np.int32),
             "cluster_size": size_n,
             "similarity": pa.nulls(len(size_n), pa.float32())
@@ -118,7 +185,7 @@ def cluster(
         writer.summary = {
             "rows": len(size_n),
             "fitted_rows": int(fitted_n.sum()),
-            **describe_duplicates(samples, count_m),
+            **describe_duplicates(fitted.samples, fitted.count_m),
             **clustering.describe(fitted_n),
         }
         if noise_n.any():
@@ -126,10 +193,10 @@ def cluster(
             warnings.warn(
                 f"{source}: {noise_n.sum():,} of {len(size_n):,} rows are noise, in no cluster: each counts as a "
                 "cluster of size 1, so as rare; --noise nearest or own would number them",
-                stacklevel=2,
+                stacklevel=3,
             )
         writer.write(table)
-    return StageResult(output, False, writer.summary)
+    return StageResult(plan.output, False, writer.summary)
 
 
 def fitted_rows(split: pa.ChunkedArray | None, rows: int, fit_split: str | None, path: Path) -> NDArray[np.bool_]:

@@ -1,4 +1,4 @@
-"""Training cluster sizes of what is scored, which head, middle and tail follow from."""
+"""Training cluster sizes of samples, which head, middle and tail follow from."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from pipelines.artifacts import read_frequency
-from pipelines.evaluate.sources import Sources
+from pipelines.runs.sources import Sources
 
 
 @dataclass(frozen=True)
