@@ -69,7 +69,7 @@ def cluster(
             None is the default.
 
     Returns:
-        The summary is `Clustering.describe`, ``rows``, ``fitted_rows``, figures of duplicates and noise; and ``labels``,
+        The summary is `Clustering.describe`, ``rows``, ``fitted_rows``, figures of duplicates and noise, and ``labels``:
         the file beside the output that says what is in each cluster, where there are annotations.
 
     Raises:
