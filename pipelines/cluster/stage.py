@@ -69,8 +69,8 @@ def cluster(
             None is the default.
 
     Returns:
-        The summary is `Clustering.describe`, ``rows``, ``fitted_rows``, figures of duplicates and noise, and ``labels``:
-        the file beside the output that says what is in each cluster, where there are annotations.
+        The summary is `Clustering.describe`, ``rows``, ``fitted_rows``, figures of duplicates and of noise, and
+        ``labels``: the file beside the output that says what is in each cluster, where there are annotations.
 
     Raises:
         InputError: An input or option can't be used, or an option is another method's.
