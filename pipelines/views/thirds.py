@@ -34,7 +34,7 @@ class Score:
         return cls(score["value"], score["low"], score["high"])
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ThirdScores(Pictured):
     """The scores of one run on one split.
 
