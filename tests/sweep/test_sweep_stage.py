@@ -5,8 +5,8 @@ import shutil
 
 import pyarrow.parquet as pq
 import pytest
-
 from mmts_cli.sweep_words import conclusion
+
 from pipelines.artifacts.files import read_json
 from pipelines.errors import InputError, Interrupted
 from pipelines.evaluate import evaluate
