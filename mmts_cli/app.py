@@ -15,6 +15,7 @@ from mmts_cli.commands import (
     inspect,
     plan,
     prepare,
+    report,
     run,
     shifts,
     sweep,
@@ -38,6 +39,7 @@ for _command in (
     compare,
     sweep,
     frontier,
+    report,
     export,
     inspect,
 ):

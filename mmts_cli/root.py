@@ -19,6 +19,7 @@ _ORDER = (
     "compare",
     "sweep",
     "frontier",
+    "report",
     "export",
     "inspect",
 )
