@@ -39,4 +39,4 @@ def stage_json(command: str, result: Any) -> dict[str, Any]:
 
 def headline(result: Any) -> str:
     """The first line of a stage's result for people."""
-    return f"{result.output}: {'up to date' if result.up_to_date else 'written'}"
+    return str(result.headline)

@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Any, get_args
 
 from pipelines.artifacts import StagePlan, StageResult, refuse_replacing_inputs
-from pipelines.artifacts.files import nearest, read_json, replacing_json, require_folder
+from pipelines.artifacts.files import nearest, replacing_json, require_folder
 from pipelines.artifacts.writers import one_writer, removing_new_folders
 from pipelines.encoding import AS_IT_COMES, Encoding
 from pipelines.errors import InputError
 from pipelines.evaluate.captions import Gallery
 from pipelines.evaluate.protocols import Inputs, Protocol, score_captions, score_coco, score_kitchen
 from pipelines.evaluate.query_table import query_table
+from pipelines.evaluate.result import ScoresResult, read_metrics
 from pipelines.progress import SILENT, Progress
 from pipelines.runs.sources import Sources, find_sources, how_trained
 from pipelines.scores.bootstrap import RESAMPLES, require_draws
@@ -43,7 +44,7 @@ def evaluate(
     encoding: Encoding = AS_IT_COMES,
     force: bool = False,
     progress: Progress = SILENT,
-) -> StageResult:
+) -> ScoresResult:
     """Score retrieval in both directions, of a run or of two embeddings files.
 
     Args:
@@ -129,7 +130,7 @@ def evaluate(
             results=2,  # 2: thirds by the run's shifts on other annotations too; transparency and wide greys
         )
         if done := _finished(plan, metrics_file, force=force):
-            return StageResult(output, True, done.summary)
+            return ScoresResult(output, True, done.summary)
 
         options: dict[str, Any] = {
             "ties": ties,
@@ -157,7 +158,7 @@ def evaluate(
         with replacing_json(metrics_file, metrics), plan.writer(table.schema) as writer:
             writer.summary = metrics
             writer.write(table)
-        return StageResult(output, False, metrics)
+        return ScoresResult(output, False, metrics)
 
 
 def _refuse_other_folder(output: Path, *, force: bool) -> None:
@@ -166,7 +167,7 @@ def _refuse_other_folder(output: Path, *, force: bool) -> None:
         raise InputError(f"{output}: is a run folder, whose files the scores would replace; choose another -o")
     if force or not output.is_dir() or not any(output.iterdir()) or (output / "ranks.parquet").exists():
         return
-    if _read_metrics(output / "metrics.json") is None:
+    if read_metrics(output / "metrics.json") is None:
         raise InputError(f"{output}: holds files that are not scores; use --force, or another output folder")
 
 
@@ -176,7 +177,7 @@ def _finished(plan: StagePlan, metrics_file: Path, *, force: bool) -> StageResul
     Raises:
         InputError: ``ranks.parquet`` isn't what mmts wrote, and nothing beside it says that the folder holds scores.
     """
-    metrics = _read_metrics(metrics_file)
+    metrics = read_metrics(metrics_file)
     try:
         done = plan.finished(force=force)
     except InputError:
@@ -189,15 +190,6 @@ def _finished(plan: StagePlan, metrics_file: Path, *, force: bool) -> StageResul
             warnings.warn(f"{metrics_file}: damaged or changed since mmts wrote it; made again", stacklevel=3)
         return None
     return done
-
-
-def _read_metrics(path: Path) -> dict[str, Any] | None:
-    """What a folder's ``metrics.json`` holds; None where it isn't what ``eval`` writes."""
-    try:
-        metrics = read_json(path)
-    except InputError:
-        return None
-    return metrics if isinstance(metrics, dict) and {"protocol", "ties", "scores"} <= set(metrics) else None
 
 
 def _refuse_other_sources(sources: Sources, protocol: Protocol, encoding: Encoding) -> None:
