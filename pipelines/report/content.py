@@ -11,6 +11,7 @@ from pipelines.progress import Progress
 from pipelines.report.clusters import Clusters, read_cluster_rows
 from pipelines.report.page import Section
 from pipelines.report.sections.made import made_section
+from pipelines.report.sections.map import map_section
 from pipelines.report.sections.scores import scores_section
 from pipelines.report.sections.sweep import sweep_section
 from pipelines.report.sections.tail import tail_section
@@ -21,6 +22,7 @@ from pipelines.sweep import frontier, read_sweep
 from pipelines.views.band import Band, band_of_run, plan_band
 from pipelines.views.curves import Curves, read_curves
 from pipelines.views.frontier import Frontier, frontier_of
+from pipelines.views.map import SampleMap, read_map
 from pipelines.views.thirds import ThirdScores, read_scores, scores_of
 
 _T = TypeVar("_T")
@@ -57,12 +59,16 @@ def gather(sources: Sources, *, sample: int, seed: int, progress: Progress) -> C
     """
     gathering = _Gathering(sources)
     clusters = gathering.clusters()
+    view = None if clusters is None else gathering.map(sample, seed)
     curves, band = gathering.curves(), gathering.band()
     thirds = gathering.thirds()
     sweep = gathering.sweep()
     content = gathering.content
     if clusters is not None:
         content.sections.append(tail_section(sources, clusters))
+    if clusters is not None and view is not None:
+        content.sections.append(map_section(view, clusters, None))
+        content.map_samples = len(view.sample_ids)
     if curves is not None or band is not None:
         content.sections.append(training_section(curves, *(band or (None, ""))))
     if thirds is not None:
@@ -107,6 +113,19 @@ class _Gathering:
             {} if labels is None else {each["cluster"]: (each["words"], each["texts"]) for each in labels.to_pylist()}
         )
         return self._try("Your tail", lambda: read_cluster_rows(path, sources.shifts, sources.scores, words))
+
+    def map(self, sample: int, seed: int) -> SampleMap | None:
+        """The map; clusters are known."""
+        sources = self.sources
+        text, annotations, clusters = sources.text, sources.annotations, sources.clusters
+        for role, path in (("text", text), ("annotations", annotations)):
+            if path is None:
+                self._leave_out(f"The map: no {role} file was found; --{role} names it")
+        if text is None or annotations is None or clusters is None:
+            return None
+        return self._try(
+            "The map", lambda: read_map(text, annotations, clusters, sources.scores, sample=sample, seed=seed)
+        )
 
     def curves(self) -> Curves | None:
         run = self.sources.run

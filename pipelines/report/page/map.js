@@ -3,6 +3,7 @@
 
 const PALETTE = ["--blue", "--orange", "--green", "--pink", "--sky", "--red"];
 const RAMP = [[0, "#414487"], [0.5, "#22a884"], [1, "#c6c01f"]]; // dark to light on neither theme too faint
+const NOT_SCORED = 255; // what stands for no recall
 const SHOWN_ROWS = 10, SHOWN_SAMPLES = 24;
 
 function element(tag, attributes = {}, ...children) {
@@ -117,7 +118,7 @@ class SampleMap {
   constructor(data, clusters, pictures, choose) {
     Object.assign(this, data, { clusters, pictures });
     for (const name of ["x", "y", "cluster", "recall", "picture"]) this[name] = data[name] && typed(data[name]);
-    this.box = document.getElementById("map");
+    this.box = document.getElementById("map-chart");
     this.card = document.getElementById("map-card");
     this.by = document.getElementById("map-colour");
     this.chosen = null;
@@ -158,8 +159,8 @@ class SampleMap {
       };
     }
     const [names, values, legend] = this.by.value === "recall"
-      ? [["--grey", "--red", "--blue"], Array.from(this.recall, (value) => (value === 255 ? 0 : value ? 2 : 1)),
-        ["no query", "not found within 10", "found within 10"]]
+      ? [["--grey", "--red", "--orange", "--blue"], Array.from(this.recall, (value) => (value === NOT_SCORED ? 0 : value === 0 ? 1 : value < 100 ? 2 : 3)),
+        ["not scored", "no query found", "some found", "all found"]]
       : [[...PALETTE, "--grey"], Array.from(this.cluster, (place) => (this.clusters[place].noise ? PALETTE.length : place % PALETTE.length)), []];
     const colours = names.map(colour);
     const scale = colours.flatMap((each, place) => [[place / colours.length, each], [(place + 1) / colours.length, each]]);
@@ -215,7 +216,8 @@ class SampleMap {
   show(row, event) {
     const cluster = this.clusters[this.cluster[row]];
     const picture = this.picture_of(row);
-    const found = { 0: "not found within 10", 1: "found within 10" }[this.recall?.[row]];
+    const scored = this.recall !== null && this.recall[row] !== NOT_SCORED;
+    const found = scored ? `${this.recall[row]}% of its queries found` : null;
     const lines = [this.ids[row], `cluster ${cluster.name} (${count(cluster.size)})${cluster.words ? `: ${cluster.words}` : ""}`, found];
     this.card.replaceChildren(...(picture ? [element("img", { src: picture, alt: "" })] : []),
       element("p", { dir: "auto" }, this.texts[row]),
