@@ -41,6 +41,17 @@ class Clusters:
         """The name of a cluster of ``tail``."""
         return _name(int(self.tail.cluster_k[row]))
 
+    def said(self, number: int) -> str:
+        """A cluster in words: ``cluster 44 (runs, running, girl)``."""
+        words = ", ".join(self.labels.get(number, ([], []))[0])
+        return f"cluster {_name(number)}{f' ({words})' if words else ''}"
+
+    def places_of(self, cluster_n: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Places in the table of samples' clusters ``(n,)``."""
+        order = np.argsort(self.number_c)
+        place_n: NDArray[np.int64] = order[np.searchsorted(self.number_c[order], cluster_n)]
+        return place_n
+
     def columns(self) -> dict[str, str]:
         """The table's columns and their headings."""
         found = {"name": "cluster"}
@@ -118,8 +129,8 @@ def _recall(
         return None, None
     cluster_q = clusters.column("cluster").take(row_q.filter(known)).to_numpy()
     rank_q = ranks.column("rank").filter(known).to_numpy()
-    sorted_c = np.sort(number_c)
-    place_q = np.argsort(number_c)[np.searchsorted(sorted_c, cluster_q)]
+    order = np.argsort(number_c)
+    place_q = order[np.searchsorted(number_c[order], cluster_q)]
     return np.bincount(place_q[rank_q <= WITHIN], minlength=len(number_c)), np.bincount(
         place_q, minlength=len(number_c)
     )

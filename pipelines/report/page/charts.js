@@ -83,6 +83,17 @@ function startTheme() {
   });
 }
 
+// Of the worst queries, show those of the tail alone or all; there is no choice where thirds are not known.
+function startWorst() {
+  const of = document.getElementById("worst-of");
+  if (!of) return;
+  const show = () => {
+    for (const query of document.querySelectorAll(".query")) query.hidden = of.value === "tail" && query.dataset.tail === "no";
+  };
+  of.addEventListener("change", show);
+  show();
+}
+
 // Pictures that several places of the page show are stored once.
 function showPictures(pictures) {
   for (const image of document.querySelectorAll("img[data-picture]")) image.src = pictures[image.dataset.picture];

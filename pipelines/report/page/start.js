@@ -8,6 +8,7 @@
   const data = await new Response(await unpacked("data")).json();
   startTheme();
   showPictures(data.pictures);
+  startWorst();
   drawFigures(data.figures);
   if (data.clusters) {
     let map = null;
