@@ -93,6 +93,18 @@ RANKS = Kind(
     },
     unique=False,
 )
+MISSES = Kind(
+    "misses",
+    "query_id",
+    {
+        "query_id": pa.string(),
+        "direction": pa.string(),
+        "similarity": pa.float32(),
+        "retrieved": pa.list_(pa.string()),
+        "similarities": pa.list_(pa.float32()),
+    },
+    unique=False,
+)
 RELEVANCY = Kind(
     "relevancy",
     "key",
@@ -118,6 +130,7 @@ KINDS = (
     SHIFTS,
     STEPS,
     RANKS,
+    MISSES,
     RELEVANCY,
     FREQUENCY,
     SWEEP,

@@ -13,6 +13,7 @@ from pipelines.encoding import Encoding
 from pipelines.errors import InputError
 from pipelines.evaluate.captions import Gallery, captions_of
 from pipelines.evaluate.eccv import COCO_CAPTIONS, coco_captions_of
+from pipelines.evaluate.misses import Compared
 from pipelines.evaluate.query_table import Ids
 from pipelines.evaluate.relevancy import cached_relevancy
 from pipelines.evaluate.sizes import Sizes, find_sizes
@@ -37,12 +38,14 @@ class Scored:
         evaluation: The scores.
         ids: What the rows of the similarities are called.
         sizes: The cluster sizes that the thirds follow from.
+        compared: What was scored.
         bad_media: Why media are left out, by id.
     """
 
     evaluation: Evaluation
     ids: Ids
     sizes: Sizes
+    compared: Compared
     bad_media: dict[str, str] = field(default_factory=dict)
 
 
@@ -114,7 +117,8 @@ def score_captions(inputs: Inputs, split: str, protocol: Protocol, gallery: Gall
         **options,
     )
     ids = Ids(captions.media_ids, captions.sample_ids.combine_chunks())
-    return Scored(dataclasses.replace(evaluation, protocol=protocol), ids, sizes, bad_media)
+    compared = Compared(media_nd, text_md, captions.media_of_text)
+    return Scored(dataclasses.replace(evaluation, protocol=protocol), ids, sizes, compared, bad_media)
 
 
 def score_coco(inputs: Inputs, options: dict[str, Any]) -> Scored:
@@ -123,7 +127,8 @@ def score_coco(inputs: Inputs, options: dict[str, Any]) -> Scored:
     found = inputs.embeddings(captions.media_ids, captions.sample_ids)
     sizes = find_sizes(inputs.sources, captions.sample_ids)
     evaluation = score_eccv(found.media_nd, found.text_md, captions.truth, cluster_size=sizes.size_n, **options)
-    return Scored(evaluation, Ids(captions.media_ids, captions.sample_ids.combine_chunks()), sizes)
+    compared = Compared(found.media_nd, found.text_md, captions.truth.text_media_index)
+    return Scored(evaluation, Ids(captions.media_ids, captions.sample_ids.combine_chunks()), sizes, compared)
 
 
 def score_kitchen(
@@ -140,12 +145,14 @@ def score_kitchen(
     tail_class = None if tail_classes is None else read_tail_classes(Path(tail_classes), clips.noun_class)
     found = inputs.embeddings(clips.media_ids, clips.sentence_ids)
     sizes = find_sizes(inputs.sources, clips.sample_ids)
+    graded = cached_relevancy(relevancy, inputs.path, split, clips, force=force)
     evaluation = score_ek100(
         EmbeddingScores(found.media_nd, found.text_md),
-        cached_relevancy(relevancy, inputs.path, split, clips, force=force),
+        graded,
         clips.clip_of_sentence,
         cluster_size=sizes.size_n,
         tail_class=tail_class,
         **options,
     )
-    return Scored(evaluation, Ids(clips.media_ids, clips.sentence_ids.combine_chunks()), sizes)
+    compared = Compared(found.media_nd, found.text_md, clips.clip_of_sentence, graded)
+    return Scored(evaluation, Ids(clips.media_ids, clips.sentence_ids.combine_chunks()), sizes, compared)

@@ -5,12 +5,14 @@ import warnings
 from pathlib import Path
 from typing import Any, get_args
 
-from pipelines.artifacts import StagePlan, StageResult, refuse_replacing_inputs
+from pipelines.artifacts import ArtifactWriter, StagePlan, StageResult, read_provenance, refuse_replacing_inputs
 from pipelines.artifacts.files import nearest, replacing_json, require_folder
+from pipelines.artifacts.provenance import is_intact
 from pipelines.artifacts.writers import one_writer, removing_new_folders
 from pipelines.encoding import AS_IT_COMES, Encoding
 from pipelines.errors import InputError
 from pipelines.evaluate.captions import Gallery
+from pipelines.evaluate.misses import miss_table
 from pipelines.evaluate.protocols import Inputs, Protocol, score_captions, score_coco, score_kitchen
 from pipelines.evaluate.query_table import query_table
 from pipelines.evaluate.result import ScoresResult, read_metrics
@@ -48,8 +50,8 @@ def evaluate(
     """Score retrieval in both directions, of a run or of two embeddings files.
 
     Args:
-        output: Folder to write: ``metrics.json`` (every number with its interval) and ``ranks.parquet`` (one row a
-            query and direction).
+        output: Folder to write: ``metrics.json`` (every number with its interval), ``ranks.parquet`` (one row a query
+            and direction) and ``misses.parquet`` (what the worst queries found instead).
         run: Run folder; its model encodes the media and texts. Without it ``media`` and ``text`` are compared as they
             are.
         media: Features file; with a run on pixels images or clips, wherever they lie, or ``annotations`` for where
@@ -102,11 +104,11 @@ def evaluate(
     inputs = sources.inputs()
     if tail_classes is not None:
         inputs["tail classes"] = Path(tail_classes)
-    ranks, metrics_file = output / "ranks.parquet", output / "metrics.json"
+    ranks, misses, metrics_file = (output / name for name in ("ranks.parquet", "misses.parquet", "metrics.json"))
     kept = Path(relevancy or output / "relevancy.parquet")
     refuse_replacing_inputs(metrics_file, inputs.values())
     if protocol == "ek100":
-        others = [*inputs.values(), ranks, metrics_file]
+        others = [*inputs.values(), ranks, misses, metrics_file]
         refuse_replacing_inputs(kept, others if sources.run is None else [*others, sources.run])
     with removing_new_folders(output):
         require_folder(output)
@@ -127,9 +129,9 @@ def evaluate(
             seed=seed,
             libraries=("numpy", "torch", "pyarrow"),
             foreign=(*(role for role in inputs if role.startswith("media")), *([] if sources.run else ["text"])),
-            results=2,  # 2: thirds by the run's shifts on other annotations too; transparency and wide greys
+            results=3,  # 2: thirds by the run's shifts on other annotations too, wide greys; 3: misses.parquet
         )
-        if done := _finished(plan, metrics_file, force=force):
+        if done := _finished(plan, metrics_file, misses, force=force):
             return ScoresResult(output, True, done.summary)
 
         options: dict[str, Any] = {
@@ -154,10 +156,16 @@ def evaluate(
         if trained := how_trained(sources.run):
             metrics["trained"] = trained
         table = query_table(scored.evaluation, scored.ids)
-        # Neither takes its place before there was room for both.
-        with replacing_json(metrics_file, metrics), plan.writer(table.schema) as writer:
+        missed = miss_table(scored.evaluation, scored.ids, scored.compared, options["block_bytes"])
+        # None takes its place before there was room for all.
+        with (
+            replacing_json(metrics_file, metrics),
+            ArtifactWriter(misses, missed.schema, plan.provenance()) as miss_writer,
+            plan.writer(table.schema) as writer,
+        ):
             writer.summary = metrics
             writer.write(table)
+            miss_writer.write(missed)
         return ScoresResult(output, False, metrics)
 
 
@@ -171,8 +179,8 @@ def _refuse_other_folder(output: Path, *, force: bool) -> None:
         raise InputError(f"{output}: holds files that are not scores; use --force, or another output folder")
 
 
-def _finished(plan: StagePlan, metrics_file: Path, *, force: bool) -> StageResult | None:
-    """The result of an earlier run, where both files are as it wrote them; damaged ones are made again.
+def _finished(plan: StagePlan, metrics_file: Path, misses: Path, *, force: bool) -> StageResult | None:
+    """The result of an earlier run, where all files are as it wrote them; damaged ones are made again.
 
     Raises:
         InputError: ``ranks.parquet`` isn't what mmts wrote, and nothing beside it says that the folder holds scores.
@@ -189,7 +197,20 @@ def _finished(plan: StagePlan, metrics_file: Path, *, force: bool) -> StageResul
         if metrics_file.exists():
             warnings.warn(f"{metrics_file}: damaged or changed since mmts wrote it; made again", stacklevel=3)
         return None
+    if done and not _is_of(misses, plan):
+        if misses.exists():
+            warnings.warn(f"{misses}: damaged or changed since mmts wrote it; made again", stacklevel=3)
+        return None
     return done
+
+
+def _is_of(path: Path, plan: StagePlan) -> bool:
+    """Whether a file beside the plan's output is as the same plan wrote it."""
+    try:
+        provenance = read_provenance(path)
+        return provenance is not None and provenance.fingerprint == plan.fingerprint and is_intact(path, provenance)
+    except InputError:
+        return False
 
 
 def _refuse_other_sources(sources: Sources, protocol: Protocol, encoding: Encoding) -> None:
