@@ -10,20 +10,23 @@ from pipelines.errors import InputError
 from pipelines.progress import Progress
 from pipelines.report.clusters import Clusters, read_cluster_rows
 from pipelines.report.page import Section
+from pipelines.report.sections.clusters import clusters_section
 from pipelines.report.sections.made import made_section
 from pipelines.report.sections.map import map_section
 from pipelines.report.sections.scores import scores_section
 from pipelines.report.sections.sweep import sweep_section
 from pipelines.report.sections.tail import tail_section
 from pipelines.report.sections.training import training_section
+from pipelines.report.sections.worst import shown_queries, worst_section
 from pipelines.report.sources import Sources
 from pipelines.report.summary import summary_lines
 from pipelines.sweep import frontier, read_sweep
 from pipelines.views.band import Band, band_of_run, plan_band
 from pipelines.views.curves import Curves, read_curves
 from pipelines.views.frontier import Frontier, frontier_of
-from pipelines.views.map import SampleMap, read_map
+from pipelines.views.map import Map, read_map
 from pipelines.views.thirds import ThirdScores, read_scores, scores_of
+from pipelines.views.worst import WorstQuery, read_worst
 
 _T = TypeVar("_T")
 _PLANNED_STEPS = 1000
@@ -60,21 +63,27 @@ def gather(sources: Sources, *, sample: int, seed: int, progress: Progress) -> C
     gathering = _Gathering(sources)
     clusters = gathering.clusters()
     view = None if clusters is None else gathering.map(sample, seed)
+    worst = gathering.worst()
     curves, band = gathering.curves(), gathering.band()
     thirds = gathering.thirds()
     sweep = gathering.sweep()
     content = gathering.content
+    pictures = gathering.pictures(view, worst)
     if clusters is not None:
         content.sections.append(tail_section(sources, clusters))
-    if clusters is not None and view is not None:
-        content.sections.append(map_section(view, clusters, None))
-        content.map_samples = len(view.sample_ids)
+    if clusters is not None:
+        if view is not None:
+            content.sections.append(map_section(view, clusters, pictures))
+            content.map_samples = len(view)
+        content.sections.append(clusters_section(clusters))
     if curves is not None or band is not None:
         content.sections.append(training_section(curves, *(band or (None, ""))))
     if thirds is not None:
         content.sections.append(scores_section(thirds))
     if sweep is not None:
         content.sections.append(sweep_section(*sweep))
+    if worst:
+        content.sections.append(worst_section(worst, clusters, pictures))
     if content.sections:
         content.sections.append(made_section(sources))
         content.summary = summary_lines(sources, clusters, curves, thirds, sweep)
@@ -114,7 +123,7 @@ class _Gathering:
         )
         return self._try("Your tail", lambda: read_cluster_rows(path, sources.shifts, sources.scores, words))
 
-    def map(self, sample: int, seed: int) -> SampleMap | None:
+    def map(self, sample: int, seed: int) -> Map | None:
         """The map; clusters are known."""
         sources = self.sources
         text, annotations, clusters = sources.text, sources.annotations, sources.clusters
@@ -124,8 +133,20 @@ class _Gathering:
         if text is None or annotations is None or clusters is None:
             return None
         return self._try(
-            "The map", lambda: read_map(text, annotations, clusters, sources.scores, sample=sample, seed=seed)
+            "The map",
+            lambda: read_map(text, annotations, clusters=clusters, scores=sources.scores, most=sample, seed=seed),
         )
+
+    def worst(self) -> list[WorstQuery]:
+        """The worst queries that the page shows."""
+        scores, annotations, clusters = self.sources.scores, self.sources.annotations, self.sources.clusters
+        if scores is None or annotations is None:
+            return []
+        found = self._try("Worst queries", lambda: read_worst(scores, annotations, clusters=clusters))
+        return shown_queries(found or [])
+
+    def pictures(self, view: Map | None, worst: list[WorstQuery]) -> dict[str, int]:
+        return {}
 
     def curves(self) -> Curves | None:
         run = self.sources.run

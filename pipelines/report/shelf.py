@@ -39,7 +39,7 @@ class Shelf:
     """
 
     def __init__(self, folders: Iterable[Path]) -> None:
-        self.folders = list(dict.fromkeys(folder for folder in folders if folder.is_dir()))
+        self.folders = _each_once(folder for folder in folders if folder.is_dir())
         self.items = list(_items(self.folders))
 
     def of_kind(self, kind: str) -> list[Item]:
@@ -57,8 +57,9 @@ class Shelf:
 
     def subfolders(self) -> list[Path]:
         """The folders and those right below, by name."""
-        found = [each for folder in self.folders for each in (folder, *sorted(filter(Path.is_dir, folder.iterdir())))]
-        return list(dict.fromkeys(found))
+        return _each_once(
+            each for folder in self.folders for each in (folder, *sorted(filter(Path.is_dir, folder.iterdir())))
+        )
 
 
 def is_run(folder: Path) -> bool:
@@ -78,6 +79,14 @@ def is_sweep(folder: Path) -> bool:
 def is_scores(folder: Path) -> bool:
     """Whether a folder holds scores of ``mmts eval``."""
     return (folder / "ranks.parquet").is_file() and (folder / "metrics.json").is_file()
+
+
+def _each_once(folders: Iterable[Path]) -> list[Path]:
+    """Folders by the first of the paths that lead to each."""
+    found: dict[Path, Path] = {}
+    for folder in folders:
+        found.setdefault(folder.resolve(), folder)
+    return list(found.values())
 
 
 def _items(folders: Iterable[Path]) -> Iterator[Item]:

@@ -159,12 +159,14 @@ class SampleMap {
       };
     }
     const [names, values, legend] = this.by.value === "recall"
-      ? [["--grey", "--red", "--orange", "--blue"], Array.from(this.recall, (value) => (value === NOT_SCORED ? 0 : value === 0 ? 1 : value < 100 ? 2 : 3)),
-        ["not scored", "no query found", "some found", "all found"]]
+      ? [["--line", "--red", "--orange", "--blue"], Array.from(this.recall, (value) => (value === NOT_SCORED ? 0 : value === 0 ? 1 : value < 100 ? 2 : 3)),
+        ["not scored", "not found", "found in one direction", "found"]]
       : [[...PALETTE, "--grey"], Array.from(this.cluster, (place) => (this.clusters[place].noise ? PALETTE.length : place % PALETTE.length)), []];
     const colours = names.map(colour);
     const scale = colours.flatMap((each, place) => [[place / colours.length, each], [(place + 1) / colours.length, each]]);
-    const dots = legend.map((words, place) => element("span", {}, element("i", { style: `background: ${colours[place]}` }), words));
+    const used = new Set(values);
+    const dots = legend.flatMap((words, place) =>
+      used.has(place) ? [element("span", {}, element("i", { style: `background: ${colours[place]}` }), words)] : []);
     const note = element("span", {}, "clusters of one colour share nothing but the colour");
     return { values, scale, range: [-0.5, colours.length - 0.5], legend: dots.length ? dots : [note] };
   }
@@ -217,7 +219,7 @@ class SampleMap {
     const cluster = this.clusters[this.cluster[row]];
     const picture = this.picture_of(row);
     const scored = this.recall !== null && this.recall[row] !== NOT_SCORED;
-    const found = scored ? `${this.recall[row]}% of its queries found` : null;
+    const found = !scored ? null : { 0: "not found within 10", 100: "found within 10" }[this.recall[row]] ?? "found within 10 in one direction";
     const lines = [this.ids[row], `cluster ${cluster.name} (${count(cluster.size)})${cluster.words ? `: ${cluster.words}` : ""}`, found];
     this.card.replaceChildren(...(picture ? [element("img", { src: picture, alt: "" })] : []),
       element("p", { dir: "auto" }, this.texts[row]),

@@ -17,7 +17,10 @@
       map = new SampleMap(data.map, data.clusters, data.pictures, (place) => table.choose(place));
       table.samples = (place) => map.samplesOf(place);
     }
-    document.getElementById("tail-sizes")?.on("plotly_click", ({ points }) => table.choose(points[0].pointNumber));
+    document.getElementById("tail-sizes")?.on("plotly_click", ({ points }) => {
+      table.choose(points[0].customdata);
+      document.getElementById("clusters").scrollIntoView();
+    });
   }
   document.documentElement.dataset.ready = "true"; // for whoever waits until all is drawn
 })();

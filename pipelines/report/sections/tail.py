@@ -32,9 +32,6 @@ def tail_section(sources: Sources, clusters: Clusters) -> Section:
         title="Your tail",
         words=_words(sources.clusters, clusters),
         charts=charts,
-        include="clusters.html",
-        content={"columns": clusters.columns(), "numeric": ("size", "shift", "recall", "queries")},
-        data={"clusters": clusters.rows()},
     )
 
 
@@ -98,7 +95,7 @@ def _sizes(clusters: Clusters) -> Chart:
         columns.append("shift")
         extra = [f"{shift:.4g}" for shift in of.mean_k]
         message += f" Shifts reach from {of.minimum_k.min():.4g} to {of.maximum_k.max():.4g}."
-    message += " A click on a cluster shows it alone in the table below."
+    message += " A click on a cluster shows it alone in the table of clusters."
     rows = [
         [
             f"{place:,}",
