@@ -16,10 +16,12 @@ _ORDER = (
     "plan",
     "train",
     "eval",
+    "search",
     "compare",
     "sweep",
     "frontier",
     "report",
+    "plot",
     "export",
     "inspect",
 )

@@ -16,10 +16,10 @@ from pipelines.evaluate.eccv import COCO_CAPTIONS, coco_captions_of
 from pipelines.evaluate.misses import Compared
 from pipelines.evaluate.query_table import Ids
 from pipelines.evaluate.relevancy import cached_relevancy
-from pipelines.evaluate.sizes import Sizes, find_sizes
 from pipelines.evaluate.tail_classes import read_tail_classes
 from pipelines.progress import Progress
 from pipelines.runs.embeddings import Embeddings, compared_as_they_are
+from pipelines.runs.sizes import Sizes, find_sizes
 from pipelines.runs.sources import Sources
 from pipelines.scores.eccv import score_eccv
 from pipelines.scores.ek100 import score_ek100

@@ -37,7 +37,7 @@ class Tail:
         size_k: Training samples in each ``(k,)``.
         third_k: Third of the training samples that each belongs to ``(k,)``: 0 tail, 1 middle, 2 head.
         borders: Sizes at which the middle and the head third begin, see `frequency_edges`.
-        gini: Gini coefficient of the sizes: 0 where all are equal, toward 1 the longer the tail.
+        gini: Gini coefficient of the sizes above 0: 0 where all are equal, toward 1 the longer the tail.
         shifts: Shifts of each cluster's samples; None where no shifts are given.
     """
 
@@ -80,7 +80,7 @@ def read_tail(clusters: Path | str, shifts: Path | str | None = None) -> Tail:
         size_k[order],
         frequency_third(size_k[order], borders),
         borders,
-        gini(size_k),
+        gini(size_k[size_k > 0]),
         of_clusters,
     )
 
