@@ -9,7 +9,9 @@ from pipelines.artifacts import scores_folder
 from pipelines.artifacts.files import read_json
 from pipelines.errors import InputError
 from pipelines.scores.queries import DIRECTIONS, SEGMENTS
+from pipelines.views.pictured import Pictured
 
+_METRICS = "metrics.json"
 _PLACES = ("median_rank", "mean_rank")  # counted in places, unlike all others
 
 
@@ -34,7 +36,7 @@ class Score:
 
 
 @dataclass(frozen=True)
-class ThirdScores:
+class ThirdScores(Pictured):
     """The scores of one run on one split.
 
     Attributes:
@@ -66,7 +68,7 @@ def read_thirds(folder: Path | str, *, name: str | None = None) -> ThirdScores:
     found = read_scores(folder, name=name)
     if not found.has_thirds:
         raise InputError(
-            f"{folder}: its queries have no head and tail; score again with --frequency, a column of classes or a "
+            f"{scores_folder(Path(folder)) / _METRICS}: its queries have no head and tail; score again with --frequency, a column of classes or a "
             "clusters file"
         )
     return found
@@ -79,7 +81,7 @@ def read_scores(folder: Path | str, *, name: str | None = None) -> ThirdScores:
         InputError: The folder can't be used.
     """
     folder = Path(folder)
-    path = scores_folder(folder) / "metrics.json"
+    path = scores_folder(folder) / _METRICS
     metrics = read_json(path)
     try:
         return scores_of(name or folder.name or str(folder), metrics["scores"])
