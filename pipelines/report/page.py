@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import jinja2
 from markupsafe import Markup
+
+from pipelines.pages import environment, style, theme_script
 
 _ASSETS = Path(__file__).parent / "page"
 _SCRIPTS = ("charts.js", "map.js", "start.js")
@@ -107,24 +108,25 @@ def render(page: Page) -> str:
     Texts are escaped by Jinja where they stand in the page; those for the scripts are compressed JSON, in letters that
     mean nothing in HTML.
     """
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_ASSETS), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True
-    )
     figures = {chart.id: chart.figure for section in page.sections for chart in section.charts}
     data: dict[str, Any] = {"figures": figures, "pictures": page.pictures}
     for section in page.sections:
         data |= section.data
-    return environment.get_template("page.html").render(
-        page=page,
-        style=Markup(_asset("page.css")),
-        script=Markup("\n".join(map(_asset, _SCRIPTS))),
-        plotly=_packed(_plotly().read_bytes()),
-        data=_packed(json.dumps(data, ensure_ascii=False, allow_nan=False).encode()),
+    return (
+        environment(_ASSETS)
+        .get_template("page.html")
+        .render(
+            page=page,
+            style=style() + _asset("report.css"),
+            script=theme_script() + Markup("\n").join(map(_asset, _SCRIPTS)),
+            plotly=_packed(_plotly().read_bytes()),
+            data=_packed(json.dumps(data, ensure_ascii=False, allow_nan=False).encode()),
+        )
     )
 
 
-def _asset(name: str) -> str:
-    return (_ASSETS / name).read_text(encoding="utf-8")
+def _asset(name: str) -> Markup:
+    return Markup((_ASSETS / name).read_text(encoding="utf-8"))
 
 
 def _plotly() -> Path:

@@ -1,4 +1,4 @@
-// Charts and the theme. A colour such as "--tail" in a figure stands for the variable of the style sheet, and
+// Charts. A colour such as "--tail" in a figure stands for the variable of the style sheet, and
 // "--tail@40" for the same, as transparent as the hexadecimal digits say.
 "use strict";
 
@@ -40,11 +40,10 @@ function layoutOf(layout) {
 }
 
 const CONFIG = { displayModeBar: false, responsive: true, showTips: false };
-const drawings = [];
 
 // Draw with `draw` now and after each change of the theme.
 function keepDrawn(draw) {
-  drawings.push(draw);
+  document.addEventListener("theme", draw);
   return draw();
 }
 
@@ -52,35 +51,6 @@ function drawFigures(figures) {
   for (const [id, figure] of Object.entries(figures)) {
     keepDrawn(() => Plotly.react(id, themed(figure.data), layoutOf(figure.layout), CONFIG));
   }
-}
-
-function stored(theme) {
-  try {
-    if (theme) localStorage.setItem("mmts-theme", theme);
-    return localStorage.getItem("mmts-theme");
-  } catch { // a browser may keep no storage for files
-    return null;
-  }
-}
-
-function setTheme(theme) {
-  document.documentElement.dataset.theme = theme;
-  const button = document.getElementById("theme");
-  button.hidden = false;
-  button.textContent = theme === "dark" ? "Light" : "Dark";
-  button.setAttribute("aria-label", `Switch to ${theme === "dark" ? "light" : "dark"} colours`);
-  for (const draw of drawings) draw();
-}
-
-function startTheme() {
-  const system = matchMedia("(prefers-color-scheme: dark)");
-  setTheme(stored() ?? (system.matches ? "dark" : "light"));
-  system.addEventListener("change", () => stored() ?? setTheme(system.matches ? "dark" : "light"));
-  document.getElementById("theme").addEventListener("click", () => {
-    const theme = document.documentElement.dataset.theme === "dark" ? "light" : "dark";
-    stored(theme);
-    setTheme(theme);
-  });
 }
 
 // Of the worst queries, show those of the tail alone or all; there is no choice where thirds are not known.
