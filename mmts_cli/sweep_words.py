@@ -14,6 +14,8 @@ def conclusion(result: dict[str, Any]) -> Iterator[str]:
     baseline = result["baseline"]
     others = [candidate for candidate in result["candidates"] if "differences" in candidate]
     segments = [name for name in _SEGMENTS if any(name in each["differences"] for each in others)]
+    if result.get("left_out"):  # a sweep of an earlier version has no such list
+        yield f"left out, as no run came to a finite loss: {', '.join(result['left_out'])}"
     for segment in segments if result["seeds"] > 1 else ():
         yield from _of_segment(segment, others, baseline)
     if others and result["seeds"] == 1:

@@ -40,6 +40,8 @@ def _human(described: dict[str, Any], width: int) -> "Iterator[RenderableType]":
     from rich.table import Table
     from rich.text import Text
 
+    from mmts_cli.labels import label_tables
+
     yield (
         f"{described['path']}: {described['kind'] or 'a Parquet file, not of a kind that mmts writes'}, "
         f"{described['rows']:,} rows in {described['row_groups']} row groups, {described['bytes']:,} bytes"
@@ -67,8 +69,10 @@ def _human(described: dict[str, Any], width: int) -> "Iterator[RenderableType]":
         columns.add_row(column["name"], column["type"], f"{column['nulls']:,}", ", ".join(statistics))
     yield ""
     yield columns
-    if described["first_rows"]:
+    if described["first_rows"] and described["kind"] != "labels":
         yield from _first_rows([column["name"] for column in described["columns"]], described["first_rows"], width)
+    if "labels" in described:
+        yield from label_tables(described["labels"], width)
 
 
 def _first_rows(names: list[str], rows: list[dict[str, Any]], width: int) -> "Iterator[RenderableType]":

@@ -12,6 +12,7 @@ from pipelines.artifacts.clips import CLIPS, Clips, clips_of, read_clips
 from pipelines.artifacts.clusters import NOISE, gini, has_noise, noise_apart, read_cluster_sizes, read_clusters
 from pipelines.artifacts.frequency import Frequency, frequency_file, mean_frequency, read_frequency
 from pipelines.artifacts.ids import align, first_few, require_unique, shortened
+from pipelines.artifacts.labels import labels_path, read_labels
 from pipelines.artifacts.opening import open_parquet
 from pipelines.artifacts.parquet import ArtifactWriter, read_table
 from pipelines.artifacts.plan import StagePlan, is_same_file, refuse_replacing_inputs
@@ -23,6 +24,7 @@ from pipelines.artifacts.schemas import (
     EMBEDDINGS,
     FEATURES,
     KINDS,
+    LABELS,
     RANKS,
     RELEVANCY,
     SHIFTS,
@@ -50,6 +52,7 @@ __all__ = [
     "EMBEDDINGS",
     "FEATURES",
     "KINDS",
+    "LABELS",
     "NOISE",
     "RANKS",
     "RELEVANCY",
@@ -76,6 +79,7 @@ __all__ = [
     "gini",
     "has_noise",
     "is_same_file",
+    "labels_path",
     "mean_frequency",
     "noise_apart",
     "open_parquet",
@@ -86,6 +90,7 @@ __all__ = [
     "read_cluster_sizes",
     "read_clusters",
     "read_frequency",
+    "read_labels",
     "read_provenance",
     "read_shifts",
     "read_table",

@@ -45,6 +45,16 @@ CLUSTERS = Kind(
     {"sample_id": pa.string(), "cluster": pa.int32(), "cluster_size": pa.int64()},
     {"similarity": pa.float32()},
 )
+LABELS = Kind(
+    "labels",
+    "cluster",
+    {
+        "cluster": pa.int32(),
+        "cluster_size": pa.int64(),
+        "words": pa.list_(pa.string()),
+        "texts": pa.list_(pa.string()),
+    },
+)
 SHIFTS = Kind(
     "shifts",
     "sample_id",
@@ -98,4 +108,17 @@ _RUN = dict.fromkeys(("run", "strategy", "loss"), pa.string())
 SWEEP = Kind("sweep", "run", {**_RUN, **dict.fromkeys(("stage", "split", "failed", "settings"), pa.string())})
 FRONTIER = Kind("frontier", "run", {**_RUN, "on_front": pa.bool_(), "best_for": pa.string()})
 
-KINDS = (ANNOTATIONS, EMBEDDINGS, FEATURES, CLUSTERS, SHIFTS, STEPS, RANKS, RELEVANCY, FREQUENCY, SWEEP, FRONTIER)
+KINDS = (
+    ANNOTATIONS,
+    EMBEDDINGS,
+    FEATURES,
+    CLUSTERS,
+    LABELS,
+    SHIFTS,
+    STEPS,
+    RANKS,
+    RELEVANCY,
+    FREQUENCY,
+    SWEEP,
+    FRONTIER,
+)

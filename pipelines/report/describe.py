@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.artifacts import KINDS, open_parquet, read_provenance
+from pipelines.artifacts import KINDS, LABELS, open_parquet, read_labels, read_provenance, read_table
 from pipelines.artifacts.provenance import is_intact
 
 
@@ -22,7 +22,8 @@ def describe(path: Path | str, *, rows: int = 5) -> dict[str, Any]:
     Returns:
         ``kind`` (None where it is none of ours), ``rows``, ``row_groups``, ``bytes``, ``columns`` (name, type, nulls
         and statistics of each), ``provenance`` (None without our footer), ``changed`` (whether the data differ from
-        what mmts wrote), ``first_rows``.
+        what mmts wrote), ``first_rows``; and of labels, or clusters with labels beside them, ``labels``: how many
+        ``clusters`` have one, and the labels of the ``rows`` ``largest`` and ``smallest``.
 
     Raises:
         InputError: The file can't be read.
@@ -35,9 +36,10 @@ def describe(path: Path | str, *, rows: int = 5) -> dict[str, Any]:
         shown = min(rows, file.metadata.num_rows)
         first = next(file.iter_batches(batch_size=max(shown, 1)), None)
         head = [] if first is None else first.slice(0, shown).to_pylist()
+        kind = _kind(schema.names)
         return {
             "path": str(path),
-            "kind": _kind(schema.names),
+            "kind": kind,
             "rows": file.metadata.num_rows,
             "row_groups": file.metadata.num_row_groups,
             "bytes": path.stat().st_size,
@@ -45,7 +47,23 @@ def describe(path: Path | str, *, rows: int = 5) -> dict[str, Any]:
             "provenance": None if provenance is None else {**vars(provenance)},
             "changed": None if provenance is None else not is_intact(path, provenance),
             "first_rows": [{key: _plain(value) for key, value in row.items()} for row in head],
+            **_labels(path, kind, rows),
         }
+
+
+def _labels(path: Path, kind: str | None, rows: int) -> dict[str, Any]:
+    """The labels that belong to a file: its own, or those beside it; each cluster once."""
+    table = read_table(path, LABELS) if kind == "labels" else read_labels(path) if kind == "clusters" else None
+    if table is None:
+        return {}
+    smallest = table.slice(max(rows, table.num_rows - rows))
+    return {
+        "labels": {
+            "clusters": table.num_rows,
+            "largest": table.slice(0, rows).to_pylist(),
+            "smallest": smallest.to_pylist(),
+        }
+    }
 
 
 def _kind(names: list[str]) -> str | None:

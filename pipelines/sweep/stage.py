@@ -72,7 +72,7 @@ def sweep(config: SweepConfig, *, jobs: int = 1, tell: Tell = lambda line: None)
         trials = [run for way in config.ways for run in files.trials(way)]
         reporter = _Reporter(config.runs, jobs, tell)
         found = _all(trials, files, jobs, reporter)
-        chosen = {way: _best(way, found, config.metric) for way in config.ways}
+        chosen = _chosen(config, found)
         files.write_table(found)  # `mmts frontier` shows the search while the tests go on
         tests = [run for way, best in chosen.items() for run in files.tests(way, best)]
         found += _all(tests, files, jobs, reporter)
@@ -258,19 +258,25 @@ def _all(runs: Iterable[Run], files: _Files, jobs: int, reporter: _Reporter) -> 
     return [(run, found) for run, found in known.values() if found is not None]
 
 
-def _best(way: Way, found: Found, metric: str) -> Values:
-    """The options of a way's best trial by validation.
+def _chosen(config: SweepConfig, found: Found) -> dict[Way, Values]:
+    """The options of each way's best trial by validation; ways none of whose trials came to anything are left out.
 
     Raises:
-        InputError: None of its trials came to anything.
+        InputError: The baseline is one of them, so that there is nothing to compare with.
     """
-    trials = [(run, each["run"]["scores"]) for run, each in found if run.way == way and "failed" not in each]
-    if not trials:
+    chosen: dict[Way, Values] = {}
+    for way in config.ways:
+        trials = [(run, each["run"]["scores"]) for run, each in found if run.way == way and "failed" not in each]
+        if trials:
+            run, _ = max(trials, key=lambda trial: trial[1][config.metric])
+            chosen[way] = dict(run.options)
+    first = config.ways[0]
+    if first not in chosen:
         raise InputError(
-            f"{way.name}, {way.loss}: no trial came to a finite loss; lower --lr, search other levels, or leave it out"
+            f"{first.name}, {first.loss}: no trial of the baseline came to a finite loss; lower --lr, or search other "
+            "levels"
         )
-    run, _ = max(trials, key=lambda trial: trial[1][metric])
-    return dict(run.options)
+    return chosen
 
 
 @contextmanager

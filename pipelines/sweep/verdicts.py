@@ -28,7 +28,8 @@ def summarise(config: SweepConfig, found: Found, chosen: Mapping[Way, Values], o
 
     Returns:
         ``metric``, ``val_split``, ``test_split``, ``trials`` (of each way), ``seeds``, ``failed`` (runs that came to
-        nothing, and why), ``baseline`` and ``best`` (names), and ``candidates``, one a way:
+        nothing, and why), ``left_out`` (names of ways without a finished test), ``baseline`` and ``best`` (names), and
+        ``candidates``, one a way:
 
         ``name``, ``strategy``, ``loss``, ``options``, ``at_edge`` (whether its level is the lowest or highest tried),
         ``settings`` (of ``mmts train``), ``validation`` (``search``, the score of its best trial, and ``tests``, the
@@ -75,6 +76,7 @@ def summarise(config: SweepConfig, found: Found, chosen: Mapping[Way, Values], o
         "test_split": config.test_split,
         "trials": config.trials,
         "seeds": config.seeds,
+        "left_out": [way.title(config.losses) for way in config.ways if way not in ways],
         "failed": {run.name: each["failed"] for run, each in found if "failed" in each},
         "baseline": candidates[0]["name"],
         "best": best["name"],

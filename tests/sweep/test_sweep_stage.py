@@ -6,6 +6,7 @@ import shutil
 import pyarrow.parquet as pq
 import pytest
 
+from mmts_cli.sweep_words import conclusion
 from pipelines.artifacts.files import read_json
 from pipelines.errors import InputError, Interrupted
 from pipelines.evaluate import evaluate
@@ -142,6 +143,30 @@ def test_a_loss_that_is_no_number_ends_its_run_and_not_the_sweep(config, monkeyp
     assert summary["failed"] == {"fixed-infonce-trial-1": "the loss is nan at step 3; lower --lr"}
     assert summary["candidates"][0]["options"] == {"level": 0.21}
     assert sweep(config(strategies=["fixed"])).up_to_date
+
+
+@pytest.mark.parametrize("diverging", ["learned", "fixed"])
+def test_a_strategy_without_a_finite_trial_is_left_out_but_not_the_baseline(config, monkeypatch, diverging) -> None:
+    from pipelines.sweep import runs
+    from pipelines.train.figures import NotFiniteError
+
+    train_in_memory = runs.train_in_memory
+
+    def failing(config: TrainConfig, files):
+        if config.temperature == diverging:
+            raise NotFiniteError("the loss is nan at step 3; lower --lr")
+        return train_in_memory(config, files)
+
+    monkeypatch.setattr(runs, "train_in_memory", failing)
+    asked = config(strategies=["fixed", "learned", "cosine"], clusters=[], levels=1)
+    if diverging == "fixed":
+        with pytest.raises(InputError, match="fixed, infonce: no trial of the baseline came to a finite loss"):
+            sweep(asked)
+        return
+    summary = sweep(asked).summary
+    assert summary["left_out"] == ["learned"]
+    assert [each["name"] for each in summary["candidates"]] == ["fixed", "cosine"]
+    assert "left out, as no run came to a finite loss: learned" in list(conclusion(summary))
 
 
 def test_thirds_are_the_same_for_all_and_said(config, world) -> None:

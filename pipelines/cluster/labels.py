@@ -1,0 +1,111 @@
+"""What is in each cluster: the words that set its texts apart, and the texts nearest to its centre."""
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from pipelines.artifacts import (
+    ANNOTATIONS,
+    CLUSTERS,
+    LABELS,
+    NOISE,
+    StagePlan,
+    align,
+    canonical_split,
+    labels_path,
+    read_table,
+)
+from pipelines.cluster.ctfidf import ClassTfIdf, words_of
+
+WORDS = 5
+TEXTS = 3
+_SCHEMA = pa.schema(LABELS.columns)
+
+
+def write_labels(clusters: Path, annotations: Path, *, fit_split: str | None = None, force: bool = False) -> Path:
+    """Write the labels of a clusters file beside it, by the samples that the clusters were fitted on.
+
+    Args:
+        clusters: Clusters file.
+        annotations: Annotations with the texts of its samples.
+        fit_split: The split that the clusters were fitted on, as in `cluster`.
+        force: Write them even if they are up to date.
+
+    Returns:
+        The file: see `LABELS`, and `label_clusters` for what is in it.
+
+    Raises:
+        InputError: A file can't be used, or the annotations lack samples of the clusters.
+    """
+    plan = StagePlan(
+        "labels",
+        labels_path(clusters),
+        {"fit_split": fit_split, "words": WORDS, "texts": TEXTS},
+        {"clusters": clusters, "annotations": annotations},
+        libraries=("scikit-learn", "pyarrow"),
+    )
+    if plan.finished(force=force):
+        return plan.output
+    table = read_table(clusters, CLUSTERS)
+    texts = read_table(annotations, ANNOTATIONS)
+    rows = align(table.column("sample_id"), texts.column("sample_id"), what="samples", path=annotations)
+    texts = texts.take(pa.array(rows))
+    if "split" in texts.column_names:
+        fitted = pc.equal(texts.column("split"), canonical_split(fit_split or "train"))
+        if pc.any(fitted).as_py():  # else all were fitted, as `cluster` has said
+            table, texts = table.filter(fitted), texts.filter(fitted)
+    labels = label_clusters(
+        pc.fill_null(texts.column("text"), "").to_pylist(),
+        table.column("cluster").fill_null(NOISE).to_numpy(),
+        table.column("cluster_size").to_numpy(),
+        table.column("similarity").to_numpy() if "similarity" in table.column_names else None,
+    )
+    with plan.writer(_SCHEMA) as writer:
+        writer.summary = {"rows": labels.num_rows}
+        writer.write(labels)
+    return plan.output
+
+
+def label_clusters(
+    texts: list[str],
+    cluster_n: NDArray[np.int32],
+    size_n: NDArray[np.int64],
+    similarity_n: NDArray[np.float32] | None = None,
+) -> pa.Table:
+    """Label clusters by their n texts.
+
+    Args:
+        texts: Text of each sample.
+        cluster_n: (n,) cluster of each.
+        size_n: (n,) size of that cluster.
+        similarity_n: (n,) cosine similarity to its centroid, NaN where there is none. There the similarity of words
+            stands in, see `ClassTfIdf.similarity`.
+
+    Returns:
+        As `LABELS`, largest cluster first: ``words``, the five of largest weight by class-based TF-IDF (see
+        `pipelines.cluster.ctfidf`), and ``texts``, the three nearest to the centroid that differ in their words.
+    """
+    clusters, first, inverse_n = np.unique(cluster_n, return_index=True, return_inverse=True)
+    tfidf = ClassTfIdf.fit(texts, inverse_n, len(clusters))
+    words = tfidf.top_words(WORDS)
+    nearness_n = tfidf.similarity()
+    if similarity_n is not None:
+        nearness_n = np.where(np.isnan(similarity_n), nearness_n, similarity_n)
+    nearest: list[dict[tuple[str, ...], str]] = [{} for _ in clusters]
+    for row in np.argsort(-nearness_n, kind="stable").tolist():
+        chosen = nearest[inverse_n[row]]
+        if len(chosen) < TEXTS:
+            chosen.setdefault(tuple(words_of(texts[row])) or (texts[row],), texts[row])
+    order = np.argsort(-size_n[first], kind="stable")
+    return pa.table(
+        {
+            "cluster": clusters[order],
+            "cluster_size": size_n[first[order]],
+            "words": [words[row] for row in order],
+            "texts": [list(nearest[row].values()) for row in order],
+        },
+        schema=_SCHEMA,
+    )

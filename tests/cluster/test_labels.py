@@ -1,0 +1,91 @@
+"""Labels of clusters: which words, which texts, of which samples, and when they are made again."""
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from pipelines.cluster.labels import label_clusters, write_labels
+from pipelines.errors import InputError
+
+TEXTS = ["red dog", "Red dog!", "a red dog runs", "dog", "dogs bark", "blue cat", "cat"]
+CLUSTER = np.array([7, 7, 7, 7, 7, 2, 2])
+SIZE = np.array([5, 5, 5, 5, 5, 2, 2])
+
+
+def test_the_largest_cluster_is_first_with_the_texts_nearest_to_its_centroid() -> None:
+    similarity = np.array([0.9, 0.8, 0.7, 0.95, 0.1, 0.2, 0.3], dtype=np.float32)
+    assert label_clusters(TEXTS, CLUSTER, SIZE, similarity).to_pylist() == [
+        # "Red dog!" says what "red dog" says
+        {
+            "cluster": 7,
+            "cluster_size": 5,
+            "words": ["dog", "red", "bark", "dogs", "runs"],
+            "texts": ["dog", "red dog", "a red dog runs"],
+        },
+        {"cluster": 2, "cluster_size": 2, "words": ["cat", "blue"], "texts": ["cat", "blue cat"]},
+    ]
+
+
+@pytest.mark.parametrize("similarity", [None, np.full(7, np.nan, dtype=np.float32)])
+def test_without_a_centroid_texts_are_near_by_their_words(similarity) -> None:
+    texts = label_clusters(TEXTS, CLUSTER, SIZE, similarity).column("texts").to_pylist()
+    assert texts == [["red dog", "a red dog runs", "dog"], ["blue cat", "cat"]]
+
+
+def test_texts_of_no_words_are_told_apart_as_they_are_spelled() -> None:
+    labels = label_clusters(["?", "!", "!", "-"], np.zeros(4, dtype=int), np.full(4, 4))
+    assert labels.to_pylist() == [{"cluster": 0, "cluster_size": 4, "words": [], "texts": ["?", "!", "-"]}]
+
+
+@pytest.fixture
+def annotated(tmp_path, write_artifact):
+    """Four samples, the last for testing; rows of the annotations in another order."""
+    texts = {"a": "red dog", "b": "dog", "c": "cat", "d": "bird"}
+    write_artifact(
+        tmp_path / "a.parquet",
+        {"sample_id": list("dcba"), "text": [texts[name] for name in "dcba"], "split": ["test", *["train"] * 3]},
+    )
+    write_artifact(
+        tmp_path / "c.parquet",
+        {
+            "sample_id": list("abcd"),
+            "cluster": [0, 0, 1, 0],
+            "cluster_size": [2, 2, 1, 2],
+            "similarity": [0.5, 0.9, 1, 1],
+        },
+    )
+    return tmp_path / "c.parquet", tmp_path / "a.parquet"
+
+
+def test_only_texts_that_were_fitted_label_a_cluster(annotated) -> None:
+    path = write_labels(*annotated)
+    assert pq.read_table(path).to_pylist() == [
+        {"cluster": 0, "cluster_size": 2, "words": ["dog", "red"], "texts": ["dog", "red dog"]},
+        {"cluster": 1, "cluster_size": 1, "words": ["cat"], "texts": ["cat"]},
+    ]
+    assert pq.read_table(write_labels(*annotated, fit_split="test"))["texts"].to_pylist() == [["bird"]]
+
+
+def test_labels_are_made_once(annotated, write_artifact) -> None:
+    path = write_labels(*annotated)
+    before = path.stat().st_mtime_ns
+    assert write_labels(*annotated).stat().st_mtime_ns == before
+    assert write_labels(*annotated, force=True).stat().st_mtime_ns > before
+    write_artifact(annotated[1], {"sample_id": list("abcd"), "text": ["new"] * 4})
+    assert pq.read_table(write_labels(*annotated))["words"].to_pylist() == [["new"], ["new"]]
+
+
+def test_a_sample_without_a_text_is_named(annotated, write_artifact) -> None:
+    write_artifact(annotated[1], {"sample_id": list("abd"), "text": list("abd")})
+    with pytest.raises(InputError, match=r"a\.parquet: 1 of 4 samples are missing there, first: c"):
+        write_labels(*annotated)
+
+
+def test_noise_has_one_label(annotated, write_artifact) -> None:
+    noise = {"sample_id": list("abcd"), "cluster": [-1, None, 1, 1], "cluster_size": [1] * 4}
+    write_artifact(annotated[0], noise)
+    labels = pq.read_table(write_labels(*annotated)).to_pylist()
+    assert [(label["cluster"], label["cluster_size"], label["texts"]) for label in labels] == [
+        (-1, 1, ["red dog", "dog"]),
+        (1, 1, ["cat"]),
+    ]
