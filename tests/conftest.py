@@ -88,7 +88,7 @@ class FakeEncoder:
     max_length = 6
     texts: list[str]
 
-    def __init__(self, model: str, *, device: str | None, batch_size: int, trust_remote_code: bool = False) -> None:
+    def __init__(self, model: str, *, batch_size: int, **_: Any) -> None:
         self.batch_size = batch_size
 
     def encode(self, texts: list[str]) -> np.ndarray:
@@ -107,8 +107,9 @@ class FakeEncoder:
 
 @pytest.fixture
 def fake_encoder(monkeypatch: pytest.MonkeyPatch) -> type[FakeEncoder]:
-    """``embed`` with a `FakeEncoder`; its ``texts`` are those that were encoded, in order."""
+    """``embed``, and runs on its embeddings, with a `FakeEncoder`; its ``texts`` are those encoded, in order."""
     monkeypatch.setattr("pipelines.embed.stage.SentenceEncoder", FakeEncoder)
+    monkeypatch.setattr("pipelines.runs.encoder.SentenceEncoder", FakeEncoder)
     monkeypatch.setattr(FakeEncoder, "texts", [], raising=False)
     return FakeEncoder
 
@@ -116,7 +117,7 @@ def fake_encoder(monkeypatch: pytest.MonkeyPatch) -> type[FakeEncoder]:
 @pytest.fixture(scope="session")
 def minilm() -> Any:
     """The default encoder, loaded once."""
-    from pipelines.embed.encoder import SentenceEncoder
+    from pipelines.encoders.sentences import SentenceEncoder
     from pipelines.model_files import DEFAULT_MODEL
 
     return SentenceEncoder(DEFAULT_MODEL, device="cpu", batch_size=32)

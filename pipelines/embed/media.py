@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pipelines.artifacts import StagePlan, StageResult, read_annotations, vector_schema, with_vectors
 from pipelines.artifacts.places import media_path
 from pipelines.artifacts.writers import one_writer
-from pipelines.embed.towers import load_media_encoder
+from pipelines.encoders.towers import load_media_encoder
 from pipelines.encoding import AS_IT_COMES, Encoding
 from pipelines.errors import InputError
 from pipelines.model_files import model_identity

@@ -20,8 +20,8 @@ from pipelines.artifacts import (
     with_vectors,
 )
 from pipelines.artifacts.writers import one_writer, writing
-from pipelines.embed.encoder import SentenceEncoder
-from pipelines.embed.towers import MappedTexts, TowerTexts, load_mapped_texts, load_text_encoder
+from pipelines.encoders.sentences import SentenceEncoder
+from pipelines.encoders.towers import MappedTexts, TowerTexts, load_mapped_texts, load_text_encoder
 from pipelines.encoding import Encoding, Precision
 from pipelines.errors import InputError
 from pipelines.model_files import DEFAULT_MODEL, model_identity

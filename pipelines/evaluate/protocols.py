@@ -13,13 +13,13 @@ from pipelines.encoding import Encoding
 from pipelines.errors import InputError
 from pipelines.evaluate.captions import Gallery, captions_of
 from pipelines.evaluate.eccv import COCO_CAPTIONS, coco_captions_of
-from pipelines.evaluate.embeddings import Embeddings, compared_as_they_are
 from pipelines.evaluate.query_table import Ids
 from pipelines.evaluate.relevancy import cached_relevancy
 from pipelines.evaluate.sizes import Sizes, find_sizes
-from pipelines.evaluate.sources import Sources
 from pipelines.evaluate.tail_classes import read_tail_classes
 from pipelines.progress import Progress
+from pipelines.runs.embeddings import Embeddings, compared_as_they_are
+from pipelines.runs.sources import Sources
 from pipelines.scores.eccv import score_eccv
 from pipelines.scores.ek100 import score_ek100
 from pipelines.scores.evaluation import Evaluation
@@ -82,10 +82,12 @@ class Inputs:
             assert sources.media is not None
             assert sources.text is not None
             return compared_as_they_are(sources.media, sources.text, media_ids, text_ids)
-        from pipelines.evaluate.encoded import encode_with_run  # brings torch and transformers
+        from pipelines.runs.encoded import encode_with_run  # these bring torch and transformers
+        from pipelines.runs.encoder import RunEncoder
 
+        encoder = RunEncoder(sources.run, self._encoding, self._progress)
         annotations = with_media_ids(self.table, self.path)
-        return encode_with_run(sources, sources.run, annotations, media_ids, text_ids, self._encoding, self._progress)
+        return encode_with_run(encoder, sources, annotations, media_ids, text_ids)
 
 
 def score_captions(inputs: Inputs, split: str, protocol: Protocol, gallery: Gallery, options: dict[str, Any]) -> Scored:

@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from pipelines.artifacts import read_frequency
-from pipelines.evaluate.sources import Sources
+from pipelines.runs.sources import Sources
 
 
 @dataclass(frozen=True)

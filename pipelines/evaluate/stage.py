@@ -13,8 +13,8 @@ from pipelines.errors import InputError
 from pipelines.evaluate.captions import Gallery
 from pipelines.evaluate.protocols import Inputs, Protocol, score_captions, score_coco, score_kitchen
 from pipelines.evaluate.query_table import query_table
-from pipelines.evaluate.sources import Sources, find_sources, how_trained
 from pipelines.progress import SILENT, Progress
+from pipelines.runs.sources import Sources, find_sources, how_trained
 from pipelines.scores.bootstrap import RESAMPLES, require_draws
 from pipelines.scores.ranks import BLOCK_BYTES, Ties
 

@@ -5,13 +5,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from pipelines.artifacts import STEPS, Provenance, fingerprint_of, read_provenance, read_table
+from pipelines.artifacts import STEPS, Provenance, read_provenance, read_table
 from pipelines.artifacts.files import read_json
 from pipelines.artifacts.run_config import read_run_parameters
 from pipelines.contrast import LOSSES
 from pipelines.errors import InputError
-from pipelines.model_files import DUAL_ENCODER, model_identity, require_as_trained
+from pipelines.model_files import DUAL_ENCODER, require_as_trained
 from pipelines.models import DualEncoder, load_model
+from pipelines.runs.makers import maker_of
 
 
 @dataclass(frozen=True)
@@ -69,20 +70,8 @@ class Run:
             InputError: The embeddings file is gone, changed since training, or doesn't say what
                 made it, or the model isn't the same any more.
         """
-        path = Path(self.parameters["text"])
-        what = f"{self.folder}: its texts were embeddings, and the model that made them "
-        remedy = "; use --to transformers, which takes embeddings as they are, or train with --text-model"
-        if not path.exists():
-            raise InputError(f"{what}isn't known without {path}, which isn't there{remedy}")
-        if self.provenance.inputs.get("text", {}).get("fingerprint") != fingerprint_of(path):
-            raise InputError(f"{what}isn't known, since {path} changed after training{remedy}")
-        made = read_provenance(path)
-        if made is None or made.stage != "embed":
-            raise InputError(f"{what}isn't known, since {path} was not made by `mmts embed`{remedy}")
-        name = str(made.summary.get("model") or made.parameters["model"])  # there until version 0.1.0
-        if model_identity(name).get("files") != made.parameters.get("files"):
-            raise InputError(f"{what}was another '{name}' than the one that is here now{remedy}")
-        return name
+        remedy = "use --to transformers, which takes embeddings as they are, or train with --text-model"
+        return maker_of(self.folder, "text", remedy).model
 
 
 def read_run(folder: Path, *, trust_remote_code: bool = False) -> Run:

@@ -17,13 +17,16 @@ if TYPE_CHECKING:  # these bring torch, which a file that is up to date doesn't 
     from pipelines.models import DualEncoder
 
 
-def load_media_encoder(source: str, frames: int | None, *, trust_remote_code: bool = False) -> "DualEncoder":
+def load_media_encoder(
+    source: str, frames: int | None, *, trust_remote_code: bool = False, name: str | None = None
+) -> "DualEncoder":
     """The model that encodes media: a run's, or a vision or CLIP-like model without a projection, on the CPU.
 
     Args:
         source: Run folder; or folder or hub id of a model.
         frames: Frames to take from a clip, whose vector is their mean; None with a run, which has its own number.
         trust_remote_code: Whether code that comes with the model may run.
+        name: What errors call the model; ``--model SOURCE`` if None.
 
     Raises:
         InputError: It can't be loaded, has no weights, or is a run and ``frames`` is given.
@@ -36,7 +39,7 @@ def load_media_encoder(source: str, frames: int | None, *, trust_remote_code: bo
         if frames is not None:
             raise InputError(f"--frames: {source} takes as many frames as it was trained with; leave it out")
         return load_model(folder, trust_remote_code=trust_remote_code)
-    name = f"--model {source}"
+    name = name or f"--model {source}"
     tower = load_vision_tower(source, trust_remote_code=trust_remote_code, name=name)
     if is_config_alone(source):
         raise InputError(f"{name}: is a configuration without weights: its vectors would be random")
@@ -76,8 +79,13 @@ class TowerTexts:
         return self._tokenizer.count_truncated(texts)
 
 
-def load_text_encoder(source: str, encoding: Encoding) -> TowerTexts | None:
+def load_text_encoder(source: str, encoding: Encoding, *, name: str | None = None) -> TowerTexts | None:
     """What encodes texts with a run or a CLIP-like model; None where the source is neither.
+
+    Args:
+        source: Run folder; or folder or hub id of a model.
+        encoding: How to encode.
+        name: What errors call the model; ``--model SOURCE`` if None.
 
     Raises:
         InputError: It can't be loaded, or is a run on embeddings.
@@ -99,7 +107,7 @@ def load_text_encoder(source: str, encoding: Encoding) -> TowerTexts | None:
     from pipelines.models.loading import model_errors
     from pipelines.models.text import is_clip_like
 
-    name, trust = f"--model {source}", {"trust_remote_code": encoding.trust_remote_code}
+    name, trust = name or f"--model {source}", {"trust_remote_code": encoding.trust_remote_code}
     with model_errors(name, "a text model"):
         clip_like = is_clip_like(source, **trust)
     if not clip_like:

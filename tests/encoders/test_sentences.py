@@ -6,7 +6,7 @@ import pytest
 
 from pipelines.artifacts import read_vectors
 from pipelines.embed import embed
-from pipelines.embed.encoder import SentenceEncoder
+from pipelines.encoders.sentences import SentenceEncoder
 from pipelines.errors import InputError
 from pipelines.model_files import DEFAULT_MODEL
 

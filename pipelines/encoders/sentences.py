@@ -18,12 +18,21 @@ class SentenceEncoder:
         device: Torch device, such as ``cpu`` or ``cuda``; chosen by the library if None.
         batch_size: Texts in one forward pass.
         trust_remote_code: Whether code that comes with the model may run.
+        name: What errors call the model; ``--model MODEL`` if None.
 
     Raises:
         InputError: The model can't be loaded, isn't a text model, or the device is not available.
     """
 
-    def __init__(self, model: str, *, device: str | None, batch_size: int, trust_remote_code: bool = False) -> None:
+    def __init__(
+        self,
+        model: str,
+        *,
+        device: str | None,
+        batch_size: int,
+        trust_remote_code: bool = False,
+        name: str | None = None,
+    ) -> None:
         os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
         from transformers.utils import logging
 
@@ -33,15 +42,14 @@ class SentenceEncoder:
         logging.disable_progress_bar()  # weights of a small model load in a blink; ours is the bar people see
         if device is not None:  # else the library chooses, among more kinds than we know
             choose_device(device)
-        with model_errors(f"--model {model}", "a sentence-transformers model"):
+        name = name or f"--model {model}"
+        with model_errors(name, "a sentence-transformers model"):
             self._model: Any = load_sentence_transformer(model, device, trust_remote_code=trust_remote_code)
         self._model.eval()
         self._batch_size = batch_size
         size = self._model.get_embedding_dimension()
         if size is None:
-            raise InputError(
-                f"--model {model}: does not say the size of its embeddings; use a sentence-transformers model"
-            )
+            raise InputError(f"{name}: does not say the size of its embeddings; use a sentence-transformers model")
         self.dimension: int = size
         self.max_length: int | None = self._model.max_seq_length
 

@@ -1,0 +1,1 @@
+"""Trained runs as later stages use them: the files they were trained with, and vectors through their models."""

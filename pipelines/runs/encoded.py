@@ -1,0 +1,110 @@
+"""Embeddings of annotated media and texts through a run's model."""
+
+import warnings
+from collections.abc import Iterator
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import torch
+from torch import Tensor
+
+from pipelines.artifacts import align, require_texts
+from pipelines.media import MediaSource, media_list, require_few_damaged
+from pipelines.models import EncodedBatch, encode_batches, encode_texts, media_batch_size, open_inputs, require_size
+from pipelines.runs.embeddings import Embeddings, vectors_of
+from pipelines.runs.encoder import RunEncoder
+from pipelines.runs.sources import Sources
+
+
+def encode_with_run(
+    encoder: RunEncoder,
+    sources: Sources,
+    annotations: pa.Table,
+    media_ids: pa.Array,
+    text_ids: pa.ChunkedArray,
+) -> Embeddings:
+    """Embeddings of media and of texts, in the order of the ids, not normalised.
+
+    Args:
+        encoder: The run.
+        sources: The files.
+        annotations: What the annotations file holds, with ``media_id``.
+        media_ids: Ids of the media ``(n,)``.
+        text_ids: Ids of the samples whose texts are encoded ``(m,)``.
+
+    Raises:
+        InputError: A file can't be used, ids are missing there, the run takes vectors of another size, or more media
+            are damaged than may be.
+    """
+    media = open_annotated_media(encoder, sources, annotations, media_ids)
+    texts = annotated_texts(encoder, sources, annotations, text_ids)  # before the media are encoded: that takes longer
+    bad_media: dict[int, str] = {}
+    media_nd = torch.cat([batch.vectors_nd.cpu() for batch in media_batches(encoder, media, bad_media)])
+    text_md = encode_texts(
+        encoder.model,
+        texts,
+        encoder.device,
+        precision=encoder.encoding.precision,
+        batch_size=encoder.encoding.batch_size,
+        progress=encoder.progress,
+    )
+    return Embeddings(media_nd.numpy(), text_md.numpy(), bad_media)
+
+
+def annotated_texts(
+    encoder: RunEncoder, sources: Sources, annotations: pa.Table, text_ids: pa.ChunkedArray
+) -> Tensor | list[str]:
+    """What the run's model takes of some samples' texts: the texts, or their embeddings ``[m, d]``.
+
+    Raises:
+        InputError: A file can't be used, ids are missing there, or texts are empty.
+    """
+    if sources.text is not None:
+        text_md = vectors_of(sources.text, "sample_id", text_ids, "samples")
+        require_size(text_md.shape[1], encoder.model.settings["text_inputs"], sources.text, encoder.run)
+        return torch.from_numpy(text_md)
+    rows = align(text_ids, annotations.column("sample_id"), what="samples", path=sources.annotations)
+    table = annotations.take(pa.array(rows))
+    require_texts(table, sources.annotations)
+    texts: list[str] = table.column("text").to_pylist()
+    return texts
+
+
+def open_annotated_media(
+    encoder: RunEncoder, sources: Sources, annotations: pa.Table, media_ids: pa.Array
+) -> MediaSource:
+    """Some of the annotations' media, in the order of the ids, as the run's model takes them.
+
+    Raises:
+        InputError: A file can't be used, ids are missing there, or the run takes other media.
+    """
+    encoder.encoding.require_effect(on_pixels=encoder.model.media_tower is not None)
+    named = annotations.filter(pc.is_in(annotations.column("media_id"), media_ids))
+    wanted = media_list(named, sources.annotations).select(media_ids.to_pylist())
+    return open_inputs(encoder.model, sources.media, wanted, encoder.run)
+
+
+def media_batches(encoder: RunEncoder, media: MediaSource, bad_media: dict[int, str]) -> Iterator[EncodedBatch]:
+    """Encode media as they are decoded, in their order; adds to ``bad_media`` why some can't be decoded, by row.
+
+    Raises:
+        InputError: More media are damaged than may be.
+    """
+    encoding = encoder.encoding
+    encoded = encode_batches(
+        encoder.model.embed_media,
+        media,
+        encoder.device,
+        batch_size=encoding.batch_size or media_batch_size(media, encoder.model.settings["frames"]),
+        precision=encoding.precision,
+        workers=encoding.workers,
+        max_bad=encoding.max_bad,
+    )
+    with encoder.progress.task("encoding media", len(media.ids), "media") as task:
+        for batch in encoded:
+            for each in batch.damaged:
+                bad_media[each.row] = each.reason
+                warnings.warn(f"{each.reason}; left out, with its texts", stacklevel=2)
+            require_few_damaged({media.ids[row]: reason for row, reason in bad_media.items()}, encoding.max_bad)
+            task.advance(len(batch.rows))
+            yield batch

@@ -1,0 +1,137 @@
+"""New texts and media through runs: the vectors that the run's own texts and media have."""
+
+import shutil
+
+import numpy as np
+import pyarrow as pa
+import pytest
+import torch
+from tiny_models import write_clip, write_sentence_model
+from tiny_world import write_tower_config
+
+from pipelines.artifacts import read_annotations, read_vectors
+from pipelines.errors import InputError
+from pipelines.models import encode_texts, load_model
+from pipelines.runs.encoder import RunEncoder
+
+CPU = torch.device("cpu")
+
+
+def unit(vectors_nd: np.ndarray) -> np.ndarray:
+    return vectors_nd / np.linalg.norm(vectors_nd, axis=1, keepdims=True)
+
+
+def texts_of(world, ids: pa.ChunkedArray) -> list[str]:
+    table = read_annotations(world.annotations)
+    text_of = dict(zip(table.column("sample_id").to_pylist(), table.column("text").to_pylist(), strict=True))
+    return [text_of[each] for each in ids.to_pylist()]
+
+
+@pytest.fixture
+def towers(world, mmts):
+    """A run on images and texts."""
+    tower, text = write_tower_config(world.folder / "tower", "vit"), write_sentence_model(world.folder / "model")
+    flags = {"media": world.images(), "media_model": tower, "text": None, "text_model": text, "epochs": 1}
+    assert mmts(*world.command("run", **flags)).err == ""
+    return world.folder / "run"
+
+
+@pytest.fixture
+def heads(world, mmts):
+    """A run on embeddings and features that `mmts embed` made, in half precision."""
+    folder = world.folder
+    text, clip = write_sentence_model(folder / "model"), write_clip(folder / "clip")
+    stored = ("--dtype", "float16", "--model")
+    assert mmts("embed", world.annotations, "-o", folder / "text.parquet", *stored, text).code == 0
+    media = ("--media", world.images())
+    assert mmts("embed", world.annotations, "-o", folder / "media.parquet", *stored, clip, *media).code == 0
+    assert mmts(*world.command("run", epochs=1)).code == 0
+    return folder / "run"
+
+
+def test_a_run_with_towers_encodes_as_embed_does(world, towers, mmts) -> None:
+    features, texts = world.folder / "f.parquet", world.folder / "t.parquet"
+    media = ("--media", world.folder / "images")
+    assert mmts("embed", world.annotations, "-o", features, "--model", towers, *media).code == 0
+    assert mmts("embed", world.annotations, "-o", texts, "--model", towers).code == 0
+    encoder = RunEncoder(towers)
+    of_texts, of_media = read_vectors(texts), read_vectors(features)
+    found_nd = encoder.texts(texts_of(world, of_texts.ids))
+    np.testing.assert_allclose(found_nd, unit(of_texts.matrix_nd), atol=1e-6)
+    found_nd = encoder.media([world.folder / "images" / each for each in of_media.ids.to_pylist()])
+    np.testing.assert_allclose(found_nd, unit(of_media.matrix_nd), atol=1e-6)
+    assert found_nd.dtype == np.float32
+
+
+def test_a_run_on_vectors_takes_new_inputs_through_the_models_that_made_them(world, heads) -> None:
+    encoder, model = RunEncoder(heads), load_model(heads / "model")
+    text, media = read_vectors(world.text), read_vectors(world.media)
+    expected_nd = unit(encode_texts(model, torch.from_numpy(text.matrix_nd), CPU).numpy())
+    np.testing.assert_allclose(encoder.texts(texts_of(world, text.ids)), expected_nd, atol=1e-3)  # half precision
+    with torch.no_grad():
+        expected_nd = unit(model.embed_media(torch.from_numpy(media.matrix_nd)).numpy())
+    files = [world.folder / "images" / each for each in media.ids.to_pylist()]
+    np.testing.assert_allclose(encoder.media(files), expected_nd, atol=1e-3)
+
+
+def test_clips_are_encoded_as_clips(world, mmts) -> None:
+    pytest.importorskip("av")
+    from export.kinds import encode_test_split, train_kind
+
+    run = train_kind(world, "clips")
+    wanted = encode_test_split(world, run).media_nd
+    table = read_annotations(world.folder / "films.parquet")
+    of_test = table.filter(pa.compute.equal(table.column("split"), "test"))
+    files = dict.fromkeys(of_test.column("media").to_pylist())
+    found_nd = RunEncoder(run).media([world.folder / each for each in files])
+    np.testing.assert_allclose(found_nd, unit(wanted), atol=1e-5)
+    image = world.images() / "m00.png"
+    with pytest.raises(InputError, match=r"m00\.png: .* was trained on video clips; give one"):
+        RunEncoder(run).media([image])
+
+
+def test_wrong_inputs_are_named(world, towers, tmp_path) -> None:
+    encoder = RunEncoder(towers)
+    with pytest.raises(InputError, match="text ' ': is empty; give words"):
+        encoder.texts(["a dog", " "])
+    with pytest.raises(InputError, match=r"m0\.png: no such file; did you mean"):
+        encoder.media([world.folder / "images" / "m0.png"])
+    (tmp_path / "a.png").write_bytes(b"no image")
+    with pytest.raises(InputError, match=r"a\.png.*it is not an image in a known format"):
+        encoder.media([tmp_path / "a.png"])
+    (tmp_path / "a.mp4").write_bytes(b"no video")
+    with pytest.raises(InputError, match=r"a\.mp4: .* was trained on images; give one"):
+        encoder.media([tmp_path / "a.mp4"])
+
+
+def test_unknown_models_of_vectors_are_refused_with_a_remedy(world, mmts) -> None:
+    assert mmts(*world.command("run", epochs=1)).code == 0
+    encoder = RunEncoder(world.folder / "run")
+    with pytest.raises(InputError, match=r"was not made by `mmts embed`; embed the texts again"):
+        encoder.texts(["a dog"])
+    image = world.images() / "m00.png"
+    with pytest.raises(InputError, match=r"was not made by `mmts embed`; so no new image .* search by a text"):
+        encoder.media([image])
+
+
+def test_a_model_or_a_file_of_vectors_that_changed_is_refused(world, heads) -> None:
+    shutil.copy(
+        write_sentence_model(world.folder / "others", normalize=False) / "modules.json",
+        world.folder / "model" / "sentence",
+    )
+    with pytest.raises(InputError, match=r"was another '.*' than the one that is here now"):
+        RunEncoder(heads).texts(["a dog"])
+    world.rewrite("text", lambda table: table.slice(1))
+    with pytest.raises(InputError, match="changed after training"):
+        RunEncoder(heads).texts(["a dog"])
+    world.media.unlink()
+    with pytest.raises(InputError, match=r"media\.parquet, which isn't there"):
+        RunEncoder(heads).media([world.folder / "images" / "m00.png"])
+
+
+def test_embeddings_that_a_run_mapped_have_no_model_of_their_own(world, heads, mmts) -> None:
+    mapped = world.folder / "mapped.parquet"
+    assert mmts("embed", world.annotations, "-o", mapped, "--model", heads, "--text", world.text).code == 0
+    assert mmts(*world.command("second", text=mapped, epochs=1)).code == 0
+    with pytest.raises(InputError, match="another run mapped"):
+        RunEncoder(world.folder / "second").texts(["a dog"])
