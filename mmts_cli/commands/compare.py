@@ -52,11 +52,9 @@ def compare(
 def _human(result: dict[str, Any], output: Path | None, width: int) -> "Iterator[RenderableType]":
     if output is not None:
         yield f"{output}: written"
-    queries = result["queries"]
-    yield (
-        f"protocol {result['protocol']}: {queries['text_to_media']:,} text queries, "
-        f"{queries['media_to_text']:,} media queries"
-    )
+    sides = {"text_to_media": "text", "media_to_text": "media"}
+    counts = ", ".join(f"{count:,} {sides[direction]} queries" for direction, count in result["queries"].items())
+    yield f"protocol {result['protocol']}: {counts}"
     for setting in result["settings"]:
         seeds = [seed for seed in setting["seeds"] if seed is not None]
         yield f"{_setting(setting)}: {counted(len(setting['folders']), 'run')}{_seeds(seeds)}"
@@ -68,7 +66,7 @@ def _human(result: dict[str, Any], output: Path | None, width: int) -> "Iterator
         judged = not {comparison["setting"], comparison["baseline"]} & single
         if not judged:
             yield "a verdict needs two seeds or more of each; intervals here are over queries alone"
-        for direction in ("text_to_media", "media_to_text", "mean"):
+        for direction in (*result["queries"], *(["mean"] if len(result["queries"]) > 1 else [])):
             for table in _tables(comparison["differences"], direction, width):
                 yield ""
                 yield table

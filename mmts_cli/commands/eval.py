@@ -1,4 +1,4 @@
-"""``mmts eval``: retrieval scores with intervals, by head, middle and tail."""
+"""``mmts eval``: scores of retrieval or classification with intervals, by head, middle and tail."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from mmts_cli.class_tables import classes_said, slope_and_classes
 from mmts_cli.command import stage_command
 from mmts_cli.options import (
     DeviceOption,
@@ -47,7 +48,11 @@ def evaluate(
     ] = None,
     text: Annotated[
         Path | None,
-        typer.Option("--text", help="embeddings.parquet of the texts (default: the run's, if it has any)."),
+        typer.Option(
+            "--text",
+            help="embeddings.parquet of the texts (default: the run's, if it has any); for classes, of the classes, "
+            "in place of prompts.",
+        ),
     ] = None,
     annotations: Annotated[
         Path | None, typer.Option("--annotations", help="annotations.parquet (default: the run's).")
@@ -58,16 +63,16 @@ def evaluate(
             "--frequency",
             "--clusters",
             help="What head, middle and tail follow from: a clusters or shifts file, or a column of the annotations "
-            "(default: the run's).",
+            "(default: the run's; for classes, their training media).",
         ),
     ] = None,
     split: Annotated[str, typer.Option("--split", help="Split to score.")] = "test",
     protocol: Annotated[
-        Literal["captions", "pairs", "youcook2", "ek100", "eccv"],
+        Literal["captions", "pairs", "youcook2", "ek100", "eccv", "classes"],
         typer.Option(
             "--protocol",
             help="captions: several texts per medium; pairs, youcook2: exactly one; ek100: graded relevancy; eccv: "
-            "MSCOCO's 5K test split by CxC and ECCV Caption.",
+            "MSCOCO's 5K test split by CxC and ECCV Caption; classes: zero-shot classification.",
         ),
     ] = "captions",
     gallery: Annotated[
@@ -91,6 +96,25 @@ def evaluate(
         Path | None,
         typer.Option("--tail-classes", help="ek100: CSV whose column noun lists classes to score separately."),
     ] = None,
+    column: Annotated[
+        str | None, typer.Option("--column", help="classes: column of the annotations that holds the classes.")
+    ] = None,
+    templates: Annotated[
+        str | None,
+        typer.Option(
+            "--templates",
+            help="classes: plain, photo, video or ensemble, or a text file of prompts, one per line, with {} for the "
+            "class (default: plain).",
+        ),
+    ] = None,
+    class_names: Annotated[
+        Path | None,
+        typer.Option(
+            "--class-names",
+            help="classes: CSV with columns class and text, or JSON object, with the name of each class (default: the "
+            "class, with spaces for underscores).",
+        ),
+    ] = None,
     resamples: Annotated[int, typer.Option("--resamples", help="Bootstrap resamples; 0 for none.")] = 1000,
     seed: SeedOption = 0,
     block_memory: Annotated[
@@ -106,7 +130,7 @@ def evaluate(
     trust_remote_code: TrustOption = False,
     force: ForceOption = False,
 ) -> None:
-    """Score retrieval in both directions.
+    """Score retrieval in both directions, or classification.
 
     Scores a run, or two files of embeddings.
 
@@ -120,6 +144,8 @@ def evaluate(
 
     Example: mmts eval run --annotations mscoco.parquet --media coco.parquet --text captions.parquet -o scores
     --protocol eccv
+
+    Example: mmts eval run -o zero-shot --protocol classes --column label --templates photo
     """
     from pipelines.encoding import Encoding
     from pipelines.evaluate import evaluate as score
@@ -138,6 +164,9 @@ def evaluate(
         folds=folds,
         relevancy=relevancy,
         tail_classes=tail_classes,
+        column=column,
+        templates=templates,
+        class_names=class_names,
         resamples=resamples,
         seed=seed,
         block_memory=block_memory,
@@ -149,13 +178,18 @@ def evaluate(
 
 
 def _human(result: "StageResult", width: int) -> "Iterator[RenderableType]":
+    from pipelines.scores.queries import SHOTS_IN_WORDS
+
     metrics = result.summary
     yield headline(result)
     queries, ties, protocol = metrics["queries"], metrics["ties"], metrics["protocol"]
-    yield (
-        f"protocol {protocol}: {queries['text_to_media']:,} text queries ({ties['text_to_media']} tied), "
-        f"{queries['media_to_text']:,} media queries ({ties['media_to_text']} tied; ties by {ties['rule']})"
-    )
+    if protocol == "classes":
+        yield from classes_said(metrics)
+    else:
+        yield (
+            f"protocol {protocol}: {queries['text_to_media']:,} text queries ({ties['text_to_media']} tied), "
+            f"{queries['media_to_text']:,} media queries ({ties['media_to_text']} tied; ties by {ties['rule']})"
+        )
     if protocol in ("pairs", "youcook2"):
         yield f"N = {queries['text_to_media']:,} pairs: scores of test sets of other sizes don't compare"
     if "gallery" in metrics:
@@ -164,7 +198,9 @@ def _human(result: "StageResult", width: int) -> "Iterator[RenderableType]":
     if "bad_media" in metrics:
         named = ", ".join(list(metrics["bad_media"])[:3])
         yield f"{len(metrics['bad_media']):,} media can't be decoded and are left out with their texts, first: {named}"
-    if "thirds" in metrics:
+    if "shots" in metrics:
+        yield f"many, medium, few: {SHOTS_IN_WORDS} ({metrics['cluster_sizes']})"
+    elif "thirds" in metrics:
         low, high = metrics["thirds"]["edges"]
         edges = f"tail below {low:g}, head from {high:g}"
         yield f"thirds of the samples by training cluster size: {edges} ({metrics['cluster_sizes']})"
@@ -176,16 +212,21 @@ def _human(result: "StageResult", width: int) -> "Iterator[RenderableType]":
             names_by_count.setdefault(count, []).append(name)
         for count, names in names_by_count.items():
             yield f"{direction.replace('_', ' ')}: {count:,} queries count for no {', '.join(names)}"
-    for direction in ("text_to_media", "media_to_text", *(["mean"] if protocol == "ek100" else [])):
+    for direction in (*queries, *(["mean"] if protocol == "ek100" else [])):
         for table in _tables(metrics, direction, width):
             yield ""
             yield table
+    if protocol == "classes":
+        yield from slope_and_classes(metrics, result.output / "classes.parquet", width)
 
 
 def _tables(metrics: dict[str, Any], direction: str, width: int) -> "Iterator[Table]":
     from mmts_cli.tables import score_tables
+    from pipelines.scores.thirds import THIRDS
 
     scores = {segment: of[direction] for segment, of in metrics["scores"].items() if direction in of}
+    if "shots" in metrics:  # thirds, too, would say the same twice
+        scores = {segment: score for segment, score in scores.items() if segment not in THIRDS}
     columns = {
         name: [_interval(score[name]) for score in scores.values()]  # all segments have the same metrics
         for name in scores["overall"]
@@ -198,8 +239,9 @@ def _count(metrics: dict[str, Any], segment: str, direction: str) -> str:
     """How many queries of a direction are in a segment; nothing for the mean of both directions."""
     if direction == "mean":
         return ""
-    if segment in metrics.get("thirds", {}).get(direction, {}):
-        return f"{metrics['thirds'][direction][segment]:,}"
+    for parts in ("thirds", "shots"):
+        if segment in metrics.get(parts, {}).get(direction, {}):
+            return f"{metrics[parts][direction][segment]:,}"
     return f"{metrics['queries' if segment == 'overall' else segment][direction]:,}"
 
 

@@ -20,6 +20,7 @@ from pipelines.artifacts.provenance import Provenance, fingerprint_of, read_prov
 from pipelines.artifacts.result import StageResult
 from pipelines.artifacts.schemas import (
     ANNOTATIONS,
+    CLASSES,
     CLUSTERS,
     EMBEDDINGS,
     FEATURES,
@@ -47,6 +48,7 @@ from pipelines.artifacts.vectors import (
 
 __all__ = [
     "ANNOTATIONS",
+    "CLASSES",
     "CLIPS",
     "CLUSTERS",
     "EMBEDDINGS",

@@ -10,13 +10,12 @@ from pipelines.errors import InputError
 from pipelines.progress import SILENT, Progress
 from pipelines.scores.bootstrap import INTERVAL, RESAMPLES, Interval, group_draws, summarise
 from pipelines.scores.evaluation import Evaluation
-from pipelines.scores.queries import QueryScores
+from pipelines.scores.queries import FEW_BELOW, MANY_ABOVE, QueryScores
 from pipelines.scores.ranks import BLOCK_BYTES, Ties, best_ranks
 from pipelines.scores.similarity import EmbeddingScores, FloatArray, IntArray
 from pipelines.scores.thirds import frequency_edges, frequency_third
 
 TOP_5_FROM = 6  # with five classes or fewer every answer is among the first five
-_FEW_BELOW, _MANY_ABOVE = 20, 100
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +54,7 @@ def shots_of(train_count_c: NDArray[Any]) -> NDArray[np.int8]:
 
     Source: Liu et al., Large-Scale Long-Tailed Recognition in an Open World (2019).
     """
-    return ((train_count_c >= _FEW_BELOW).astype(np.int8) + (train_count_c > _MANY_ABOVE)).astype(np.int8)
+    return ((train_count_c >= FEW_BELOW).astype(np.int8) + (train_count_c > MANY_ABOVE)).astype(np.int8)
 
 
 def score_classes(

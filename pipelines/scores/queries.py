@@ -16,6 +16,10 @@ DIRECTIONS = ("text_to_media", "media_to_text")
 SEGMENTS = ("overall", "head", "middle", "tail")
 TAIL_CLASSES = "tail_classes"
 SHOTS = ("few", "medium", "many")
+FEW_BELOW, MANY_ABOVE = 20, 100
+SHOTS_IN_WORDS = (
+    f"classes of more than {MANY_ABOVE}, {FEW_BELOW} to {MANY_ABOVE} and fewer than {FEW_BELOW} training media"
+)
 ALL_SEGMENTS = (*SEGMENTS, *SHOTS[::-1], TAIL_CLASSES)
 
 
