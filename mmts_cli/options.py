@@ -5,6 +5,8 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from pipelines.words import counted as counted  # how all commands count
+
 OutputOption = Annotated[Path, typer.Option("--output", "-o", help="File to write.")]
 ForceOption = Annotated[
     bool, typer.Option("--force", help="Write the output even if it is up to date or was not written by mmts.")
@@ -37,9 +39,4 @@ def stage_json(command: str, result: Any) -> dict[str, Any]:
 
 def headline(result: Any) -> str:
     """The first line of a stage's result for people."""
-    return f"{result.output}: {'up to date' if result.up_to_date else 'written'}"
-
-
-def counted(count: int, noun: str) -> str:
-    """``1 seed``, ``5 seeds``."""
-    return f"{count:,} {noun}{'s' * (count != 1)}"
+    return str(result.headline)

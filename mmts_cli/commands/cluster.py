@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from mmts_cli.console import Output
     from pipelines.artifacts import StageResult
 
+_BY = "Texts, media or both"
+
 
 def register(app: typer.Typer) -> None:
     """Add the command to the app."""
@@ -26,12 +28,36 @@ def register(app: typer.Typer) -> None:
 
 def cluster(
     output: "Output",
-    source: Annotated[Path, typer.Argument(help="embeddings.parquet, or annotations.parquet for --method class.")],
+    source: Annotated[
+        Path,
+        typer.Argument(
+            help="embeddings.parquet; features.parquet for --by media; annotations.parquet for --method class."
+        ),
+    ],
     path: OutputOption,
     method: Annotated[
         str,
         typer.Option("--method", help=f"{'; '.join(f'{each.name}: {each.description}' for each in METHODS.values())}."),
     ] = DEFAULT,
+    by: Annotated[
+        Literal["text", "media", "joint"],
+        typer.Option("--by", help="Cluster texts, media, or both joined in one vector.", rich_help_panel=_BY),
+    ] = "text",
+    annotations: Annotated[
+        Path | None,
+        typer.Option("--annotations", help="Annotations, which say which medium each sample has.", rich_help_panel=_BY),
+    ] = None,
+    media: Annotated[
+        Path | None, typer.Option("--media", help="Features of the media, for --by joint.", rich_help_panel=_BY)
+    ] = None,
+    media_weight: Annotated[
+        float | None,
+        typer.Option(
+            "--media-weight",
+            help="Share of the media in the similarity, 0 to 1, for --by joint (default: 0.5).",
+            rich_help_panel=_BY,
+        ),
+    ] = None,
     fit_split: Annotated[
         str | None,
         typer.Option("--fit-split", help="Split to fit on and count (default: train if there is one, else all rows)."),
@@ -43,11 +69,24 @@ def cluster(
 
     Example: mmts cluster embeddings.parquet -o clusters.parquet --k 200
 
+    Example: mmts cluster features.parquet -o clusters.parquet --k 200 --by media --annotations annotations.parquet
+
     Example: mmts cluster annotations.parquet -o clusters.parquet --method class --column noun_class
     """
     from pipelines.cluster import cluster as run
 
-    result = run(source, path, method=method, fit_split=fit_split, force=force, **options)
+    result = run(
+        source,
+        path,
+        method=method,
+        by=by,
+        annotations=annotations,
+        media=media,
+        media_weight=media_weight,
+        fit_split=fit_split,
+        force=force,
+        **options,
+    )
     output.result(stage_json("cluster", result), lambda: _human(result))
 
 
@@ -98,3 +137,16 @@ def _human(result: "StageResult") -> "Iterator[RenderableType]":
         f"the largest tenth ({summary['top_tenth_clusters']:,} clusters) holds "
         f"{summary['top_tenth_share']:.1f}% of the fitted rows"
     )
+    if duplicates := _duplicates(summary):
+        yield duplicates
+
+
+def _duplicates(summary: dict[str, Any]) -> str:
+    """What the fitted rows have in common; empty if nothing."""
+    repeated = summary.get("repeated_vectors", 0)  # files of an earlier mmts lack it
+    if "fitted_media" in summary:
+        return (
+            f"fitted on {summary['fitted_media']:,} media (shared by several rows: {summary['shared_media']:,}; "
+            f"repeated vectors: {repeated:,})"
+        )
+    return f"repeated vectors among the fitted rows: {repeated:,}; each row counts" if repeated else ""

@@ -1,12 +1,10 @@
 """``mmts eval``: scores of retrieval or classification with intervals, by head, middle and tail."""
 
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from mmts_cli.class_tables import classes_said, slope_and_classes
 from mmts_cli.command import stage_command
 from mmts_cli.options import (
     DeviceOption,
@@ -16,17 +14,11 @@ from mmts_cli.options import (
     SeedOption,
     TrustOption,
     WorkersOption,
-    headline,
     stage_json,
 )
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
-    from rich.table import Table
-    from rich.text import Text
-
     from mmts_cli.console import Output
-    from pipelines.artifacts import StageResult
 
 
 def register(app: typer.Typer) -> None:
@@ -174,82 +166,4 @@ def evaluate(
         force=force,
         progress=console,
     )
-    console.result(stage_json("eval", result), lambda: _human(result, console.width))
-
-
-def _human(result: "StageResult", width: int) -> "Iterator[RenderableType]":
-    from pipelines.scores.queries import SHOTS_IN_WORDS
-
-    metrics = result.summary
-    yield headline(result)
-    queries, ties, protocol = metrics["queries"], metrics["ties"], metrics["protocol"]
-    if protocol == "classes":
-        yield from classes_said(metrics)
-    else:
-        yield (
-            f"protocol {protocol}: {queries['text_to_media']:,} text queries ({ties['text_to_media']} tied), "
-            f"{queries['media_to_text']:,} media queries ({ties['media_to_text']} tied; ties by {ties['rule']})"
-        )
-    if protocol in ("pairs", "youcook2"):
-        yield f"N = {queries['text_to_media']:,} pairs: scores of test sets of other sizes don't compare"
-    if "gallery" in metrics:
-        media, distractors = (metrics["gallery"][name] for name in ("media", "distractors"))
-        yield f"gallery: {media:,} media, {distractors:,} of them distractors"
-    if "bad_media" in metrics:
-        named = ", ".join(list(metrics["bad_media"])[:3])
-        yield f"{len(metrics['bad_media']):,} media can't be decoded and are left out with their texts, first: {named}"
-    if "shots" in metrics:
-        yield f"many, medium, few: {SHOTS_IN_WORDS} ({metrics['cluster_sizes']})"
-    elif "thirds" in metrics:
-        low, high = metrics["thirds"]["edges"]
-        edges = f"tail below {low:g}, head from {high:g}"
-        yield f"thirds of the samples by training cluster size: {edges} ({metrics['cluster_sizes']})"
-    else:
-        yield f"no thirds: {metrics['cluster_sizes']}"
-    for direction, counts in metrics.get("left_out", {}).items():
-        names_by_count: dict[int, list[str]] = {}
-        for name, count in counts.items():
-            names_by_count.setdefault(count, []).append(name)
-        for count, names in names_by_count.items():
-            yield f"{direction.replace('_', ' ')}: {count:,} queries count for no {', '.join(names)}"
-    for direction in (*queries, *(["mean"] if protocol == "ek100" else [])):
-        for table in _tables(metrics, direction, width):
-            yield ""
-            yield table
-    if protocol == "classes":
-        yield from slope_and_classes(metrics, result.output / "classes.parquet", width)
-
-
-def _tables(metrics: dict[str, Any], direction: str, width: int) -> "Iterator[Table]":
-    from mmts_cli.tables import score_tables
-    from pipelines.scores.thirds import THIRDS
-
-    scores = {segment: of[direction] for segment, of in metrics["scores"].items() if direction in of}
-    if "shots" in metrics:  # thirds, too, would say the same twice
-        scores = {segment: score for segment, score in scores.items() if segment not in THIRDS}
-    columns = {
-        name: [_interval(score[name]) for score in scores.values()]  # all segments have the same metrics
-        for name in scores["overall"]
-    }
-    rows = [(segment.replace("_", " "), _count(metrics, segment, direction)) for segment in scores]
-    return score_tables((direction.replace("_", " "), "queries"), rows, columns, width)
-
-
-def _count(metrics: dict[str, Any], segment: str, direction: str) -> str:
-    """How many queries of a direction are in a segment; nothing for the mean of both directions."""
-    if direction == "mean":
-        return ""
-    for parts in ("thirds", "shots"):
-        if segment in metrics.get(parts, {}).get(direction, {}):
-            return f"{metrics[parts][direction][segment]:,}"
-    return f"{metrics['queries' if segment == 'overall' else segment][direction]:,}"
-
-
-def _interval(score: dict[str, float | None]) -> "Text":
-    """A score, with its interval below it."""
-    from rich.text import Text
-
-    cell = Text("-" if score["value"] is None else f"{score['value']:.1f}")
-    if score.get("low") is not None:
-        cell.append(f"\n{score['low']:.1f}-{score['high']:.1f}", style="dim")
-    return cell
+    console.result(stage_json("eval", result), lambda: result.shown(console.width))

@@ -47,16 +47,20 @@ def frontier(
 
     Example: mmts frontier sweep --prefer tail
     """
-    from pipelines.report.pictures import require_picture
     from pipelines.sweep import frontier as run
 
     if picture is not None:
+        from pipelines.plot.style import require_picture
+
         require_picture(picture, [] if output is None else [output])
     result = run(sweep, output, prefer=prefer, force=force)
     if picture is not None:
-        from pipelines.sweep.frontier_picture import picture_frontier
+        from pipelines.plot.frontier import draw_frontier
+        from pipelines.plot.style import write_picture
+        from pipelines.views.frontier import frontier_of
 
-        picture_frontier(result, picture)
+        title = f"{result['trials']} trials on {result['split']}, head against tail"
+        write_picture(picture, lambda figure: draw_frontier(figure, frontier_of(result)), title=title)
     written = {name: None if path is None else str(path) for name, path in (("output", output), ("picture", picture))}
     console.result(
         {"command": "frontier", **written, **result}, lambda: _human(result, [*filter(None, written.values())])
@@ -82,8 +86,8 @@ def _table(result: dict[str, Any]) -> "Table":
     """The front from head to tail; below it the best overall and the baseline's best, where they are not on it."""
     from rich.table import Table
 
-    from mmts_cli.sweep_words import plus_minus
     from pipelines.sweep.settings import options_words
+    from pipelines.sweep.words import plus_minus
 
     points = {point["run"]: point for point in result["points"]}
     picked = None if result["picked"] is None else result["picked"]["run"]

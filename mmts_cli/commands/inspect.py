@@ -30,7 +30,7 @@ def inspect(
 
     Example: mmts inspect clusters.parquet --rows 3
     """
-    from pipelines.report.describe import describe
+    from pipelines.inspect.describe import describe
 
     described = describe(file, rows=rows)
     output.result({"command": "inspect", **described}, lambda: _human(described, output.width))

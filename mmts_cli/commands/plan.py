@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mmts_cli.command import stage_command
-from pipelines.contrast import LOSSES, LossName
+from pipelines.contrast import LossName
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from mmts_cli.console import Output
-    from pipelines.report.band import Band
+    from pipelines.views.band import Band
 
 
 def register(app: typer.Typer) -> None:
@@ -52,10 +52,11 @@ def plan(
 
     Example: mmts plan shifts.parquet --alpha 0.04 --steps 5000 --picture band.png
     """
-    from pipelines.report.band import plan_band
-    from pipelines.report.pictures import picture_band, require_picture
+    from pipelines.views.band import plan_band
 
     if picture is not None:
+        from pipelines.plot.style import require_picture
+
         require_picture(picture, [path for path in (shifts, annotations) if path is not None])
     band = plan_band(
         shifts,
@@ -66,16 +67,19 @@ def plan(
         annotations=annotations,
         split=split,
     )
-    quantity = LOSSES[loss].quantity
     if picture is not None:
-        picture_band(band, picture, quantity=quantity)
-    output.result(_json(band, quantity, steps, picture), lambda: _human(band, quantity, steps, picture))
+        from pipelines.plot.band import draw_band
+        from pipelines.plot.style import write_picture
+
+        title = f"{band.quantity} of each third of the samples over the run"
+        write_picture(picture, lambda figure: draw_band(figure, band), title=title)
+    output.result(_json(band, steps, picture), lambda: _human(band, steps, picture))
 
 
-def _json(band: "Band", quantity: str, steps: int, picture: Path | None) -> dict[str, Any]:
+def _json(band: "Band", steps: int, picture: Path | None) -> dict[str, Any]:
     return {
         "command": "plan",
-        "quantity": quantity,
+        "quantity": band.quantity,
         "steps": steps,
         "lowest": band.lowest,
         "highest": band.highest,
@@ -94,11 +98,11 @@ def _json(band: "Band", quantity: str, steps: int, picture: Path | None) -> dict
     }
 
 
-def _human(band: "Band", quantity: str, steps: int, picture: Path | None) -> "Iterator[RenderableType]":
+def _human(band: "Band", steps: int, picture: Path | None) -> "Iterator[RenderableType]":
     from rich.table import Table
 
     settings = ", ".join(f"{name} {number:.4g}" for name, number in band.settings.items())
-    yield f"{quantity} over {steps:,} steps: {band.lowest:.4g} .. {band.highest:.4g} ({settings})"
+    yield f"{band.quantity} over {steps:,} steps: {band.lowest:.4g} .. {band.highest:.4g} ({settings})"
     table = Table(box=None, pad_edge=False)
     table.add_column("samples")
     for name in ("count", "cluster sizes", "min", "mean", "max"):

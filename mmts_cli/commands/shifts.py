@@ -58,14 +58,21 @@ def shifts(
 
     Example: mmts shifts clusters.parquet -o shifts.parquet --tail -0.3 --level 0.06
     """
-    from pipelines.report.pictures import picture_clusters, require_picture
     from pipelines.shifts import shifts as run
 
     if picture is not None:
+        from pipelines.plot.style import require_picture
+
         require_picture(picture, [*clusters, path])
     result = run(clusters, path, minimum=minimum, maximum=maximum, tail=tail, level=level, rule=rule, force=force)
     if picture is not None:
-        picture_clusters(clusters[0], path, picture)
+        from pipelines.plot.style import write_picture
+        from pipelines.plot.tail import draw_tail
+        from pipelines.views.tail import read_tail
+
+        tail_seen = read_tail(clusters[0], path)
+        title = f"{counted(len(tail_seen), 'cluster')} of {clusters[0].name}"
+        write_picture(picture, lambda figure: draw_tail(figure, tail_seen), title=title)
     output.result(stage_json("shifts", result), lambda: _human(result))
 
 

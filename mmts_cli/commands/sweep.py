@@ -191,8 +191,8 @@ def _value(text: str) -> Any:
 
 
 def _human(result: dict[str, Any]) -> "Iterator[RenderableType]":
-    from mmts_cli.sweep_words import conclusion
     from pipelines.sweep.space import OPTIONS
+    from pipelines.sweep.words import conclusion
 
     val_split, test_split = result["val_split"], result["test_split"]
     count, trials = counted(len(result["candidates"]), "setting"), counted(result["trials"], "trial")
@@ -252,7 +252,7 @@ def _cell(candidate: dict[str, Any], segment: str) -> "Text":
     """A score and half the width of its interval; below it the same of the difference from the baseline."""
     from rich.text import Text
 
-    from mmts_cli.sweep_words import plus_minus
+    from pipelines.sweep.words import plus_minus
 
     cell = Text(plus_minus(candidate["scores"][segment]["mean"]["mean_recall"]))
     if "differences" in candidate:

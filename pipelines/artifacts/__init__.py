@@ -32,7 +32,9 @@ from pipelines.artifacts.schemas import (
     STEPS,
     SWEEP,
     Kind,
+    kind_of,
 )
+from pipelines.artifacts.scored import scores_folder
 from pipelines.artifacts.shifts import Shifts, read_shifts, select_shifts
 from pipelines.artifacts.splits import canonical_split, plain_splits
 from pipelines.artifacts.text import text_column
@@ -81,6 +83,7 @@ __all__ = [
     "gini",
     "has_noise",
     "is_same_file",
+    "kind_of",
     "labels_path",
     "mean_frequency",
     "noise_apart",
@@ -102,6 +105,7 @@ __all__ = [
     "require_texts",
     "require_unique",
     "rows_of_split",
+    "scores_folder",
     "select_shifts",
     "shortened",
     "text_column",

@@ -30,8 +30,10 @@ def with_media_ids(table: pa.Table, path: Path) -> pa.Table:
     """
     if "media_id" not in table.column_names:
         return table.append_column("media_id", table.column("sample_id"))
-    if table.column("media_id").null_count:
-        raise InputError(f"{path}: {table.column('media_id').null_count} rows have no media_id")
+    lacking = table.filter(pc.is_null(table.column("media_id"))).column("sample_id")
+    if len(lacking):
+        first = first_few(lacking[:3].to_pylist())
+        raise InputError(f"{path}: {len(lacking)} rows have no media_id, first: {first}; fill it in, or leave them out")
     return table
 
 

@@ -1,4 +1,4 @@
-"""What a stage did, as figures, as a pandas table and as rich shows it."""
+"""What a stage did, as figures, as a pandas table, and as rich and notebooks show it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -6,16 +6,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipelines.artifacts.opening import open_parquet
+from pipelines.tables import Shown
 
 if TYPE_CHECKING:
     import pandas as pd
-    from rich.table import Table
+    from rich.console import RenderableType
 
 _INTERVAL = {"value", "low", "high"}
 
 
-@dataclass(frozen=True)
-class StageResult:
+@dataclass(frozen=True, repr=False)
+class StageResult(Shown):
     """What a stage did.
 
     Attributes:
@@ -44,16 +45,25 @@ class StageResult:
             table: pd.DataFrame = file.read().to_pandas()
         return table
 
-    def __rich__(self) -> "Table":
-        """The figures as rich and notebooks show them, one a line."""
+    @property
+    def headline(self) -> str:
+        """``clusters.parquet: written``."""
+        return f"{self.output}: {'up to date' if self.up_to_date else 'written'}"
+
+    def __repr__(self) -> str:
+        """``StageResult(clusters.parquet: written)``."""
+        return f"{type(self).__name__}({self.headline})"
+
+    def shown(self, width: int) -> "Iterator[RenderableType]":
+        """The figures, one a line."""
         from rich.table import Table
         from rich.text import Text
 
-        title = f"{self.output}: {'up to date' if self.up_to_date else 'written'}"
-        table = Table(box=None, pad_edge=False, show_header=False, title=Text(title), title_justify="left")
+        yield self.headline
+        table = Table(box=None, pad_edge=False, show_header=False)
         for name, value in _lines(self.summary):
             table.add_row(Text(name), Text(value))
-        return table
+        yield table
 
 
 def _tidy(scores: dict[str, dict[str, dict[str, dict[str, float | None]]]]) -> "pd.DataFrame":

@@ -1,5 +1,6 @@
 """The columns of every Parquet file the stages exchange."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import pyarrow as pa
@@ -141,3 +142,18 @@ KINDS = (
     SWEEP,
     FRONTIER,
 )
+
+
+def kind_of(names: Sequence[str]) -> str | None:
+    """Name of the kind whose columns a file has; the one with the most, where several fit. None where none does.
+
+    Args:
+        names: Names of the file's columns.
+    """
+    vectors = "embedding" in names
+    fitting = [
+        kind
+        for kind in KINDS
+        if set(kind.columns) <= set(names) and (vectors or kind.name not in ("embeddings", "features"))
+    ]
+    return max(fitting, key=lambda kind: len(kind.columns)).name if fitting else None

@@ -23,6 +23,10 @@ class Clustering:
     cluster_n: NDArray[np.int64]
     similarity_n: NDArray[np.float32] | None = None
 
+    def take(self, rows: NDArray[np.int64]) -> "Clustering":
+        """The clustering of other samples, of which sample i has what row ``rows[i]`` has here."""
+        return Clustering(self.cluster_n[rows], None if self.similarity_n is None else self.similarity_n[rows])
+
 
 def fitted_sizes(cluster_n: NDArray[np.int64], fitted_n: NDArray[np.bool_]) -> NDArray[np.int64]:
     """(n,) number of fitted samples in each sample's cluster: 0 where no fitted sample is in it, 1 for noise."""

@@ -1,5 +1,7 @@
 """Directions of vectors, and similarities to centroids."""
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -8,6 +10,34 @@ def normalised(matrix_nd: NDArray[np.float32]) -> NDArray[np.float32]:
     """Rows scaled to unit length; a zero row stays zero."""
     norm_n1 = np.linalg.norm(matrix_nd, axis=1, keepdims=True)
     return np.ascontiguousarray(matrix_nd / np.maximum(norm_n1, np.finfo(np.float32).tiny))
+
+
+def joined(
+    text_md: NDArray[np.float32],
+    text_rows: NDArray[np.int64],
+    media_md: NDArray[np.float32],
+    media_rows: NDArray[np.int64],
+    media_weight: float,
+) -> NDArray[np.float32]:
+    """Vectors of text and medium in one, of unit length.
+
+    The cosine of two of them is ``(1 - media_weight)`` times that of their texts plus ``media_weight`` times that of
+    their media.
+
+    Args:
+        text_md: Vectors of texts.
+        text_rows: (n,) which of them each sample has.
+        media_md: Vectors of media.
+        media_rows: (n,) which of them each sample has.
+        media_weight: Share of the media, 0 to 1.
+
+    Returns:
+        (n, d) the samples' vectors, d being the dimensions of text and media together.
+    """
+    joint_nd = np.empty((len(text_rows), text_md.shape[1] + media_md.shape[1]), dtype=np.float32)
+    np.multiply(normalised(text_md)[text_rows], math.sqrt(1 - media_weight), out=joint_nd[:, : text_md.shape[1]])
+    np.multiply(normalised(media_md)[media_rows], math.sqrt(media_weight), out=joint_nd[:, text_md.shape[1] :])
+    return joint_nd
 
 
 def cosine_to(

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 from pipelines.errors import InputError
 
 if TYPE_CHECKING:
+    import numpy as np
     import pyarrow as pa
+    from numpy.typing import NDArray
 
     from pipelines.cluster.clustering import Clustering
 
@@ -73,12 +75,14 @@ class Samples:
     Attributes:
         ids: Their ids ``(n,)``.
         split: The split of each ``(n,)``; None where the file has none.
-        content: What the method clusters: vectors ``[n, d]``, or what else its ``read`` gives.
+        content: What the method clusters: vectors ``[m, d]``, or what else its ``read`` gives, of m items.
+        item_n: Which item each sample is ``(n,)``, where several samples share one; None where each is its own.
     """
 
     ids: "pa.ChunkedArray"
     split: "pa.ChunkedArray | None"
     content: Any
+    item_n: "NDArray[np.int64] | None" = None
 
 
 def read_embeddings(source: Path, options: Values) -> Samples:
@@ -101,8 +105,8 @@ class Method:
         name: What ``--method`` calls it.
         description: What it does, in a few words.
         options: The options it takes.
-        fit: Clusters the ``content`` of `Samples`, fitted on the rows ``fitted_n`` ``(n,)``: ``fit(content, fitted_n,
-            **options)``.
+        fit: Clusters the ``content`` of `Samples`: ``fit(content, count_m, **options)``, with the number of training
+            samples that each of the m items stands for; items of 0 are not fitted on.
         read: Reads the samples from the source.
         source: What it reads: ``embeddings`` or ``annotations``.
         libraries: Distributions whose versions belong in the output's footer.

@@ -1,6 +1,7 @@
 """Entry point of ``cluster``."""
 
 import warnings
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,11 @@ from numpy.typing import NDArray
 from pipelines.artifacts import NOISE, StagePlan, StageResult, canonical_split, first_few
 from pipelines.artifacts.files import nearest
 from pipelines.artifacts.writers import one_writer
-from pipelines.cluster.clustering import describe_sizes, fitted_sizes
+from pipelines.cluster.clustering import Clustering, describe_sizes, fitted_sizes
+from pipelines.cluster.duplicates import describe_duplicates
+from pipelines.cluster.method import Samples, Values
 from pipelines.cluster.methods import DEFAULT, METHODS
+from pipelines.cluster.subject import Subject
 from pipelines.errors import InputError
 
 _SCHEMA = pa.schema(
@@ -31,17 +35,30 @@ def cluster(
     output: Path | str,
     *,
     method: str = DEFAULT,
+    by: str = "text",
+    annotations: Path | str | None = None,
+    media: Path | str | None = None,
+    media_weight: float | None = None,
     fit_split: str | None = None,
     force: bool = False,
     **options: Any,
 ) -> StageResult:
     """Cluster samples and count how many training samples each cluster holds.
 
+    Clusters are of texts, of media, or of both. A medium is fitted once, however many samples share it, and counts as
+    many times as it has training samples: a size is the same thing whatever it was made from.
+
     Args:
-        source: Embeddings file (``kmeans``, ``hdbscan``), or annotations file (``class``).
+        source: Embeddings file (``kmeans``, ``hdbscan``), or annotations file (``class``); for ``by="media"`` a
+            features file.
         output: Clusters file to write: ``sample_id``, ``cluster`` (-1: noise), ``cluster_size`` (fitted samples of the
             cluster; 1 for noise), ``similarity`` (cosine to the centroid; null for noise and for classes).
         method: ``kmeans``, ``hdbscan`` or ``class``; see ``METHODS`` in `pipelines.cluster.methods`.
+        by: ``text``; ``media``; or ``joint``, both in one vector, see `pipelines.cluster.geometry.joined`.
+        annotations: Annotations file, for media and joint: its rows are the samples, and it says which medium and which
+            split each has.
+        media: Features file, for joint.
+        media_weight: Share of the media in the similarity of a joint clustering, 0 to 1; 0.5 if None.
         fit_split: Split to fit on and to count; ``train`` where the file has such rows, else all, if None.
         force: Cluster even if the output is up to date.
         **options: Options of the method, by the names in its ``options``: for ``kmeans`` ``k``, ``seed``, ``niter``,
@@ -56,25 +73,90 @@ def cluster(
         raise InputError(f"--method {method}: expected one of {', '.join(METHODS)}{nearest(method, list(METHODS))}")
     chosen = METHODS[method]
     values = chosen.values(options, tuple(METHODS.values()))
-    plan = StagePlan(
-        "cluster",
-        output,
-        {"method": method, "fit_split": fit_split, **{name: values[name] for name in values if name != "seed"}},
-        {chosen.source: source},
-        seed=values.get("seed"),
-        libraries=(*chosen.libraries, "numpy", "pyarrow"),
-        results=chosen.results,
+    subject = Subject(
+        chosen,
+        source,
+        by,
+        annotations=None if annotations is None else Path(annotations),
+        media=None if media is None else Path(media),
+        media_weight=media_weight,
     )
+    plan = cluster_plan(subject, output, values, fit_split)
     if done := plan.finished(force=force):
         return done
-    samples = chosen.read(source, values)
-    fitted_n = fitted_rows(samples.split, len(samples.ids), fit_split, source)
-    clustering = chosen.fit(samples.content, fitted_n, **values)
+    fitted = read_fitted(subject, values, fit_split)
+    return write_clustering(plan, fitted, chosen.fit(fitted.samples.content, fitted.count_m, **values), source)
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """Samples that are read, and which of them clusterings are fitted on.
+
+    Attributes:
+        samples: The samples, n of them, of m items.
+        fitted_n: (n,) which are fitted on, and counted.
+        count_m: (m,) fitted samples of each item.
+    """
+
+    samples: Samples
+    fitted_n: NDArray[np.bool_]
+    count_m: NDArray[np.int64]
+
+    def of_samples(self, clustering: Clustering) -> Clustering:
+        """The clustering of the samples that follows from one of the items."""
+        return clustering if self.samples.item_n is None else clustering.take(self.samples.item_n)
+
+
+def read_fitted(subject: Subject, values: Values, fit_split: str | None) -> Fitted:
+    """Read what is clustered.
+
+    Raises:
+        InputError: A file can't be used, or the split asked for has no rows.
+    """
+    samples = subject.read(values)
+    fitted_n = fitted_rows(samples.split, len(samples.ids), fit_split, subject.split_file)
+    count_m = fitted_n.astype(np.int64)
+    if samples.item_n is not None:
+        count_m = np.bincount(samples.item_n[fitted_n], minlength=len(samples.content))
+    return Fitted(samples, fitted_n, count_m)
+
+
+def cluster_plan(subject: Subject, output: Path, values: Values, fit_split: str | None) -> StagePlan:
+    """The plan of one clusters file.
+
+    Raises:
+        InputError: An input can't be read, or the output can't be written.
+    """
+    return StagePlan(
+        "cluster",
+        output,
+        {
+            **{"method": subject.method.name, "fit_split": fit_split, **subject.parameters},
+            **{name: values[name] for name in values if name != "seed"},
+        },
+        subject.inputs,
+        seed=values.get("seed"),
+        libraries=(*subject.method.libraries, "numpy", "pyarrow"),
+        foreign=("features",),
+        results=subject.method.results,
+    )
+
+
+def write_clustering(plan: StagePlan, fitted: Fitted, of_items: Clustering, source: Path) -> StageResult:
+    """Write the clusters file of a plan.
+
+    Args:
+        plan: Its plan.
+        fitted: What was clustered.
+        of_items: The clusters of the items.
+        source: Where they come from, for the warning about noise.
+    """
+    fitted_n, clustering = fitted.fitted_n, fitted.of_samples(of_items)
     size_n = fitted_sizes(clustering.cluster_n, fitted_n)
     similarity = clustering.similarity_n
     table = pa.table(
         {
-            "sample_id": samples.ids,
+            "sample_id": fitted.samples.ids,
             "cluster": clustering.cluster_n.astype(np.int32),
             "cluster_size": size_n,
             "similarity": pa.nulls(len(size_n), pa.float32())
@@ -88,6 +170,7 @@ def cluster(
         writer.summary = {
             "rows": len(size_n),
             "fitted_rows": int(fitted_n.sum()),
+            **describe_duplicates(fitted.samples, fitted.count_m),
             **describe_sizes(clustering.cluster_n, fitted_n),
         }
         if noise_n.any():
@@ -95,10 +178,10 @@ def cluster(
             warnings.warn(
                 f"{source}: {noise_n.sum():,} of {len(size_n):,} rows are noise, in no cluster: each counts as a "
                 "cluster of size 1, so as rare; --noise nearest or own would number them",
-                stacklevel=2,
+                stacklevel=3,
             )
         writer.write(table)
-    return StageResult(output, False, writer.summary)
+    return StageResult(plan.output, False, writer.summary)
 
 
 def fitted_rows(split: pa.ChunkedArray | None, rows: int, fit_split: str | None, path: Path) -> NDArray[np.bool_]:

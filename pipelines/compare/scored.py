@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from pipelines.artifacts import RANKS, align, fingerprint_of, open_parquet, read_table, require_unique
+from pipelines.artifacts import RANKS, align, fingerprint_of, open_parquet, read_table, require_unique, scores_folder
 from pipelines.artifacts.files import read_json
 from pipelines.errors import InputError
 from pipelines.scores.queries import DIRECTIONS, SHOTS, QueryScores
@@ -49,7 +49,7 @@ def read_scored(folder: Path) -> Scored:
     Raises:
         InputError: There is no or more than one such folder, or its files can't be used.
     """
-    folder = _scores_folder(folder)
+    folder = scores_folder(folder)
     ranks = folder / "ranks.parquet"
     metrics = read_json(folder / "metrics.json")
     if not isinstance(metrics, dict) or not {"protocol", "ties", "queries"} <= set(metrics):
@@ -161,16 +161,3 @@ def _codes(table: pa.Table, name: str, names: Sequence[str]) -> NDArray[np.int8]
 
 def _is_float(kind: pa.DataType) -> bool:
     return bool(pa.types.is_floating(kind))
-
-
-def _scores_folder(folder: Path) -> Path:
-    if not folder.is_dir():
-        raise InputError(f"{folder}: no such folder; give one that `mmts eval` wrote")
-    if (folder / "ranks.parquet").exists():
-        return folder
-    within = sorted(file.parent for file in folder.glob("*/ranks.parquet"))
-    if len(within) > 1:
-        raise InputError(f"{folder}: holds several folders of scores ({', '.join(p.name for p in within)}); name one")
-    if not within:
-        raise InputError(f"{folder}: has no ranks.parquet; score the run with `mmts eval`")
-    return within[0]

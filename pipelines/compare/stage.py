@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from pipelines.artifacts import refuse_replacing_inputs
 from pipelines.artifacts.files import read_json, require_writable, write_json
 from pipelines.artifacts.writers import one_writer
+from pipelines.compare.result import Comparison
 from pipelines.compare.scored import Scored, in_order_of, query_scores, read_scored
 from pipelines.compare.settings import group_by_setting
 from pipelines.errors import InputError
@@ -30,7 +31,7 @@ def compare(
     resamples: int = bootstrap.RESAMPLES,
     seed: int = 0,
     force: bool = False,
-) -> dict[str, Any]:
+) -> Comparison:
     """Compare settings with the first of them, by runs scored on the same queries.
 
     Runs that differ in nothing but the seed are runs of one setting. Where both settings have several, intervals and
@@ -104,7 +105,7 @@ def compare(
     }
     if path is not None:
         write_json(path, result)
-    return result
+    return Comparison(result)
 
 
 def read_queries(folders: Sequence[Path | str]) -> list[Queries]:

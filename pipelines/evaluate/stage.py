@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.artifacts import StagePlan, StageResult, read_provenance, refuse_replacing_inputs
-from pipelines.artifacts.files import read_json, replacing_json, require_folder
+from pipelines.artifacts.files import replacing_json, require_folder
 from pipelines.artifacts.writers import one_writer, removing_new_folders
 from pipelines.encoding import AS_IT_COMES, Encoding
 from pipelines.errors import InputError
@@ -25,6 +25,7 @@ from pipelines.evaluate.protocols import (
     score_labels,
 )
 from pipelines.evaluate.query_table import query_table
+from pipelines.evaluate.result import ScoresResult, read_metrics
 from pipelines.progress import SILENT, Progress
 from pipelines.runs.sources import find_sources, how_trained
 from pipelines.scores.bootstrap import RESAMPLES, require_draws
@@ -58,7 +59,7 @@ def evaluate(
     encoding: Encoding = AS_IT_COMES,
     force: bool = False,
     progress: Progress = SILENT,
-) -> StageResult:
+) -> ScoresResult:
     """Score retrieval in both directions, or classification, of a run or of two embeddings files.
 
     Args:
@@ -170,7 +171,7 @@ def evaluate(
         of_classes = copy.copy(plan)
         of_classes.output = classes_file
         if done := _finished([plan, *([of_classes] if prompts else [])], metrics_file, force=force):
-            return StageResult(output, True, done.summary)
+            return ScoresResult(output, True, done.summary)
 
         options: dict[str, Any] = {
             "ties": ties,
@@ -207,7 +208,7 @@ def evaluate(
                 writer = writers.enter_context(each.writer(table.schema))
                 writer.summary = metrics
                 writer.write(table)
-        return StageResult(output, False, metrics)
+        return ScoresResult(output, False, metrics)
 
 
 def _remove_classes(path: Path) -> None:
@@ -224,7 +225,7 @@ def _refuse_other_folder(output: Path, *, force: bool) -> None:
         raise InputError(f"{output}: is a run folder, whose files the scores would replace; choose another -o")
     if force or not output.is_dir() or not any(output.iterdir()) or (output / "ranks.parquet").exists():
         return
-    if _read_metrics(output / "metrics.json") is None:
+    if read_metrics(output / "metrics.json") is None:
         raise InputError(f"{output}: holds files that are not scores; use --force, or another output folder")
 
 
@@ -234,7 +235,7 @@ def _finished(plans: Sequence[StagePlan], metrics_file: Path, *, force: bool) ->
     Raises:
         InputError: A table isn't what mmts wrote, and nothing beside it says that the folder holds scores.
     """
-    metrics = _read_metrics(metrics_file)
+    metrics = read_metrics(metrics_file)
     done = None
     for plan in plans:
         try:
@@ -251,12 +252,3 @@ def _finished(plans: Sequence[StagePlan], metrics_file: Path, *, force: bool) ->
             warnings.warn(f"{metrics_file}: damaged or changed since mmts wrote it; made again", stacklevel=3)
         return None
     return done
-
-
-def _read_metrics(path: Path) -> dict[str, Any] | None:
-    """What a folder's ``metrics.json`` holds; None where it isn't what ``eval`` writes."""
-    try:
-        metrics = read_json(path)
-    except InputError:
-        return None
-    return metrics if isinstance(metrics, dict) and {"protocol", "ties", "scores"} <= set(metrics) else None

@@ -8,12 +8,13 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from pipelines.artifacts import StagePlan, StageResult
+from pipelines.artifacts import StagePlan
 from pipelines.artifacts.files import read_json, write_json
 from pipelines.errors import InputError
 from pipelines.model_files import require_as_trained
 from pipelines.train.checkpoint import Checkpoint, read_checkpoint, read_extra, write_checkpoint
 from pipelines.train.config import TrainConfig
+from pipelines.train.result import RunResult
 
 _KEPT = 2  # a damaged newest checkpoint leaves the one before
 _CONFIG = "config.json"
@@ -46,9 +47,7 @@ class RunFolder:
         self._config = path / _CONFIG
         self._previous, self._making_way, self._discarded = path / _PREVIOUS, path / _MAKING_WAY, path / _DISCARDED
 
-    def open(
-        self, plan: StagePlan, config: TrainConfig, *, resume: bool, force: bool
-    ) -> StageResult | Checkpoint | None:
+    def open(self, plan: StagePlan, config: TrainConfig, *, resume: bool, force: bool) -> RunResult | Checkpoint | None:
         """Decide what to do in this folder: nothing is changed.
 
         Returns:
@@ -69,7 +68,7 @@ class RunFolder:
         if self.is_complete() and (done := plan.finished(force=False)):
             damage = self._damage(done.summary)
             if damage is None:
-                return StageResult(self.path, True, done.summary)
+                return RunResult(self.path, True, done.summary)
             warnings.warn(f"{damage}; trained again, and what is there goes to {_PREVIOUS}/", stacklevel=2)
         if self._has_to_make_way():
             if _holds_anything(self._previous):

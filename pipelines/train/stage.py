@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from pipelines.artifacts import StagePlan, StageResult, frequency_file
+from pipelines.artifacts import StagePlan, frequency_file
 from pipelines.artifacts.files import require_folder, sync_files, write_json
 from pipelines.artifacts.writers import removing_new_folders, sole_writer, writing
 from pipelines.contrast import STRATEGIES
@@ -18,14 +18,13 @@ from pipelines.train.launch import make_fabric
 from pipelines.train.loggers import Logger, open_loggers, require_loggers
 from pipelines.train.loop import run_epochs
 from pipelines.train.record import Record
+from pipelines.train.result import RunResult
 from pipelines.train.session import Session
 from pipelines.train.state import RunState, restore
 from pipelines.train.steps import StepLog, read_steps
 
 
-def train(
-    config: TrainConfig, *, resume: bool = False, force: bool = False, progress: Progress = SILENT
-) -> StageResult:
+def train(config: TrainConfig, *, resume: bool = False, force: bool = False, progress: Progress = SILENT) -> RunResult:
     """Train a dual encoder and write a run folder.
 
     The folder holds ``config.json`` (can be fed back), ``steps.parquet`` (written while training runs, with provenance
@@ -56,11 +55,11 @@ def train(
         return _train(config, resume=resume, force=force, progress=progress)
 
 
-def _train(config: TrainConfig, *, resume: bool, force: bool, progress: Progress) -> StageResult:
+def _train(config: TrainConfig, *, resume: bool, force: bool, progress: Progress) -> RunResult:
     folder = RunFolder(config.output)
     plan = train_plan(config)
     found = folder.open(plan, config, resume=resume, force=force)
-    if isinstance(found, StageResult):
+    if isinstance(found, RunResult):
         folder.finish(found.summary["best_epoch"])
         return found
     fabric = make_fabric(
@@ -105,7 +104,7 @@ def _train(config: TrainConfig, *, resume: bool, force: bool, progress: Progress
         write_json(folder.metrics, metrics)  # last of all: it is what says that the run is complete
         folder.finish(state.best_epoch)
     fabric.barrier()
-    return StageResult(config.output, False, summary)
+    return RunResult(config.output, False, summary)
 
 
 def train_plan(config: TrainConfig) -> StagePlan:

@@ -1,6 +1,7 @@
 """A stage's result as a pandas table, and as rich shows it."""
 
 import math
+import re
 from pathlib import Path
 
 import pytest
@@ -58,3 +59,15 @@ def test_rich_shows_each_figure_on_a_line() -> None:
         "scores overall text_to_media recall@1  12.5 (10 to 15.25)",
         "scores tail mean median_rank           -",
     ]
+
+
+def test_its_repr_is_short(tmp_path) -> None:
+    assert repr(StageResult(Path("c.parquet"), False, {"scores": SCORES})) == "StageResult(c.parquet: written)"
+
+
+def test_notebooks_show_each_figure_in_a_row() -> None:
+    html = StageResult(Path("<c>.parquet"), True, {"rows": 12345, "[note]": "<b>"})._repr_html_()
+    assert html.startswith("<p>&lt;c&gt;.parquet: up to date</p>\n<table><tbody><tr>")
+    assert re.sub(" style=[^>]*", "", html).endswith(
+        "<tr><td>rows</td><td>12,345</td></tr><tr><td>[note]</td><td>&lt;b&gt;</td></tr></tbody></table>"
+    )

@@ -19,7 +19,7 @@ from mmts_cli.recipe import load_recipe
 from pipelines.artifacts import fingerprint_of, read_provenance, read_shifts, read_vectors
 from pipelines.artifacts.annotations import read_annotations
 from pipelines.artifacts.clusters import read_clusters
-from pipelines.report.describe import describe
+from pipelines.inspect.describe import describe
 
 from .conftest import accepted, tries
 

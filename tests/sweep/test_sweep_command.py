@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from mmts_cli.sweep_words import conclusion
+from pipelines.sweep.words import conclusion
 
 
 @pytest.fixture

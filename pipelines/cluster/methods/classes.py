@@ -50,7 +50,7 @@ def _read(source: Path, options: Values) -> Samples:
     return Samples(table.column("sample_id"), split, class_clusters(table, columns, source))
 
 
-def _as_they_are(classes_n: "NDArray[np.int64]", fitted_n: "NDArray[np.bool_]", columns: Sequence[str]) -> "Clustering":
+def _as_they_are(classes_n: "NDArray[np.int64]", count_n: "NDArray[np.int64]", columns: Sequence[str]) -> "Clustering":
     from pipelines.cluster.clustering import Clustering
 
     return Clustering(classes_n)

@@ -1,7 +1,7 @@
 """HDBSCAN on UMAP's projection."""
 
 import warnings
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pipelines.cluster.method import SEED, Method, Option, Values
 from pipelines.errors import InputError
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def hdbscan(
     matrix_nd: "NDArray[np.float32]",
-    fitted_n: "NDArray[np.bool_]",
+    count_n: "NDArray[np.integer[Any]]",
     *,
     umap_dims: int = 15,
     umap_neighbors: int = 15,
@@ -27,7 +27,7 @@ def hdbscan(
 
     Args:
         matrix_nd: (n, d) vectors.
-        fitted_n: (n,) which rows to fit on.
+        count_n: (n,) how many training samples each row stands for: rows of 0 are not fitted on, others each once.
         umap_dims: Dimensions after UMAP; 0 clusters the normalised vectors themselves.
         umap_neighbors: Neighbours UMAP looks at.
         min_cluster_size: The smallest group HDBSCAN calls a cluster.
@@ -38,6 +38,7 @@ def hdbscan(
     Raises:
         InputError: There are too few rows, or everything is noise.
     """
+    fitted_n = count_n > 0
     fitted_count = int(fitted_n.sum())
     if fitted_count <= max(min_cluster_size, *((umap_dims + 1, umap_neighbors) if umap_dims else (0,))):
         options = f"--umap-dims {umap_dims}, --umap-neighbors {umap_neighbors} and " if umap_dims else ""

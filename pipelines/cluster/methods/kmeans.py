@@ -1,6 +1,7 @@
 """k-means with faiss."""
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from pipelines.cluster.method import SEED, Method, Option
 from pipelines.errors import InputError
@@ -12,27 +13,54 @@ if TYPE_CHECKING:
     from pipelines.cluster.clustering import Clustering
 
 
+@dataclass(frozen=True)
+class KMeansRows:
+    """The rows in the form that k-means takes, which clusterings with other k and seeds can share.
+
+    Attributes:
+        rows_nd: (n, d) all rows; of unit length if the clusters are spherical.
+        training_nd: Those of them to fit on.
+    """
+
+    rows_nd: "NDArray[np.float32]"
+    training_nd: "NDArray[np.float32]"
+
+
+def kmeans_rows(
+    matrix_nd: "NDArray[np.float32]", count_n: "NDArray[np.integer[Any]]", *, spherical: bool
+) -> KMeansRows:
+    """The rows for `kmeans`, whose arguments these are."""
+    import numpy as np
+
+    from pipelines.cluster.geometry import normalised
+
+    rows_nd = normalised(matrix_nd) if spherical else np.ascontiguousarray(matrix_nd)
+    return KMeansRows(rows_nd, np.ascontiguousarray(rows_nd[count_n > 0]))
+
+
 def kmeans(
     matrix_nd: "NDArray[np.float32]",
-    fitted_n: "NDArray[np.bool_]",
+    count_n: "NDArray[np.integer[Any]]",
     *,
     k: int,
     seed: int = 0,
     niter: int = 20,
     spherical: bool = True,
     max_points_per_centroid: int | None = None,
+    rows: KMeansRows | None = None,
 ) -> "Clustering":
     """Cluster rows with k-means, fitted on some of them, every row assigned to its nearest centroid.
 
     Args:
         matrix_nd: (n, d) vectors.
-        fitted_n: (n,) which rows to fit on.
+        count_n: (n,) how many training samples each row stands for: rows of 0 are not fitted on, others each once.
         k: Number of centroids.
         seed: Seed of the initial centroids.
         niter: Iterations.
         spherical: Normalise rows and centroids, so that the nearest centroid is that of the highest cosine similarity.
         max_points_per_centroid: Fit on a sample of at most this many rows a centroid; on all rows if None. (faiss by
             itself would take 256.)
+        rows: What `kmeans_rows` makes of the vectors, where it is shared.
 
     Raises:
         InputError: k is larger than the number of distinct rows to fit on.
@@ -41,10 +69,10 @@ def kmeans(
     import numpy as np
 
     from pipelines.cluster.clustering import Clustering
-    from pipelines.cluster.geometry import cosine_to, normalised
+    from pipelines.cluster.geometry import cosine_to
 
-    rows_nd = normalised(matrix_nd) if spherical else np.ascontiguousarray(matrix_nd)
-    training_nd = np.ascontiguousarray(rows_nd[fitted_n])
+    rows = rows or kmeans_rows(matrix_nd, count_n, spherical=spherical)
+    rows_nd, training_nd = rows.rows_nd, rows.training_nd
     _require_distinct(training_nd, k)
     model = faiss.Kmeans(
         rows_nd.shape[1],
@@ -62,15 +90,14 @@ def kmeans(
 
 
 def _require_distinct(matrix_nd: "NDArray[np.float32]", k: int) -> None:
-    distinct: set[bytes] = set()
-    for row_d in matrix_nd:
-        distinct.add(row_d.tobytes())
-        if len(distinct) >= k:
-            return
-    raise InputError(
-        f"--k {k}: the {len(matrix_nd)} rows to fit on hold only {len(distinct)} distinct points; "
-        f"the largest k is {len(distinct)}"
-    )
+    from pipelines.cluster.duplicates import count_distinct
+
+    distinct = count_distinct(matrix_nd, stop=k)
+    if distinct < k:
+        raise InputError(
+            f"--k {k}: the {len(matrix_nd)} rows to fit on hold only {distinct} distinct points; "
+            f"the largest k is {distinct}"
+        )
 
 
 METHOD = Method(

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import torch
 
-from pipelines.artifacts import read_annotations, read_shifts, rows_of_split
-from pipelines.contrast import MMTS, BandLine, LossName, band, make_strategy
+from pipelines.artifacts import STEPS, read_annotations, read_shifts, read_table, rows_of_split
+from pipelines.artifacts.run_config import read_run_parameters
+from pipelines.contrast import LOSSES, MMTS, BandLine, LossName, band, make_strategy
 from pipelines.errors import InputError
 
 _MOST_STEPS = 10**9  # far beyond any run
@@ -15,15 +16,17 @@ _MOST_STEPS = 10**9  # far beyond any run
 
 @dataclass(frozen=True)
 class Band:
-    """A planned run's temperatures.
+    """A planned run's temperatures, or margins.
 
     Attributes:
+        quantity: ``temperature`` or ``margin``.
         lowest: Lowest value of any sample at any step, exactly as reached.
         highest: Highest value of any sample at any step.
         settings: The numbers of the schedule, defaults included: ``alpha``, ``oscillations``.
         lines: How all samples, and the tail, middle and head third, run over the steps.
     """
 
+    quantity: str
     lowest: float
     highest: float
     settings: Mapping[str, float]
@@ -66,5 +69,39 @@ def plan_band(
     )
     assert isinstance(strategy, MMTS)
     low, high = strategy.range(steps)
-    sizes = torch.from_numpy(read.cluster_size_n)
-    return Band(low, high, strategy.settings, band(strategy.shifted.base, torch.from_numpy(read.shift_n), sizes, steps))
+    shift_n, size_n = torch.from_numpy(read.shift_n), torch.from_numpy(read.cluster_size_n)
+    lines = band(strategy.shifted.base, shift_n, size_n, steps)
+    return Band(LOSSES[loss].quantity, low, high, strategy.settings, lines)
+
+
+def band_of_run(run: Path | str) -> Band:
+    """The temperatures that a run with ``--temperature mmts`` has over all its epochs, also while it runs.
+
+    Args:
+        run: Run folder; its shifts and annotations are read from where training read them.
+
+    Raises:
+        InputError: The folder is not a run's, its first epoch isn't over, another strategy sets its temperatures, or
+            a file can't be used.
+    """
+    run = Path(run)
+    parameters = read_run_parameters(run)
+    if parameters.get("temperature") != "mmts":
+        raise InputError(
+            f"{run}: was trained with --temperature {parameters.get('temperature')}, which knows no head and tail in "
+            "advance; see its temperatures with `mmts plot curves`"
+        )
+    epoch_s = read_table(run / "steps.parquet", STEPS, ["epoch"]).column("epoch").to_numpy()
+    whole = len(epoch_s) if (run / "metrics.json").exists() else int((epoch_s < epoch_s[-1]).sum())
+    if not whole:
+        raise InputError(f"{run}: its first epoch isn't over, so its number of steps isn't known; try again later")
+    steps_an_epoch = int((epoch_s[:whole] == epoch_s[0]).sum())
+    return plan_band(
+        parameters["shifts"],
+        steps=parameters["epochs"] * steps_an_epoch,
+        alpha=parameters.get("alpha"),
+        oscillations=parameters.get("oscillations"),
+        loss=parameters["loss"],
+        annotations=parameters["annotations"],
+        split=parameters["split"],
+    )

@@ -7,9 +7,9 @@ import pyarrow as pa
 import pytest
 
 from pipelines.errors import InputError
-from pipelines.report.band import plan_band
 from pipelines.shifts import shifts as make_shifts
 from pipelines.train import train
+from pipelines.views.band import plan_band
 
 # Six samples: cluster sizes 1, 1, 4, 4, 9, 9 with shifts 0.1 (twice), 0.2, 0.3 (in the middle third), 0.5 (twice).
 SIZES, SHIFTS = [9, 1, 4, 1, 9, 4], [0.5, 0.1, 0.2, 0.1, 0.5, 0.3]

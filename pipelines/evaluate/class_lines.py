@@ -1,10 +1,11 @@
-"""What ``mmts eval --protocol classes`` shows besides its scores: prompts, slope, and the worst and best classes."""
+"""What is shown of a classification besides its scores: prompts, slope, and the worst and best classes."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mmts_cli.options import counted
+from pipelines.artifacts import CLASSES, read_table, shortened
+from pipelines.words import counted
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -37,8 +38,6 @@ def slope_and_classes(metrics: dict[str, Any], table: Path, width: int) -> "Iter
         table: ``classes.parquet``, which lists the classes from the worst on.
         width: Characters in a line.
     """
-    from pipelines.artifacts import CLASSES, read_table
-
     slope = metrics["slope"]
     if slope is not None:
         within = "" if slope["low"] is None else f" ({slope['low']:+.1f} to {slope['high']:+.1f})"
@@ -59,8 +58,6 @@ def slope_and_classes(metrics: dict[str, Any], table: Path, width: int) -> "Iter
 
 def _classes(title: str, rows: "Sequence[dict[str, Any]]", width: int) -> "Table":
     from rich.table import Table
-
-    from pipelines.artifacts import shortened
 
     room = max(16, (width - 34) // 2)  # what the columns of numbers leave, for two names
     table = Table(box=None, pad_edge=False)

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.artifacts import KINDS, LABELS, open_parquet, read_labels, read_provenance, read_table
+from pipelines.artifacts import LABELS, kind_of, open_parquet, read_labels, read_provenance, read_table
 from pipelines.artifacts.provenance import is_intact
 
 
@@ -36,7 +36,7 @@ def describe(path: Path | str, *, rows: int = 5) -> dict[str, Any]:
         shown = min(rows, file.metadata.num_rows)
         first = next(file.iter_batches(batch_size=max(shown, 1)), None)
         head = [] if first is None else first.slice(0, shown).to_pylist()
-        kind = _kind(schema.names)
+        kind = kind_of(schema.names)
         return {
             "path": str(path),
             "kind": kind,
@@ -64,17 +64,6 @@ def _labels(path: Path, kind: str | None, rows: int) -> dict[str, Any]:
             "smallest": smallest.to_pylist(),
         }
     }
-
-
-def _kind(names: list[str]) -> str | None:
-    """The kind whose columns the file has; the one with the most, where several fit."""
-    vectors = "embedding" in names
-    fitting = [
-        kind
-        for kind in KINDS
-        if set(kind.columns) <= set(names) and (vectors or kind.name not in ("embeddings", "features"))
-    ]
-    return max(fitting, key=lambda kind: len(kind.columns)).name if fitting else None
 
 
 def _column(column: pa.ChunkedArray, name: str) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from mmts_cli.options import counted
+from pipelines.words import counted
 
 _SEGMENTS = ("overall", "tail", "head")
 _NOTHING = "no difference seen"

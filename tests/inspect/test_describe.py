@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipelines.errors import InputError
-from pipelines.report.describe import describe
+from pipelines.inspect.describe import describe
 
 
 def column(described, name) -> dict:

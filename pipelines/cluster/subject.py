@@ -1,0 +1,131 @@
+"""What is clustered: the embeddings of texts, the features of media, or the two joined."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipelines.artifacts import Vectors, open_parquet, read_annotations, read_vectors
+from pipelines.cluster.geometry import joined
+from pipelines.cluster.method import Method, Samples, Values
+from pipelines.errors import InputError
+
+DEFAULT_MEDIA_WEIGHT = 0.5
+BY = ("text", "media", "joint")
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What a clustering is of, and the files that it is read from.
+
+    Attributes:
+        method: The clustering method.
+        source: Embeddings of texts (of media if ``by`` is ``media``), or what else the method reads.
+        by: ``text``, ``media`` or ``joint``.
+        annotations: Annotations, which say which medium is whose; None for ``text``.
+        media: Features of media; for ``joint`` only.
+        media_weight: Share of the media in the similarity, 0 to 1; for ``joint`` only.
+    """
+
+    method: Method
+    source: Path
+    by: str = "text"
+    annotations: Path | None = None
+    media: Path | None = None
+    media_weight: float | None = None
+
+    def __post_init__(self) -> None:
+        """Check that what was given fits together.
+
+        Raises:
+            InputError: Something is missing, without effect or out of range.
+        """
+        if self.by not in BY:
+            raise InputError(f"--by {self.by}: expected one of {', '.join(BY)}")
+        if self.by != "text" and self.method.source != "embeddings":
+            raise InputError(f"--by {self.by}: has no effect with --method {self.method.name}; leave it out")
+        if self.by != "text" and self.annotations is None:
+            raise InputError(f"--by {self.by} needs --annotations, which say which medium each sample has")
+        if self.by == "joint" and self.media is None:
+            raise InputError("--by joint needs --media, the features of the media")
+        for flag, value, needs in (
+            ("--annotations", self.annotations, ("media", "joint")),
+            ("--media", self.media, ("joint",)),
+            ("--media-weight", self.media_weight, ("joint",)),
+        ):
+            if value is not None and self.by not in needs:
+                raise InputError(f"{flag}: needs --by {' or '.join(needs)}; add it, or leave {flag} out")
+        if self.media_weight is not None and not 0 <= self.media_weight <= 1:
+            raise InputError(f"--media-weight {self.media_weight:g}: expected 0 to 1")
+
+    @property
+    def weight(self) -> float:
+        """The media's share of the similarity of a joint clustering."""
+        return DEFAULT_MEDIA_WEIGHT if self.media_weight is None else self.media_weight
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """What shapes the output: nothing for ``text``, so that files from before this choice stay up to date."""
+        if self.by == "text":
+            return {}
+        return {"by": self.by} | ({"media_weight": self.weight} if self.by == "joint" else {})
+
+    @property
+    def inputs(self) -> dict[str, Path]:
+        """The input files by role."""
+        if self.by == "text":
+            return {self.method.source: self.source}
+        assert self.annotations is not None
+        if self.by == "media":
+            return {"features": self.source, "annotations": self.annotations}
+        assert self.media is not None
+        return {"embeddings": self.source, "features": self.media, "annotations": self.annotations}
+
+    @property
+    def split_file(self) -> Path:
+        """The file that says which split a sample is of."""
+        return self.annotations or self.source
+
+    def read(self, options: Values) -> Samples:
+        """Read the samples: those of the source, or of the annotations where media are clustered.
+
+        Raises:
+            InputError: A file can't be used, or a sample has no text vector, no medium or no features.
+        """
+        if self.by == "text":
+            if self.method.source == "embeddings":
+                self._require_key(self.source, "sample_id")
+            return self.method.read(self.source, options)
+        assert self.annotations is not None
+        table = read_annotations(self.annotations)
+        split = table.column("split") if "split" in table.column_names else None
+        ids, media_ids = table.column("sample_id"), table.column("media_id")
+        if self.by == "media":
+            features = self._vectors(self.source, "media_id")
+            distinct = pc.unique(media_ids)
+            rows = features.rows_of(pa.chunked_array([distinct]), "media")
+            item_n = pc.index_in(media_ids, distinct).to_numpy().astype(np.int64)
+            return Samples(ids, split, features.matrix_nd[rows], item_n)
+        assert self.media is not None
+        texts, features = self._vectors(self.source, "sample_id"), self._vectors(self.media, "media_id")
+        text_rows, media_rows = texts.rows_of(ids, "samples"), features.rows_of(media_ids, "media")
+        content = joined(texts.matrix_nd, text_rows, features.matrix_nd, media_rows, self.weight)
+        return Samples(ids, split, content)
+
+    def _vectors(self, path: Path, key: str) -> Vectors:
+        self._require_key(path, key)
+        return read_vectors(path, id_column=key)
+
+    def _require_key(self, path: Path, key: str) -> None:
+        """Say what to do where features are given for embeddings, or the other way round."""
+        with open_parquet(path) as file:
+            names = file.schema_arrow.names
+        if key == "sample_id" and key not in names and "media_id" in names:
+            remedy = "give embeddings" if self.by == "joint" else "add --by media --annotations annotations.parquet"
+            raise InputError(f"{path}: has media_id, as features of media have, not sample_id; {remedy}")
+        if key == "media_id" and key not in names and "sample_id" in names:
+            remedy = "give features" if self.by == "joint" else "give features, or leave out --by media"
+            raise InputError(f"{path}: has sample_id, as embeddings of texts have, not media_id; {remedy}")

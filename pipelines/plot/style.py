@@ -1,0 +1,129 @@
+"""How all figures look, and how one is written: sizes of papers, fonts in the file, colours that all can tell apart."""
+
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.axis import Axis
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, StrMethodFormatter
+
+from pipelines.artifacts import refuse_replacing_inputs, shortened
+from pipelines.artifacts.files import replacing, require_writable
+from pipelines.errors import InputError
+
+Draw = Callable[[Figure], None]
+
+PAGE_WIDTH = 17.0  # cm; a column of two is about 8.4
+WIDTHS = (5.0, 60.0)
+_TWO_COLUMNS = 12.0  # cm; what is narrower has its panels one below the other
+_CM = 1 / 2.54  # inches
+_FORMATS = (".png", ".svg", ".pdf")
+
+# Okabe and Ito (2008): told apart by colour-blind readers too. Without black, and yellow, which is faint on white. In
+# this order neighbours differ in lightness as well, and line styles and markers go with them, for print in grey.
+COLORS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00")
+LINES: tuple[Any, ...] = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))
+MARKERS = ("o", "s", "^", "D", "v")
+THIRD_STYLES: dict[str, dict[str, Any]] = {
+    "head": {"color": "#e69f00", "linestyle": "-."},
+    "middle": {"color": "#009e73", "linestyle": "--"},
+    "tail": {"color": "#0072b2", "linestyle": "-"},
+}
+
+_SETTINGS: Any = {
+    "font.family": "DejaVu Sans",  # comes with matplotlib: the same figure on every machine
+    "font.size": 8,
+    "axes.labelsize": 8,
+    "axes.titlesize": 8,
+    "axes.titlelocation": "left",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.linewidth": 0.6,
+    "lines.linewidth": 1.2,
+    "lines.markersize": 4,
+    "legend.fontsize": 8,
+    "legend.frameon": False,
+    "figure.dpi": 100,
+    "savefig.dpi": 300,
+    "pdf.fonttype": 42,  # TrueType, embedded: what publishers ask for
+    "svg.fonttype": "path",
+    "text.parse_math": False,  # names of folders may hold dollar signs
+    "svg.hashsalt": "mmts",  # the same file each time
+}
+
+
+def write_picture(output: Path | str, draw: Draw, *, width: float = PAGE_WIDTH, title: str = "") -> Path:
+    """Write a figure, whole or not at all, in the format that the suffix says.
+
+    Args:
+        output: File to write: .png (300 dots an inch), .svg or .pdf.
+        draw: Draws on the empty figure, and sets its height.
+        width: Width in cm.
+        title: Title above the figure; papers have captions instead.
+
+    Raises:
+        InputError: The picture can't be written.
+    """
+    output = Path(output)
+    require_picture(output, width=width)
+    with mpl.rc_context(_SETTINGS):
+        figure = Figure(figsize=(width * _CM, width * _CM / 2), layout="constrained")
+        draw(figure)
+        if title:
+            figure.suptitle(title, x=0.01, ha="left", fontsize=9)
+        format_ = output.suffix.lower().lstrip(".")
+        undated: Any = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(format_)
+        with replacing(output) as temporary:
+            figure.savefig(temporary, format=format_, metadata=undated)
+    return output
+
+
+def require_picture(output: Path, inputs: Iterable[Path] = (), *, width: float = PAGE_WIDTH) -> None:
+    """Check where a picture is to be written, and its width, before the work that it shows.
+
+    Raises:
+        InputError: The suffix is no picture format's, the width is out of range, the picture would replace one of
+            ``inputs``, or can't be written.
+    """
+    if output.suffix.lower() not in _FORMATS:
+        raise InputError(f"{output}: not a picture format; end the name in {', '.join(_FORMATS)}")
+    if not WIDTHS[0] <= width <= WIDTHS[1]:
+        raise InputError(f"--width {width:g}: expected {WIDTHS[0]:g} to {WIDTHS[1]:g} (cm)")
+    refuse_replacing_inputs(output, inputs)
+    require_writable(output)
+
+
+def set_height(figure: Figure, height: float) -> None:
+    """Set the height of a figure as a share of its width."""
+    figure.set_figheight(figure.get_figwidth() * height)
+
+
+def is_narrow(figure: Figure) -> bool:
+    """Whether a figure is for one column of two, and its panels go below each other."""
+    return bool(figure.get_figwidth() < _TWO_COLUMNS * _CM)
+
+
+def show_counts(axis: Axis, *, log: bool = False) -> None:
+    """Have whole numbers with separated thousands on an axis, at 1, 2, 5, 10, ... where its scale is logarithmic."""
+    axis.set_major_locator(
+        LogLocator(subs=(1.0, 2.0, 5.0)) if log else MaxNLocator("auto", integer=True, min_n_ticks=1)
+    )
+    axis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+    axis.set_minor_formatter(NullFormatter())
+
+
+def legend_above(figure: Figure, lines: Mapping[str, Any], columns: int = 3) -> None:
+    """Say above the figure, where it hides nothing, what is what: drawn lines or areas by name."""
+    names = [shortened(name) for name in lines]
+    figure.legend(list(lines.values()), names, loc="outside upper left", ncols=1 if is_narrow(figure) else columns)
+
+
+def line_style(number: int) -> dict[str, Any]:
+    """Colour, line and marker of the n-th of several things, from 0."""
+    return {
+        "color": COLORS[number % len(COLORS)],
+        "linestyle": LINES[number % len(LINES)],
+        "marker": MARKERS[number % len(MARKERS)],
+    }

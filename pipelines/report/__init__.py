@@ -1,1 +1,0 @@
-"""What people look at: descriptions of artifacts, pictures of clusters and temperatures."""

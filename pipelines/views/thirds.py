@@ -1,0 +1,79 @@
+"""Scores of head, middle and tail, each with its interval."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipelines.artifacts import scores_folder
+from pipelines.artifacts.files import read_json
+from pipelines.errors import InputError
+from pipelines.scores.queries import DIRECTIONS, SEGMENTS
+
+_PLACES = ("median_rank", "mean_rank")  # counted in places, unlike all others
+
+
+@dataclass(frozen=True)
+class Score:
+    """A score and its 95% interval.
+
+    Attributes:
+        value: In percent, 0 to 100.
+        low: Lower end; None where there is no interval.
+        high: Upper end.
+    """
+
+    value: float
+    low: float | None
+    high: float | None
+
+    @classmethod
+    def of(cls, score: Mapping[str, Any]) -> "Score":
+        """The score that ``{"value", "low", "high"}`` says."""
+        return cls(score["value"], score["low"], score["high"])
+
+
+@dataclass(frozen=True)
+class ThirdScores:
+    """The scores of one run on one split.
+
+    Attributes:
+        name: What it is called.
+        scores: ``scores[metric][direction][segment]``: metrics such as ``recall@5``; directions ``text_to_media``,
+            ``media_to_text`` and ``mean``; segments ``overall``, ``head``, ``middle`` and ``tail``, without those that
+            have no queries.
+    """
+
+    name: str
+    scores: Mapping[str, Mapping[str, Mapping[str, Score]]]
+
+
+def read_thirds(folder: Path | str, *, name: str | None = None) -> ThirdScores:
+    """See the scores of head, middle and tail in a folder that ``mmts eval`` wrote.
+
+    Args:
+        folder: The folder, or a run's folder that holds one such folder.
+        name: What to call it; by default as its folder is called.
+
+    Raises:
+        InputError: The folder can't be used, or its scores have no thirds.
+    """
+    folder = Path(folder)
+    path = scores_folder(folder) / "metrics.json"
+    metrics = read_json(path)
+    found: dict[str, dict[str, dict[str, Score]]] = {}
+    try:
+        scores = metrics["scores"]
+        for segment in (name for name in SEGMENTS if name in scores):
+            for direction in (*DIRECTIONS, "mean"):
+                for metric, score in scores[segment].get(direction, {}).items():
+                    if metric not in _PLACES and score["value"] is not None:
+                        found.setdefault(metric, {}).setdefault(direction, {})[segment] = Score.of(score)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"{path}: not the metrics of `mmts eval`; score the run again") from error
+    if not any({"head", "tail"} & set(by_segment) for each in found.values() for by_segment in each.values()):
+        raise InputError(
+            f"{path}: its queries have no head and tail; score again with --frequency, a column of classes or a "
+            "clusters file"
+        )
+    return ThirdScores(name or folder.name or str(folder), found)

@@ -1,0 +1,85 @@
+"""How figures are written: formats, fonts, sizes, and what is refused."""
+
+import os
+import re
+import zlib
+from itertools import pairwise
+
+import pytest
+from PIL import Image
+
+from pipelines.errors import InputError
+from pipelines.plot.style import COLORS, THIRD_STYLES, write_picture
+
+
+def draw(figure) -> None:
+    axes = figure.subplots()
+    axes.plot([0, 1], [0, 1], color=COLORS[0])
+    axes.set_xlabel("step costs $5 or $6")
+
+
+@pytest.mark.parametrize(("suffix", "magic"), [(".svg", b"<?xml"), (".pdf", b"%PDF"), (".PNG", b"\x89PNG")])
+def test_the_name_says_the_format_and_the_file_is_the_same_each_time(tmp_path, suffix, magic) -> None:
+    output = write_picture(tmp_path / "new" / f"a{suffix}", draw)
+    content = output.read_bytes()
+    assert content.startswith(magic)
+    assert [path.name for path in output.parent.iterdir()] == [f"a{suffix}"]
+    assert write_picture(output, draw).read_bytes() == content
+
+
+def test_fonts_are_embedded_as_truetype(tmp_path) -> None:
+    content = write_picture(tmp_path / "a.pdf", draw).read_bytes()
+    parts = [content]
+    for stream in re.findall(rb"stream\r?\n(.*?)endstream", content, re.DOTALL):
+        try:
+            parts.append(zlib.decompress(stream))
+        except zlib.error:
+            continue
+    whole = b"".join(parts)
+    assert b"/FontFile2" in whole
+    assert b"/Type3" not in whole
+
+
+def test_text_of_an_svg_is_drawn_so_that_no_font_is_needed(tmp_path) -> None:
+    content = write_picture(tmp_path / "a.svg", draw).read_text()
+    assert "<text" not in content
+    assert "<use" in content
+
+
+@pytest.mark.parametrize("width", [8.4, 17.0])
+def test_the_width_is_in_centimetres(tmp_path, width) -> None:
+    with Image.open(write_picture(tmp_path / "a.png", draw, width=width)) as image:
+        assert image.width == pytest.approx(width / 2.54 * 300, abs=1)
+        assert image.info["dpi"] == pytest.approx((300, 300), abs=0.1)
+
+
+@pytest.mark.parametrize("name", ["tail.doc", "tail"])
+def test_another_format_is_refused(tmp_path, name) -> None:
+    with pytest.raises(InputError, match=rf"{name}: not a picture format; end the name in \.png, "):
+        write_picture(tmp_path / name, draw)
+
+
+@pytest.mark.parametrize("width", [0, 4.9, 61, float("nan")])
+def test_other_widths_are_refused(tmp_path, width) -> None:
+    with pytest.raises(InputError, match=rf"--width {width:g}: expected 5 to 60"):
+        write_picture(tmp_path / "a.png", draw, width=width)
+
+
+def test_the_thirds_differ_in_grey_too() -> None:
+    def lightness(color: str) -> float:
+        red, green, blue = bytes.fromhex(color[1:])
+        return (0.299 * red + 0.587 * green + 0.114 * blue) / 255
+
+    found = sorted(lightness(style["color"]) for style in THIRD_STYLES.values())
+    assert min(b - a for a, b in pairwise(found)) > 0.05
+    assert len({style["linestyle"] for style in THIRD_STYLES.values()}) == 3
+
+
+@pytest.mark.parametrize("line", ["shifts {input} -o new.parquet --min 0.1 --max 0.2", "plan {input} --steps 9"])
+def test_no_picture_replaces_an_input(world, mmts, tmp_path, monkeypatch, line) -> None:
+    monkeypatch.chdir(tmp_path)
+    source = world.clusters if line.startswith("shifts") else world.shifts
+    os.link(source, "linked.png")
+    ran = mmts(*line.format(input=source).split(), "--picture", "linked.png")
+    assert (ran.code, ran.err) == (2, "mmts: linked.png: is both input and output; choose another output path\n")
+    assert not (tmp_path / "new.parquet").exists()
