@@ -80,7 +80,7 @@ def _told(metrics: dict[str, Any]) -> Iterator[str]:
         edges = f"tail below {low:g}, head from {high:g}"
         yield f"thirds of the samples by training cluster size: {edges} ({metrics['cluster_sizes']})"
     else:
-        yield f"no thirds: {metrics['cluster_sizes']}"
+        yield f"no {'many, medium, few' if protocol == 'classes' else 'thirds'}: {metrics['cluster_sizes']}"
     for direction, counts in metrics.get("left_out", {}).items():
         names_by_count: dict[int, list[str]] = {}
         for name, count in counts.items():

@@ -1,4 +1,4 @@
-"""Entry point of ``eval``: scores of a run, or of two embeddings files."""
+"""Entry point of ``eval``: scores of retrieval or classification, of a run or of two embeddings files."""
 
 import contextlib
 import copy
@@ -141,7 +141,7 @@ def evaluate(
         inputs |= prompts.inputs()
     ranks, metrics_file, classes_file = (output / n for n in ("ranks.parquet", "metrics.json", "classes.parquet"))
     kept = Path(relevancy or output / "relevancy.parquet")
-    for written in (metrics_file, classes_file):
+    for written in (metrics_file, *([classes_file] if prompts is not None else [])):
         refuse_replacing_inputs(written, inputs.values())
     if protocol == "ek100":
         others = [*inputs.values(), ranks, metrics_file]
@@ -168,7 +168,7 @@ def evaluate(
             foreign=(*(role for role in inputs if role.startswith("media")), *([] if sources.run else ["text"])),
             results=2,  # 2: thirds by the run's shifts on other annotations too; transparency and wide greys
         )
-        of_classes = copy.copy(plan)
+        of_classes = copy.copy(plan)  # the same in all but the place
         of_classes.output = classes_file
         if done := _finished([plan, *([of_classes] if prompts else [])], metrics_file, force=force):
             return ScoresResult(output, True, done.summary)

@@ -1,4 +1,4 @@
-"""Retrieval scores: arrays in, ranks, metrics and intervals out."""
+"""Scores of retrieval and classification: arrays in, ranks, metrics and intervals out."""
 
 from pipelines.scores.bootstrap import compare, summarise
 from pipelines.scores.classification import Classification, frequency_slope, score_classes
