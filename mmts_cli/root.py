@@ -16,6 +16,7 @@ _ORDER = (
     "plan",
     "train",
     "eval",
+    "search",
     "compare",
     "sweep",
     "frontier",

@@ -81,6 +81,33 @@ def world(tmp_path: Path, write_artifact: Callable[..., Path]) -> Any:
     return make_tiny_world(folder, write_artifact)
 
 
+@pytest.fixture
+def run_on_pixels(world, mmts) -> Path:
+    """A run on images, with a text model, trained for an epoch."""
+    from tiny_models import write_sentence_model
+    from tiny_world import write_tower_config
+
+    tower, text = write_tower_config(world.folder / "tower", "vit"), write_sentence_model(world.folder / "model")
+    flags = {"media": world.images(), "media_model": tower, "text": None, "text_model": text, "epochs": 1}
+    assert mmts(*world.command("run", **flags)).err == ""
+    return world.folder / "run"
+
+
+@pytest.fixture
+def embedded_run(world, mmts) -> Path:
+    """A run on embeddings and features that `mmts embed` made of the world's texts and images."""
+    from tiny_models import write_clip, write_sentence_model
+
+    folder = world.folder
+    models = {"text": write_sentence_model(folder / "model"), "media": write_clip(folder / "clip")}
+    for side, model in models.items():
+        media = ("--media", world.images()) if side == "media" else ()
+        ran = mmts("embed", world.annotations, "-o", folder / f"{side}.parquet", "--model", model, *media)
+        assert ran.code == 0, ran.err
+    assert mmts(*world.command("run", epochs=1)).code == 0
+    return folder / "run"
+
+
 class FakeEncoder:
     """Stands in for `SentenceEncoder`: a word is a token, a vector comes from the text's hash."""
 

@@ -1,6 +1,7 @@
 """``mmts cluster``: which samples belong together."""
 
 import inspect
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -45,7 +46,11 @@ def cluster(
     ] = "text",
     annotations: Annotated[
         Path | None,
-        typer.Option("--annotations", help="Annotations, which say which medium each sample has.", rich_help_panel=_BY),
+        typer.Option(
+            "--annotations",
+            help="annotations.parquet, to label each cluster by its words and texts; --by media and joint need it, as "
+            "it says which medium each sample has.",
+        ),
     ] = None,
     media: Annotated[
         Path | None, typer.Option("--media", help="Features of the media, for --by joint.", rich_help_panel=_BY)
@@ -68,6 +73,8 @@ def cluster(
     """Cluster samples, and count the training samples of each cluster.
 
     Example: mmts cluster embeddings.parquet -o clusters.parquet --k 200
+
+    Example: mmts cluster embeddings.parquet -o clusters.parquet --k 200 --annotations annotations.parquet
 
     Example: mmts cluster features.parquet -o clusters.parquet --k 200 --by media --annotations annotations.parquet
 
@@ -139,6 +146,8 @@ def _human(result: "StageResult") -> "Iterator[RenderableType]":
     )
     if duplicates := _duplicates(summary):
         yield duplicates
+    if "labels" in summary:
+        yield f"labels in {summary['labels']}; see them with mmts inspect {shlex.quote(str(result.output))}"
 
 
 def _duplicates(summary: dict[str, Any]) -> str:

@@ -1,7 +1,6 @@
 """``mmts sweep``: does balancing head and tail help on these data, which way of it, and for whom."""
 
 import inspect
-import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,16 +9,14 @@ import typer
 
 from mmts_cli.command import known_flags, stage_command
 from mmts_cli.flags import flags_of
-from mmts_cli.options import counted
 from pipelines.sweep.settings import LEVELS, LOSSES, NOT_SHARED, SEEDS, STRATEGIES
 from pipelines.train.settings import FLAGS, TrainSettings
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
-    from rich.table import Table
-    from rich.text import Text
 
     from mmts_cli.console import Output
+    from pipelines.sweep.result import SweepResult
 
 
 def _from_file(context: typer.Context, path: Path) -> Path:
@@ -131,12 +128,12 @@ def sweep(
     """
     from pipelines.artifacts.files import require_file
     from pipelines.errors import InputError
-    from pipelines.sweep import SweepConfig, read_sweep
+    from pipelines.sweep import SweepConfig, open_sweep
     from pipelines.sweep import sweep as run
 
     if annotations.is_dir():
         _refuse_flags(context, annotations)
-        summary, folder = read_sweep(annotations), annotations
+        found = open_sweep(annotations)
     else:
         if output is None:
             require_file(annotations)
@@ -157,13 +154,13 @@ def sweep(
             test_split=test_split,
             search=_ranges(search or []),
         )
-        summary, folder = run(config, jobs=jobs, tell=console.note).summary, output
-    result = {"command": "sweep", "output": str(folder), **summary}
+        found = run(config, jobs=jobs, tell=console.note)
+    result = {"command": "sweep", "output": str(found.output), **found.summary}
     if train:
         from pipelines.sweep import train_best
 
-        result["trained"] = str(train_best(folder, progress=console).output)
-    console.result(result, lambda: _human(result))
+        result["trained"] = str(train_best(found.output, progress=console).output)
+    console.result(result, lambda: _human(found, result.get("trained"), console.width))
 
 
 def _names(given: list[str]) -> tuple[str, ...]:
@@ -190,73 +187,7 @@ def _value(text: str) -> Any:
         return text
 
 
-def _human(result: dict[str, Any]) -> "Iterator[RenderableType]":
-    from pipelines.sweep.space import OPTIONS
-    from pipelines.sweep.words import conclusion
-
-    val_split, test_split = result["val_split"], result["test_split"]
-    count, trials = counted(len(result["candidates"]), "setting"), counted(result["trials"], "trial")
-    yield (
-        f"{result['output']}: {count}, each the best of {trials} by {result['metric']} on {val_split}, then "
-        f"{counted(result['seeds'], 'seed')} on {test_split}"
-    )
-    for name, why in result["failed"].items():
-        yield f"{name} came to nothing: {why}"
-    yield ""
-    yield f"settings chosen on {val_split} (level: temperature, or margin):"
-    yield from map(_setting, result["candidates"])
-    used = {name for candidate in result["candidates"] for name in candidate["options"]}
-    yield from (f"    {name}: {option.help}" for name, option in OPTIONS.items() if name in used)
-    yield ""
-    intervals = ", with 95% intervals" if result["seeds"] > 1 else ""
-    yield f"scores on {test_split}: mean of R@1, R@5, R@10 of both directions{intervals};"
-    yield f"below, the difference from {result['baseline']} (*: better or worse)"
-    if result["frequency"] is not None:
-        yield f"head, middle, tail: {result['frequency']}"
-    yield _table(result)
-    yield ""
-    yield from conclusion(result)
-    if result["frequency"] is not None:
-        yield f"what a gain on the tail costs on the head: mmts frontier {shlex.quote(result['output'])}"
-    if "trained" in result:
-        yield f"{result['trained']}: the best setting, trained"
-
-
-def _setting(candidate: dict[str, Any]) -> str:
-    from pipelines.sweep.settings import options_words
-
-    edge = " (a level at the edge of those tried)" if candidate["at_edge"] else ""
-    return f"  {candidate['name']}: {options_words(candidate['options'])}{edge}"
-
-
-def _table(result: dict[str, Any]) -> "Table":
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False)
-    table.add_column("", no_wrap=True)
-    table.add_column(f"{result['metric']}\non {result['val_split']}", justify="right", no_wrap=True)
-    scored = result["candidates"][0]["scores"]
-    segments = [name for name in ("overall", "head", "middle", "tail") if "mean" in scored.get(name, {})]
-    for segment in segments:
-        table.add_column(segment, justify="right", no_wrap=True, vertical="bottom")
-    for candidate in result["candidates"]:
-        table.add_row(
-            candidate["name"],
-            f"{candidate['validation']['tests']:.1f}",
-            *(_cell(candidate, segment) for segment in segments),
-        )
-    return table
-
-
-def _cell(candidate: dict[str, Any], segment: str) -> "Text":
-    """A score and half the width of its interval; below it the same of the difference from the baseline."""
-    from rich.text import Text
-
-    from pipelines.sweep.words import plus_minus
-
-    cell = Text(plus_minus(candidate["scores"][segment]["mean"]["mean_recall"]))
-    if "differences" in candidate:
-        found = candidate["differences"][segment]["mean"]["mean_recall"]
-        certain = found["verdict"] in ("better", "worse")
-        cell.append(f"\n{plus_minus(found, '+')}{'*' * certain}", style="bold" if certain else "dim")
-    return cell
+def _human(found: "SweepResult", trained: str | None, width: int) -> "Iterator[RenderableType]":
+    yield from found.shown(width)
+    if trained is not None:
+        yield f"{trained}: the best setting, trained"

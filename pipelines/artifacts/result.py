@@ -29,19 +29,25 @@ class StageResult(Shown):
     up_to_date: bool
     summary: dict[str, Any]
 
+    @property
+    def table_file(self) -> Path:
+        """The Parquet file of the table that it wrote; of a folder the steps of a run."""
+        return self.output / "steps.parquet" if self.output.is_dir() else self.output
+
     def to_pandas(self) -> "pd.DataFrame":
         """What the stage wrote, as a table.
 
         Returns:
-            The rows of the Parquet file; of a run its steps; of ``eval`` one row a score, with columns ``segment``,
-            ``direction``, ``metric``, ``value``, ``low`` and ``high`` (the 95% interval; NaN where there is none).
+            The rows of the Parquet file; of a run its steps; of a sweep its runs; of ``eval`` one row a score, with
+            columns ``segment``, ``direction``, ``metric``, ``value``, ``low`` and ``high`` (the 95% interval; NaN where
+            there is none).
 
         Raises:
             InputError: The stage wrote no table (``export``), or it is gone or damaged.
         """
         if isinstance(scores := self.summary.get("scores"), dict):
             return _tidy(scores)
-        with open_parquet(self.output / "steps.parquet" if self.output.is_dir() else self.output) as file:
+        with open_parquet(self.table_file) as file:
             table: pd.DataFrame = file.read().to_pandas()
         return table
 

@@ -111,6 +111,18 @@ CLASSES = Kind(
         "confused_count": pa.int64(),
     },
 )
+MISSES = Kind(
+    "misses",
+    "query_id",
+    {
+        "query_id": pa.string(),
+        "direction": pa.string(),
+        "similarity": pa.float32(),
+        "retrieved": pa.list_(pa.string()),
+        "similarities": pa.list_(pa.float32()),
+    },
+    unique=False,
+)
 RELEVANCY = Kind(
     "relevancy",
     "key",
@@ -137,6 +149,7 @@ KINDS = (
     STEPS,
     RANKS,
     CLASSES,
+    MISSES,
     RELEVANCY,
     FREQUENCY,
     SWEEP,

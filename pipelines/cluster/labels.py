@@ -18,7 +18,6 @@ from pipelines.artifacts import (
     labels_path,
     read_table,
 )
-from pipelines.cluster.ctfidf import ClassTfIdf, words_of
 
 WORDS = 5
 TEXTS = 3
@@ -62,6 +61,7 @@ def write_labels(clusters: Path, annotations: Path, *, fit_split: str | None = N
         table.column("cluster").fill_null(NOISE).to_numpy(),
         table.column("cluster_size").to_numpy(),
         table.column("similarity").to_numpy() if "similarity" in table.column_names else None,
+        texts.column("media_id").to_numpy() if "media_id" in texts.column_names else None,
     )
     with plan.writer(_SCHEMA) as writer:
         writer.summary = {"rows": labels.num_rows}
@@ -74,6 +74,7 @@ def label_clusters(
     cluster_n: NDArray[np.int32],
     size_n: NDArray[np.int64],
     similarity_n: NDArray[np.float32] | None = None,
+    medium_n: NDArray[np.object_] | None = None,
 ) -> pa.Table:
     """Label clusters by their n texts.
 
@@ -83,29 +84,39 @@ def label_clusters(
         size_n: (n,) size of that cluster.
         similarity_n: (n,) cosine similarity to its centroid, NaN where there is none. There the similarity of words
             stands in, see `ClassTfIdf.similarity`.
+        medium_n: (n,) name of each one's medium, where several may share one.
 
     Returns:
         As `LABELS`, largest cluster first: ``words``, the five of largest weight by class-based TF-IDF (see
-        `pipelines.cluster.ctfidf`), and ``texts``, the three nearest to the centroid that differ in their words.
+        `pipelines.cluster.ctfidf`), and ``texts``, the three nearest to the centroid that differ in their words, of
+        different media where the cluster has as many.
     """
+    import pandas as pd  # takes its time, as scikit-learn does
+
+    from pipelines.cluster.ctfidf import ClassTfIdf, words_of
+
     clusters, first, inverse_n = np.unique(cluster_n, return_index=True, return_inverse=True)
     tfidf = ClassTfIdf.fit(texts, inverse_n, len(clusters))
     words = tfidf.top_words(WORDS)
     nearness_n = tfidf.similarity()
     if similarity_n is not None:
         nearness_n = np.where(np.isnan(similarity_n), nearness_n, similarity_n)
+    order = np.argsort(-nearness_n, kind="stable")
+    if medium_n is not None:  # the captions of one image are alike, and at one distance where images are clustered
+        repeat = pd.DataFrame({"cluster": inverse_n[order], "medium": medium_n[order]}).groupby(["cluster", "medium"])
+        order = order[np.argsort(repeat.cumcount().to_numpy(), kind="stable")]
     nearest: list[dict[tuple[str, ...], str]] = [{} for _ in clusters]
-    for row in np.argsort(-nearness_n, kind="stable").tolist():
+    for row in order.tolist():
         chosen = nearest[inverse_n[row]]
         if len(chosen) < TEXTS:
             chosen.setdefault(tuple(words_of(texts[row])) or (texts[row],), texts[row])
-    order = np.argsort(-size_n[first], kind="stable")
+    by_size = np.argsort(-size_n[first], kind="stable")
     return pa.table(
         {
-            "cluster": clusters[order],
-            "cluster_size": size_n[first[order]],
-            "words": [words[row] for row in order],
-            "texts": [list(nearest[row].values()) for row in order],
+            "cluster": clusters[by_size],
+            "cluster_size": size_n[first[by_size]],
+            "words": [words[row] for row in by_size],
+            "texts": [list(nearest[row].values()) for row in by_size],
         },
         schema=_SCHEMA,
     )

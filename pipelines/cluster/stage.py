@@ -1,7 +1,7 @@
 """Entry point of ``cluster``."""
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +10,11 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from pipelines.artifacts import NOISE, StagePlan, StageResult, canonical_split, first_few
-from pipelines.artifacts.files import nearest
+from pipelines.artifacts.files import nearest, require_file
 from pipelines.artifacts.writers import one_writer
 from pipelines.cluster.clustering import Clustering, describe_sizes, fitted_sizes
 from pipelines.cluster.duplicates import describe_duplicates
+from pipelines.cluster.labels import write_labels
 from pipelines.cluster.method import Samples, Values
 from pipelines.cluster.methods import DEFAULT, METHODS
 from pipelines.cluster.subject import Subject
@@ -55,8 +56,8 @@ def cluster(
             cluster; 1 for noise), ``similarity`` (cosine to the centroid; null for noise and for classes).
         method: ``kmeans``, ``hdbscan`` or ``class``; see ``METHODS`` in `pipelines.cluster.methods`.
         by: ``text``; ``media``; or ``joint``, both in one vector, see `pipelines.cluster.geometry.joined`.
-        annotations: Annotations file, for media and joint: its rows are the samples, and it says which medium and which
-            split each has.
+        annotations: Annotations file, whose texts label the clusters, see `write_labels`; for media and joint also its
+            rows are the samples, and it says which medium and which split each has.
         media: Features file, for joint.
         media_weight: Share of the media in the similarity of a joint clustering, 0 to 1; 0.5 if None.
         fit_split: Split to fit on and to count; ``train`` where the file has such rows, else all, if None.
@@ -64,6 +65,10 @@ def cluster(
         **options: Options of the method, by the names in its ``options``: for ``kmeans`` ``k``, ``seed``, ``niter``,
             ``spherical``, ``max_points_per_centroid``; for ``hdbscan`` ``umap_dims``, ``umap_neighbors``,
             ``min_cluster_size``, ``noise``, ``seed``; for ``class`` ``columns``. None is the default.
+
+    Returns:
+        The summary is `describe_sizes`, ``rows``, ``fitted_rows``, figures of duplicates and noise; and ``labels``, the
+        file beside the output that says what is in each cluster, where there are annotations.
 
     Raises:
         InputError: An input or option can't be used, or an option is another method's.
@@ -81,11 +86,18 @@ def cluster(
         media=None if media is None else Path(media),
         media_weight=media_weight,
     )
+    if subject.annotations is not None:
+        require_file(subject.annotations)  # before the work that its texts label
     plan = cluster_plan(subject, output, values, fit_split)
-    if done := plan.finished(force=force):
-        return done
-    fitted = read_fitted(subject, values, fit_split)
-    return write_clustering(plan, fitted, chosen.fit(fitted.samples.content, fitted.count_m, **values), source)
+    result = plan.finished(force=force)
+    if result is None:
+        fitted = read_fitted(subject, values, fit_split)
+        of_items = chosen.fit(fitted.samples.content, fitted.count_m, **values)
+        result = write_clustering(plan, fitted, of_items, source)
+    if (texts := subject.text_file) is None:
+        return result
+    labels = write_labels(output, texts, fit_split=fit_split, force=force)
+    return replace(result, summary={**result.summary, "labels": str(labels)})
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,8 @@ class Subject:
         method: The clustering method.
         source: Embeddings of texts (of media if ``by`` is ``media``), or what else the method reads.
         by: ``text``, ``media`` or ``joint``.
-        annotations: Annotations, which say which medium is whose; None for ``text``.
+        annotations: Annotations, which say which medium is whose, and hold the texts that label the clusters; for
+            ``text`` only that, where they are given.
         media: Features of media; for ``joint`` only.
         media_weight: Share of the media in the similarity, 0 to 1; for ``joint`` only.
     """
@@ -51,8 +52,9 @@ class Subject:
             raise InputError(f"--by {self.by} needs --annotations, which say which medium each sample has")
         if self.by == "joint" and self.media is None:
             raise InputError("--by joint needs --media, the features of the media")
+        if self.annotations is not None and self.method.source == "annotations":
+            raise InputError(f"--annotations: --method {self.method.name} reads them already; leave it out")
         for flag, value, needs in (
-            ("--annotations", self.annotations, ("media", "joint")),
             ("--media", self.media, ("joint",)),
             ("--media-weight", self.media_weight, ("joint",)),
         ):
@@ -87,7 +89,15 @@ class Subject:
     @property
     def split_file(self) -> Path:
         """The file that says which split a sample is of."""
-        return self.annotations or self.source
+        return self.source if self.by == "text" or self.annotations is None else self.annotations
+
+    @property
+    def text_file(self) -> Path | None:
+        """The annotations whose texts label the clusters; None where none are known."""
+        if self.annotations is None and self.method.source == "annotations":
+            with open_parquet(self.source) as file:
+                return self.source if "text" in file.schema_arrow.names else None
+        return self.annotations
 
     def read(self, options: Values) -> Samples:
         """Read the samples: those of the source, or of the annotations where media are clustered.

@@ -1,7 +1,6 @@
 """Entry point of ``embed``."""
 
 import hashlib
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,7 +18,8 @@ from pipelines.artifacts import (
     vector_schema,
     with_vectors,
 )
-from pipelines.artifacts.writers import one_writer, writing
+from pipelines.artifacts.writers import one_writer
+from pipelines.embed.parts import Parts, parts_of, remove_parts
 from pipelines.encoders.sentences import SentenceEncoder
 from pipelines.encoders.towers import MappedTexts, TowerTexts, load_mapped_texts, load_text_encoder
 from pipelines.encoding import Encoding, Precision
@@ -51,7 +51,8 @@ def embed(
     """Encode the texts of an annotations file with a text model, or with the text side of a run.
 
     Each distinct text is encoded once, however often it occurs. Vectors go to disk as they are made: memory holds one
-    window of rows and a 16-byte hash of each distinct text, not the vectors.
+    window of rows and a 16-byte hash of each distinct text, not the vectors. A run that was stopped or killed goes on
+    from the folder ``OUTPUT.parts``, and ends with the same bytes as an unbroken one.
 
     Args:
         annotations: Annotations file, with ``sample_id`` and ``text``.
@@ -69,6 +70,7 @@ def embed(
 
     Raises:
         InputError: An input is unusable, the model can't be loaded, or texts are empty (names the rows).
+        Interrupted: It was asked to stop; what was made is kept.
     """
     annotations, output = Path(annotations), Path(output)
     if dtype not in ("float32", "float16"):
@@ -84,6 +86,7 @@ def embed(
         libraries=("sentence-transformers", "torch", "pyarrow"),
     )
     if done := plan.finished(force=force):
+        remove_parts(output)  # of a run that was killed as it was done
         return done
     table = read_table(annotations, ANNOTATIONS, columns=_columns(annotations))
     if text is not None:
@@ -97,13 +100,13 @@ def embed(
     schema = vector_schema("sample_id", encoder.dimension, dtype, split="split" in table.column_names)
 
     distinct_total = len(table.column("text").unique())
+    settings = {"batch_size": batch_size, "device": device}
     with (
-        writing(output),
-        tempfile.TemporaryFile(dir=output.parent) as scratch,
+        parts_of(plan, dtype, encoder.dimension, force=force, **settings) as parts,
         progress.task("embedding", distinct_total, "texts") as task,
         plan.writer(schema) as writer,
     ):
-        store = _VectorStore(encoder, np.dtype(dtype), scratch.fileno())
+        store = _VectorStore(encoder, parts)
         for window in _windows(table):
             vectors_nd = store.vectors(window.column("text").to_pylist(), task, batch_size)
             writer.write(with_vectors(window.drop_columns("text"), vectors_nd, model))
@@ -132,12 +135,12 @@ def _embed_mapped(
 
 
 class _VectorStore:
-    """Vectors of distinct texts, in a scratch file; texts are looked up by hash."""
+    """Vectors of distinct texts, on disk in the order in which they are encoded; texts are looked up by hash."""
 
-    def __init__(self, encoder: SentenceEncoder | TowerTexts, dtype: "np.dtype[np.floating]", descriptor: int) -> None:
+    def __init__(self, encoder: SentenceEncoder | TowerTexts, parts: Parts) -> None:
         self._encoder = encoder
-        self._dtype = dtype
-        self._scratch = open(descriptor, "r+b", closefd=False)  # noqa: SIM115  the caller owns the file
+        self._parts = parts
+        self._found = iter(parts.found)
         self._row_of: dict[bytes, int] = {}
         self.truncated = 0
 
@@ -153,16 +156,18 @@ class _VectorStore:
         step = batch_size * _BATCHES_PER_REPORT
         for start in range(0, len(order), step):
             chunk = order[start : start + step]
-            chunk_texts = [fresh[key] for key in chunk]
-            self.truncated += self._encoder.count_truncated(chunk_texts)
-            self._scratch.seek(0, 2)
-            self._scratch.write(self._encoder.encode(chunk_texts).astype(self._dtype).tobytes())
+            part = next(self._found, None)  # the same texts make the same parts in the same order
+            self.truncated += self._encode([fresh[key] for key in chunk]) if part is None else part["truncated"]
             for key in chunk:
                 self._row_of[key] = len(self._row_of)
             task.advance(len(chunk))
-        self._scratch.flush()
-        stored = np.memmap(self._scratch, dtype=self._dtype, mode="r", shape=(self.distinct, self._encoder.dimension))
-        return np.asarray(stored[[self._row_of[key] for key in keys]])
+        return np.asarray(self._parts.read()[[self._row_of[key] for key in keys]])
+
+    def _encode(self, texts: list[str]) -> int:
+        """Encode texts; gives how many are longer than the model reads."""
+        truncated = self._encoder.count_truncated(texts)
+        self._parts.append(self._encoder.encode(texts), truncated=truncated)
+        return truncated
 
 
 def _columns(annotations: Path) -> list[str]:

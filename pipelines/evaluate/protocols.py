@@ -14,13 +14,14 @@ from pipelines.errors import InputError
 from pipelines.evaluate.captions import Gallery, captions_of
 from pipelines.evaluate.classes import class_table, labelled_media, with_answers
 from pipelines.evaluate.eccv import COCO_CAPTIONS, coco_captions_of
+from pipelines.evaluate.misses import Compared
 from pipelines.evaluate.prompts import Prompts, class_texts
 from pipelines.evaluate.query_table import Ids, query_table
 from pipelines.evaluate.relevancy import cached_relevancy
-from pipelines.evaluate.sizes import Sizes, find_sizes
 from pipelines.evaluate.tail_classes import read_tail_classes
 from pipelines.progress import Progress
 from pipelines.runs.embeddings import Embeddings, compared_as_they_are
+from pipelines.runs.sizes import Sizes, find_sizes
 from pipelines.runs.sources import Sources
 from pipelines.scores.classification import score_classes
 from pipelines.scores.eccv import score_eccv
@@ -40,19 +41,19 @@ class Scored:
         evaluation: The scores.
         ids: What the rows of the similarities are called.
         sizes: The cluster sizes that the thirds follow from.
+        beside: What was scored, which misses are found in; for ``classes`` the rows of ``classes.parquet``.
         bad_media: Why media are left out, by id.
         said: What ``metrics.json`` holds besides.
         queries: Rows of ``ranks.parquet``, where they say more than `query_table` makes of the evaluation.
-        classes: Rows of ``classes.parquet``.
     """
 
     evaluation: Evaluation
     ids: Ids
     sizes: Sizes
+    beside: Compared | pa.Table
     bad_media: dict[str, str] = field(default_factory=dict)
     said: dict[str, Any] = field(default_factory=dict)
     queries: pa.Table | None = None
-    classes: pa.Table | None = None
 
 
 class Inputs:
@@ -148,7 +149,8 @@ def score_captions(inputs: Inputs, split: str, protocol: Protocol, gallery: Gall
         **options,
     )
     ids = Ids(captions.media_ids, captions.sample_ids.combine_chunks())
-    return Scored(dataclasses.replace(evaluation, protocol=protocol), ids, sizes, bad_media)
+    compared = Compared(media_nd, text_md, captions.media_of_text)
+    return Scored(dataclasses.replace(evaluation, protocol=protocol), ids, sizes, compared, bad_media)
 
 
 def score_coco(inputs: Inputs, options: dict[str, Any]) -> Scored:
@@ -157,7 +159,8 @@ def score_coco(inputs: Inputs, options: dict[str, Any]) -> Scored:
     found = inputs.embeddings(captions.media_ids, captions.sample_ids)
     sizes = find_sizes(inputs.sources, captions.sample_ids)
     evaluation = score_eccv(found.media_nd, found.text_md, captions.truth, cluster_size=sizes.size_n, **options)
-    return Scored(evaluation, Ids(captions.media_ids, captions.sample_ids.combine_chunks()), sizes)
+    compared = Compared(found.media_nd, found.text_md, captions.truth.text_media_index)
+    return Scored(evaluation, Ids(captions.media_ids, captions.sample_ids.combine_chunks()), sizes, compared)
 
 
 def score_kitchen(
@@ -174,15 +177,17 @@ def score_kitchen(
     tail_class = None if tail_classes is None else read_tail_classes(Path(tail_classes), clips.noun_class)
     found = inputs.embeddings(clips.media_ids, clips.sentence_ids)
     sizes = find_sizes(inputs.sources, clips.sample_ids)
+    graded = cached_relevancy(relevancy, inputs.path, split, clips, force=force)
     evaluation = score_ek100(
         EmbeddingScores(found.media_nd, found.text_md),
-        cached_relevancy(relevancy, inputs.path, split, clips, force=force),
+        graded,
         clips.clip_of_sentence,
         cluster_size=sizes.size_n,
         tail_class=tail_class,
         **options,
     )
-    return Scored(evaluation, Ids(clips.media_ids, clips.sentence_ids.combine_chunks()), sizes)
+    compared = Compared(found.media_nd, found.text_md, clips.clip_of_sentence, graded)
+    return Scored(evaluation, Ids(clips.media_ids, clips.sentence_ids.combine_chunks()), sizes, compared)
 
 
 def score_labels(inputs: Inputs, prompts: Prompts, split: str, options: dict[str, Any]) -> Scored:
@@ -218,8 +223,8 @@ def score_labels(inputs: Inputs, prompts: Prompts, split: str, options: dict[str
         classified.evaluation,
         ids,
         Sizes(None, labelled.said),
+        class_table(labelled, texts, classified),
         bad_media,
         said,
         with_answers(query_table(classified.evaluation, ids), labelled, classified),
-        class_table(labelled, texts, classified),
     )

@@ -1,18 +1,18 @@
 """Entry point of ``eval``: scores of retrieval or classification, of a run or of two embeddings files."""
 
-import contextlib
-import copy
-import warnings
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pipelines.artifacts import StagePlan, StageResult, read_provenance, refuse_replacing_inputs
+import pyarrow as pa
+
+from pipelines.artifacts import ArtifactWriter, StagePlan, refuse_replacing_inputs
 from pipelines.artifacts.files import replacing_json, require_folder
 from pipelines.artifacts.writers import one_writer, removing_new_folders
 from pipelines.encoding import AS_IT_COMES, Encoding
 from pipelines.errors import InputError
 from pipelines.evaluate.captions import Gallery
+from pipelines.evaluate.folder import finished_scores, refuse_other_folder, remove_scores_of_others
+from pipelines.evaluate.misses import miss_table
 from pipelines.evaluate.options import refuse_other_protocols, refuse_other_sources
 from pipelines.evaluate.prompts import read_prompts
 from pipelines.evaluate.protocols import (
@@ -25,7 +25,7 @@ from pipelines.evaluate.protocols import (
     score_labels,
 )
 from pipelines.evaluate.query_table import query_table
-from pipelines.evaluate.result import ScoresResult, read_metrics
+from pipelines.evaluate.result import ScoresResult
 from pipelines.progress import SILENT, Progress
 from pipelines.runs.sources import find_sources, how_trained
 from pipelines.scores.bootstrap import RESAMPLES, require_draws
@@ -64,7 +64,8 @@ def evaluate(
 
     Args:
         output: Folder to write: ``metrics.json`` (every number with its interval), ``ranks.parquet`` (one row a query
-            and direction) and, for ``classes``, ``classes.parquet`` (one row a class).
+            and direction) and ``misses.parquet`` (what the worst queries found instead); for ``classes`` in place of
+            that ``classes.parquet`` (one row a class).
         run: Run folder; its model encodes the media and texts. Without it ``media`` and ``text`` are compared as they
             are.
         media: Features file; with a run on pixels images or clips, wherever they lie, or ``annotations`` for where
@@ -133,18 +134,20 @@ def evaluate(
         raise InputError(f"--block-memory {block_memory}: expected 1 MiB or more")
     if seed and not resamples:
         raise InputError(f"--seed {seed}: seeds the bootstrap; leave it out with --resamples 0")
-    _refuse_other_folder(output, force=force)
+    refuse_other_folder(output, force=force)
     inputs = sources.inputs()
     if tail_classes is not None:
         inputs["tail classes"] = Path(tail_classes)
     if prompts is not None:
         inputs |= prompts.inputs()
-    ranks, metrics_file, classes_file = (output / n for n in ("ranks.parquet", "metrics.json", "classes.parquet"))
+    ranks, metrics_file = output / "ranks.parquet", output / "metrics.json"
+    misses, classes = output / "misses.parquet", output / "classes.parquet"
+    beside, other = (misses, classes) if prompts is None else (classes, misses)
     kept = Path(relevancy or output / "relevancy.parquet")
-    for written in (metrics_file, *([classes_file] if prompts is not None else [])):
+    for written in (metrics_file, beside):
         refuse_replacing_inputs(written, inputs.values())
     if protocol == "ek100":
-        others = [*inputs.values(), ranks, metrics_file]
+        others = [*inputs.values(), ranks, misses, metrics_file]
         refuse_replacing_inputs(kept, others if sources.run is None else [*others, sources.run])
     with removing_new_folders(output):
         require_folder(output)
@@ -166,11 +169,9 @@ def evaluate(
             seed=seed,
             libraries=("numpy", "torch", "pyarrow"),
             foreign=(*(role for role in inputs if role.startswith("media")), *([] if sources.run else ["text"])),
-            results=2,  # 2: thirds by the run's shifts on other annotations too; transparency and wide greys
+            results=3,  # 2: thirds by the run's shifts on other annotations too, wide greys; 3: misses.parquet
         )
-        of_classes = copy.copy(plan)  # the same in all but the place
-        of_classes.output = classes_file
-        if done := _finished([plan, *([of_classes] if prompts else [])], metrics_file, force=force):
+        if done := finished_scores(plan, metrics_file, beside, force=force):
             return ScoresResult(output, True, done.summary)
 
         options: dict[str, Any] = {
@@ -197,58 +198,18 @@ def evaluate(
             metrics["gallery"] = {"media": media_count, "distractors": media_count - queries}
         if trained := how_trained(sources.run):
             metrics["trained"] = trained
-        tables = [(plan, query_table(scored.evaluation, scored.ids) if scored.queries is None else scored.queries)]
-        if scored.classes is None:
-            _remove_classes(classes_file)
-        else:
-            tables.append((of_classes, scored.classes))
+        table = query_table(scored.evaluation, scored.ids) if scored.queries is None else scored.queries
+        more = scored.beside
+        if not isinstance(more, pa.Table):
+            more = miss_table(scored.evaluation, scored.ids, more, options["block_bytes"])
+        remove_scores_of_others(other)
         # None takes its place before there was room for all.
-        with replacing_json(metrics_file, metrics), contextlib.ExitStack() as writers:
-            for each, table in tables:
-                writer = writers.enter_context(each.writer(table.schema))
-                writer.summary = metrics
-                writer.write(table)
+        with (
+            replacing_json(metrics_file, metrics),
+            ArtifactWriter(beside, more.schema, plan.provenance()) as second,
+            plan.writer(table.schema) as writer,
+        ):
+            writer.summary = metrics
+            writer.write(table)
+            second.write(more)
         return ScoresResult(output, False, metrics)
-
-
-def _remove_classes(path: Path) -> None:
-    """Remove the table of classes of another protocol, so that it isn't taken for one of these scores."""
-    with contextlib.suppress(InputError):  # no such file, or none of ours
-        made = read_provenance(path) if path.is_file() else None
-        if made is not None and made.stage == "eval":
-            path.unlink()
-
-
-def _refuse_other_folder(output: Path, *, force: bool) -> None:
-    """Refuse a run's folder, and without ``force`` one that holds anything but scores."""
-    if (output / "config.json").exists():
-        raise InputError(f"{output}: is a run folder, whose files the scores would replace; choose another -o")
-    if force or not output.is_dir() or not any(output.iterdir()) or (output / "ranks.parquet").exists():
-        return
-    if read_metrics(output / "metrics.json") is None:
-        raise InputError(f"{output}: holds files that are not scores; use --force, or another output folder")
-
-
-def _finished(plans: Sequence[StagePlan], metrics_file: Path, *, force: bool) -> StageResult | None:
-    """The result of an earlier run, where all files are as it wrote them; damaged ones are made again.
-
-    Raises:
-        InputError: A table isn't what mmts wrote, and nothing beside it says that the folder holds scores.
-    """
-    metrics = read_metrics(metrics_file)
-    done = None
-    for plan in plans:
-        try:
-            done = plan.finished(force=force)
-        except InputError:
-            if metrics is None:
-                raise
-            warnings.warn(f"{plan.output}: damaged or changed since mmts wrote it; made again", stacklevel=3)
-            return None
-        if done is None:
-            return None
-    if done and metrics != done.summary:
-        if metrics_file.exists():
-            warnings.warn(f"{metrics_file}: damaged or changed since mmts wrote it; made again", stacklevel=3)
-        return None
-    return done

@@ -61,7 +61,7 @@ def encode_batches(
         InputError: A medium can't be decoded, and ``max_bad`` is 0.
     """
     rows = torch.arange(len(media.ids)) if rows is None else rows
-    plan = [PlannedBatch(0, step, part) for step, part in enumerate(torch.split(rows, batch_size))]
+    plan = [PlannedBatch(0, step, part) for step, part in enumerate(torch.split(rows, batch_size)) if len(part)]
     for loaded in batches(media, plan, workers=workers, seed=None, max_bad=max_bad):
         # No inference mode: what a sharded model sets up at its first pass would be of no use for training.
         with torch.no_grad(), _autocast(device, precision):

@@ -39,9 +39,24 @@ def encode_with_run(
             are damaged than may be.
     """
     media = open_annotated_media(encoder, sources, annotations, media_ids)
-    texts = annotated_texts(encoder, sources, annotations, text_ids)  # before the media are encoded: that takes longer
+    texts = _texts(encoder, sources, annotations, text_ids)  # read before the media are encoded, which takes longer
     media_nd, bad_media = _vectors(encoder, media)
-    text_md = encode_texts(
+    return Embeddings(media_nd, _encoded(encoder, texts).numpy(), bad_media)
+
+
+def encode_annotated_texts(
+    encoder: RunEncoder, sources: Sources, annotations: pa.Table, text_ids: pa.ChunkedArray
+) -> Tensor:
+    """Embeddings ``[m, dimension]`` of some samples' texts, in the order of the ids, not normalised, on the CPU.
+
+    Raises:
+        InputError: A file can't be used, ids are missing there, or texts are empty.
+    """
+    return _encoded(encoder, _texts(encoder, sources, annotations, text_ids))
+
+
+def _encoded(encoder: RunEncoder, texts: Tensor | list[str]) -> Tensor:
+    return encode_texts(
         encoder.model,
         texts,
         encoder.device,
@@ -49,7 +64,6 @@ def encode_with_run(
         batch_size=encoder.encoding.batch_size,
         progress=encoder.progress,
     )
-    return Embeddings(media_nd, text_md.numpy(), bad_media)
 
 
 def encode_with_prompts(
@@ -80,14 +94,10 @@ def _vectors(encoder: RunEncoder, media: MediaSource) -> tuple[NDArray[np.float3
     return media_nd.numpy(), bad_media
 
 
-def annotated_texts(
+def _texts(
     encoder: RunEncoder, sources: Sources, annotations: pa.Table, text_ids: pa.ChunkedArray
 ) -> Tensor | list[str]:
-    """What the run's model takes of some samples' texts: the texts, or their embeddings ``[m, d]``.
-
-    Raises:
-        InputError: A file can't be used, ids are missing there, or texts are empty.
-    """
+    """What the run's model takes of some samples' texts: the texts, or their embeddings ``[m, d]``."""
     if sources.text is not None:
         text_md = vectors_of(sources.text, "sample_id", text_ids, "samples")
         require_size(text_md.shape[1], encoder.model.settings["text_inputs"], sources.text, encoder.run)

@@ -122,7 +122,7 @@ class RunEncoder:
         return encode_media(model, media, self.device, progress=self.progress, **options)
 
     def _features_model(self) -> tuple[DualEncoder, Maker]:
-        remedy = "so no new image can be compared; search by a text"
+        remedy = "give a text instead"
         maker = maker_of(self.run, "media", remedy)
         model = load_media_encoder(
             maker.model, maker.frames, trust_remote_code=self.encoding.trust_remote_code, name=f"model {maker.model}"

@@ -50,11 +50,15 @@ class Sources:
 
     def parameters(self) -> dict[str, str]:
         """What decides the scores besides these files: those that the annotations name, and the column of classes."""
-        from pipelines.media import linked_parameters  # brings torch
-
         by_column = self.frequency is not None and self._frequency_file() is None
         column = {"frequency": self.frequency} if by_column and self.frequency is not None else {}
-        return linked_parameters(self.media, self.annotations) | column
+        return self.linked_parameters() | column
+
+    def linked_parameters(self) -> dict[str, str]:
+        """What decides the vectors of media besides these files: those that the annotations name."""
+        from pipelines.media import linked_parameters  # brings torch
+
+        return linked_parameters(self.media, self.annotations)
 
     def _frequency_file(self) -> Path | None:
         return None if self.frequency is None else frequency_file(self.frequency, self.annotations)

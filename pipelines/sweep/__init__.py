@@ -6,9 +6,10 @@ if TYPE_CHECKING:
     from pipelines.sweep.config import SweepConfig
     from pipelines.sweep.found import read_sweep
     from pipelines.sweep.pareto import frontier
+    from pipelines.sweep.result import open_sweep
     from pipelines.sweep.stage import sweep, train_best
 
-__all__ = ["SweepConfig", "frontier", "read_sweep", "sweep", "train_best"]
+__all__ = ["SweepConfig", "frontier", "open_sweep", "read_sweep", "sweep", "train_best"]
 
 
 def __getattr__(name: str) -> Any:
@@ -21,6 +22,10 @@ def __getattr__(name: str) -> Any:
         from pipelines.sweep.found import read_sweep
 
         return read_sweep
+    if name == "open_sweep":
+        from pipelines.sweep.result import open_sweep
+
+        return open_sweep
     if name == "frontier":
         from pipelines.sweep.pareto import frontier
 

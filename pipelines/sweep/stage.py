@@ -26,6 +26,7 @@ from pipelines.progress import SILENT, Progress
 from pipelines.shifts import shifts
 from pipelines.sweep.config import SweepConfig
 from pipelines.sweep.found import SUMMARY, TABLE, read_sweep
+from pipelines.sweep.result import SweepResult
 from pipelines.sweep.runs import Data, Run, Stage, finished
 from pipelines.sweep.settings import options_words
 from pipelines.sweep.space import Values, Way, draw
@@ -41,7 +42,7 @@ Found = list[tuple[Run, dict[str, Any]]]
 _FREQUENCY, _SIZES = "frequency.parquet", "sizes.parquet"
 
 
-def sweep(config: SweepConfig, *, jobs: int = 1, tell: Tell = lambda line: None) -> StageResult:
+def sweep(config: SweepConfig, *, jobs: int = 1, tell: Tell = lambda line: None) -> SweepResult:
     """Search each way's options on validation, with as many trials each, and test the best setting of each.
 
     The folder holds ``runs/NAME/`` (``metrics.json`` and ``ranks.parquet`` of each run, as ``mmts eval`` writes them,
@@ -81,7 +82,7 @@ def sweep(config: SweepConfig, *, jobs: int = 1, tell: Tell = lambda line: None)
         of_all = {"frequency": files.said, "runs": len(found), "seconds": seconds, "jobs": jobs}
         summary = summarise(config, found, chosen, output) | of_all
         write_json(output / SUMMARY, summary)
-    return StageResult(output, reporter.done == 0, summary)
+    return SweepResult(output, reporter.done == 0, summary)
 
 
 def train_best(folder: Path, *, progress: Progress = SILENT) -> StageResult:

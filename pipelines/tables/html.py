@@ -21,7 +21,8 @@ def to_html(parts: "Iterable[RenderableType]") -> str:
     html = []
     for is_line, group in groupby(parts, key=lambda part: not isinstance(part, Table) and bool(str(part))):
         if is_line:
-            html.append(f"<p>{'<br>'.join(map(_escaped, group))}</p>")
+            lines = escape("\n".join(map(str, group)))
+            html.append(f'<p style="white-space:pre-wrap">{lines}</p>')
         else:  # tables, and the empty lines around them
             html += [_table(part) for part in group if isinstance(part, Table)]
     return "\n".join(html)

@@ -187,8 +187,8 @@ def kill(target: Target, count: int, seed: int, phases: tuple[Phase, ...] = PHAS
     for phase, seconds in moments(target, count, seed, phases):
         _, running = signalled(target, signal.SIGKILL, phase, seconds)
         left = contents(target.folder)
-        rests = hidden(left)
-        # A run folder grows while it trains; all else is there as it is in the end, or not at all.
+        rests = [name for name in left if name in hidden(left) or name.startswith("out.parts/")]
+        # A run folder grows while it trains; all else but parts is there as it is in the end, or not at all.
         is_whole = (
             target.name == "train"
             or {name: left[name] for name in left if name not in rests}.items() <= expected.items()

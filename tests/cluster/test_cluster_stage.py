@@ -96,6 +96,18 @@ def test_any_changed_option_is_work(embeddings, tmp_path, change) -> None:
 
 
 @pytest.fixture
+def annotations_of(tmp_path, write_artifact):
+    """Annotations of the thirty rows, with texts."""
+
+    def write(texts):
+        table = {"sample_id": [f"s{row}" for row in range(30)], "text": texts}
+        split = [name for train in (6, 4, 2) for name in ["train"] * train + ["test"] * (10 - train)]
+        return write_artifact(tmp_path / "texts.parquet", {**table, "split": split})
+
+    return write
+
+
+@pytest.fixture
 def annotations(tmp_path, write_artifact):
     table = {
         "sample_id": list("abcdef"),
@@ -105,6 +117,32 @@ def annotations(tmp_path, write_artifact):
         "noun_class": [5, 2, 2, 5, 5, 9],
     }
     return write_artifact(tmp_path / "a.parquet", table)
+
+
+def test_with_annotations_clusters_are_labelled(embeddings, annotations_of, tmp_path) -> None:
+    """The labels are made again by themselves, where they are gone or the texts change."""
+    source, output = embeddings(), tmp_path / "c.parquet"
+    assert "labels" not in cluster(source, output, k=3).summary
+    texts = annotations_of(["red dog"] * 10 + ["dog"] * 10 + ["cat"] * 10)
+    result = cluster(source, output, k=3, annotations=texts)
+    assert result.up_to_date
+    assert result.summary["labels"] == str(tmp_path / "c.labels.parquet")
+    labels = pq.read_table(tmp_path / "c.labels.parquet").select(["cluster_size", "words", "texts"]).to_pylist()
+    assert labels == [
+        {"cluster_size": 6, "words": ["red", "dog"], "texts": ["red dog"]},
+        {"cluster_size": 4, "words": ["dog"], "texts": ["dog"]},
+        {"cluster_size": 2, "words": ["cat"], "texts": ["cat"]},
+    ]
+    texts = annotations_of(["bird"] * 30)
+    assert cluster(source, output, k=3, annotations=texts).up_to_date
+    assert columns(tmp_path / "c.labels.parquet")["words"] == [["bird"]] * 3
+
+
+def test_classes_are_labelled_by_the_annotations_they_come_from(annotations, tmp_path, write_artifact) -> None:
+    cluster(annotations, tmp_path / "c.parquet", method="class", columns=["noun_class"])
+    assert columns(tmp_path / "c.labels.parquet")["texts"] == [["v", "w"], ["u", "x"]]
+    bare = write_artifact(tmp_path / "b.parquet", {"sample_id": ["a"], "noun": ["x"]})
+    assert "labels" not in cluster(bare, tmp_path / "d.parquet", method="class", columns=["noun"]).summary
 
 
 def test_a_class_training_never_saw_has_size_0(annotations, tmp_path) -> None:

@@ -178,7 +178,11 @@ def test_samples_without_a_medium_or_a_text_vector_are_counted(files, write_arti
         ({"by": "images"}, "--by images: expected one of text, media, joint"),
         ({"by": "media"}, "--by media needs --annotations"),
         ({"by": "joint", "annotations": "a.parquet"}, "--by joint needs --media"),
-        ({"annotations": "a.parquet"}, "--annotations: needs --by media or joint; add it, or leave --annotations out"),
+        ({"annotations": "nowhere.parquet"}, "nowhere.parquet: no such file"),
+        (
+            {"annotations": "a.parquet", "method": "class", "k": None, "columns": ["split"]},
+            "--annotations: --method class reads them already; leave it out",
+        ),
         ({"media": "f.parquet"}, "--media: needs --by joint"),
         ({"by": "media", "annotations": "a.parquet", "media_weight": 0.5}, "--media-weight: needs --by joint"),
         (
@@ -225,6 +229,7 @@ def test_the_command_says_what_was_counted(files, mmts, monkeypatch, write_artif
         "c.parquet: written",
         *mmts(*line).out.splitlines()[1:3],
         "fitted on 5 media (shared by several rows: 3; repeated vectors: 0)",
+        "labels in c.labels.parquet; see them with mmts inspect c.parquet",
     ]
     write_artifact(files / "e.parquet", {"sample_id": list("abcd"), "embedding": [[1.0], [2.0], [1.0], [1.0]]})
     text = mmts("cluster", "e.parquet", "-o", "e-c.parquet", "--k", 1).out

@@ -333,7 +333,7 @@ def test_shifts_that_changed_since_training_are_told(world) -> None:
     assert not changed.up_to_date
 
 
-@pytest.mark.parametrize("name", ["metrics.json", "ranks.parquet"])
+@pytest.mark.parametrize("name", ["metrics.json", "ranks.parquet", "misses.parquet"])
 @pytest.mark.parametrize("damage", ["removed", "cut", "flipped", "other numbers"])
 def test_a_damaged_result_is_made_again(world, spaces, name, damage) -> None:
     files, _, _ = spaces

@@ -6,12 +6,12 @@ import shutil
 import pyarrow.parquet as pq
 import pytest
 
-from mmts_cli.sweep_words import conclusion
 from pipelines.artifacts.files import read_json
 from pipelines.errors import InputError, Interrupted
 from pipelines.evaluate import evaluate
 from pipelines.sweep import read_sweep, sweep, train_best
 from pipelines.sweep import stage as stage_module
+from pipelines.sweep.words import conclusion
 from pipelines.train import TrainConfig, train
 
 

@@ -5,11 +5,13 @@ from rich.text import Text
 
 from pipelines.tables import to_html
 
+PARAGRAPH = '<p style="white-space:pre-wrap">'
 TOP = 'vertical-align:top"'
 
 
 def test_lines_are_paragraphs_that_empty_lines_part() -> None:
-    assert to_html(["one", Text("two", style="bold"), "", "", "three"]) == "<p>one<br>two</p>\n<p>three</p>"
+    lines = ["one", Text("  two", style="bold"), "", "", "three"]
+    assert to_html(lines) == f"{PARAGRAPH}one\n  two</p>\n{PARAGRAPH}three</p>"
 
 
 def test_a_table_keeps_its_sides_and_the_lines_of_its_cells() -> None:
@@ -18,7 +20,7 @@ def test_a_table_keeps_its_sides_and_the_lines_of_its_cells() -> None:
     table.add_row("overall", Text("1.5\n1.2-1.8", style="dim"))
     table.add_row("tail", "2")
     assert to_html(["above", table]) == (
-        '<p>above</p>\n<table><caption style="text-align:left">of<br>all</caption>'
+        f'{PARAGRAPH}above</p>\n<table><caption style="text-align:left">of<br>all</caption>'
         f'<thead><tr><th style="text-align:left;{TOP}>name</th><th style="text-align:right;{TOP}>R@1</th></tr></thead>'
         f'<tbody><tr><td style="text-align:left;{TOP}>overall</td>'
         f'<td style="text-align:right;{TOP}>1.5<br>1.2-1.8</td></tr>'

@@ -1,4 +1,4 @@
-"""Training cluster sizes of what is scored, which head, middle and tail follow from."""
+"""Training cluster sizes of samples, which head, middle and tail follow from."""
 
 from dataclasses import dataclass
 
