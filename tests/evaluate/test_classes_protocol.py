@@ -312,7 +312,7 @@ def test_the_table_of_classes_goes_with_its_scores(labelled, command, run, mmts)
     out = labelled.folder / "s"
     assert mmts(*command, out).code == 0
     assert mmts("eval", run, "-o", out, "--resamples", 0).code == 0
-    assert sorted(path.name for path in out.iterdir()) == ["metrics.json", "ranks.parquet"]
+    assert sorted(path.name for path in out.iterdir()) == ["metrics.json", "misses.parquet", "ranks.parquet"]
 
 
 def test_compared_by_the_same_media(labelled, spaces, mmts) -> None:
