@@ -14,6 +14,7 @@ from mmts_cli.commands import (
     frontier,
     inspect,
     plan,
+    plot,
     prepare,
     run,
     search,
@@ -40,6 +41,7 @@ for _command in (
     compare,
     sweep,
     frontier,
+    plot,
     export,
     inspect,
 ):

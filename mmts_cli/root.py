@@ -20,6 +20,7 @@ _ORDER = (
     "compare",
     "sweep",
     "frontier",
+    "plot",
     "export",
     "inspect",
 )

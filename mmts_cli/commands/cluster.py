@@ -133,9 +133,16 @@ def _help(option: Option) -> str:
 
 
 def _human(result: "StageResult") -> "Iterator[RenderableType]":
-    summary = result.summary
-    noise = f" and {summary['fitted_noise_rows']:,} rows of noise, each of size 1," if "noise_rows" in summary else ""
     yield headline(result)
+    yield from _neighborhoods(result.summary) if "least_similarity" in result.summary else _clusters(result.summary)
+    if duplicates := _duplicates(result.summary):
+        yield duplicates
+    if "labels" in result.summary:
+        yield f"labels in {result.summary['labels']}; see them with mmts inspect {shlex.quote(str(result.output))}"
+
+
+def _clusters(summary: dict[str, Any]) -> "Iterator[str]":
+    noise = f" and {summary['fitted_noise_rows']:,} rows of noise, each of size 1," if "noise_rows" in summary else ""
     yield (
         f"{summary['clusters']:,} clusters{noise} of {summary['fitted_rows']:,} fitted rows ({summary['rows']:,} in "
         f"all): largest {summary['largest']:,}, smallest {summary['smallest']:,}, Gini {summary['gini']:.3f}"
@@ -144,10 +151,17 @@ def _human(result: "StageResult") -> "Iterator[RenderableType]":
         f"the largest tenth ({summary['top_tenth_clusters']:,} clusters) holds "
         f"{summary['top_tenth_share']:.1f}% of the fitted rows"
     )
-    if duplicates := _duplicates(summary):
-        yield duplicates
-    if "labels" in summary:
-        yield f"labels in {summary['labels']}; see them with mmts inspect {shlex.quote(str(result.output))}"
+
+
+def _neighborhoods(summary: dict[str, Any]) -> "Iterator[str]":
+    yield (
+        f"neighborhoods of cosine similarity {summary['least_similarity']:.3f} or more among "
+        f"{summary['fitted_rows']:,} fitted rows ({summary['rows']:,} in all): largest {summary['largest']:,}, median "
+        f"{summary['median']:,.0f}, smallest {summary['smallest']:,}"
+    )
+    yield f"as uneven as {summary['effective_clusters']:,.0f} clusters of Gini {summary['gini']:.3f}"
+    if summary["recall"] < 1:
+        yield f"by an approximate index, which finds {100 * summary['recall']:.1f}% of the neighbors of a sample"
 
 
 def _duplicates(summary: dict[str, Any]) -> str:

@@ -15,6 +15,11 @@ if TYPE_CHECKING:
 
     from mmts_cli.console import Output
 
+PreferOption = Annotated[
+    Literal["head", "balanced", "tail", "overall"] | None,
+    typer.Option("--prefer", help="Pick the best trial for this side, and show what it costs on the other."),
+]
+
 _SHOWN = ("head", "tail", "overall")
 
 
@@ -32,10 +37,7 @@ def frontier(
     picture: Annotated[
         Path | None, typer.Option("--picture", help="Draw head against tail (.png, .svg or .pdf).")
     ] = None,
-    prefer: Annotated[
-        Literal["head", "balanced", "tail", "overall"] | None,
-        typer.Option("--prefer", help="Pick the best trial for this side, and show what it costs on the other."),
-    ] = None,
+    prefer: PreferOption = None,
     force: ForceOption = False,
 ) -> None:
     """Show what a gain on the tail costs on the head.

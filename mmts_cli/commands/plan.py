@@ -15,6 +15,20 @@ if TYPE_CHECKING:
     from mmts_cli.console import Output
     from pipelines.views.band import Band
 
+AlphaOption = Annotated[
+    float | None,
+    typer.Option(
+        "--alpha",
+        help="Distance from lowest to highest value (default: 0.08, or the smallest shift where that is too much).",
+    ),
+]
+OscillationsOption = Annotated[
+    float | None, typer.Option("--oscillations", help="Full periods over the run (default: 5).")
+]
+AnnotationsOption = Annotated[
+    Path | None, typer.Option("--annotations", help="Count only the samples of --split, as training does.")
+]
+
 
 def register(app: typer.Typer) -> None:
     """Add the command to the app."""
@@ -25,22 +39,12 @@ def plan(
     output: "Output",
     shifts: Annotated[Path, typer.Argument(help="shifts.parquet.")],
     steps: Annotated[int, typer.Option("--steps", help="Optimizer steps of the run.")],
-    alpha: Annotated[
-        float | None,
-        typer.Option(
-            "--alpha",
-            help="Distance from lowest to highest value (default: 0.08, or the smallest shift where that is too much).",
-        ),
-    ] = None,
-    oscillations: Annotated[
-        float | None, typer.Option("--oscillations", help="Full periods over the run (default: 5).")
-    ] = None,
+    alpha: AlphaOption = None,
+    oscillations: OscillationsOption = None,
     loss: Annotated[
         LossName, typer.Option("--loss", help="Loss of the run: decides whether temperatures or margins are planned.")
     ] = "infonce",
-    annotations: Annotated[
-        Path | None, typer.Option("--annotations", help="Count only the samples of --split, as training does.")
-    ] = None,
+    annotations: AnnotationsOption = None,
     split: Annotated[str, typer.Option("--split", help="Split to train on.")] = "train",
     picture: Annotated[
         Path | None, typer.Option("--picture", help="Draw the band over the steps (.png, .svg or .pdf).")

@@ -1,7 +1,7 @@
 """A clustering of samples, and the figures that describe its tail."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -18,14 +18,34 @@ class Clustering:
         cluster_n: (n,) int64 cluster of each sample; -1 is noise.
         similarity_n: (n,) cosine similarity to the cluster's centroid, NaN for noise; None where clusters have no
             centroids.
+        size_n: (n,) training samples of each sample's cluster, where the method counts them itself, as where clusters
+            overlap; None where they are those of its number.
+        figures: What else the method has to tell.
     """
 
     cluster_n: NDArray[np.int64]
     similarity_n: NDArray[np.float32] | None = None
+    size_n: NDArray[np.int64] | None = None
+    figures: dict[str, float] = field(default_factory=dict)
 
     def take(self, rows: NDArray[np.int64]) -> "Clustering":
         """The clustering of other samples, of which sample i has what row ``rows[i]`` has here."""
-        return Clustering(self.cluster_n[rows], None if self.similarity_n is None else self.similarity_n[rows])
+        return replace(
+            self,
+            cluster_n=self.cluster_n[rows],
+            similarity_n=None if self.similarity_n is None else self.similarity_n[rows],
+            size_n=None if self.size_n is None else self.size_n[rows],
+        )
+
+    def sizes(self, fitted_n: NDArray[np.bool_]) -> NDArray[np.int64]:
+        """(n,) training samples of each sample's cluster."""
+        return fitted_sizes(self.cluster_n, fitted_n) if self.size_n is None else self.size_n
+
+    def describe(self, fitted_n: NDArray[np.bool_]) -> dict[str, Any]:
+        """Describe its tail: `describe_sizes`, or `describe_overlapping`, and the method's figures."""
+        if self.size_n is None:
+            return describe_sizes(self.cluster_n, fitted_n) | self.figures
+        return describe_overlapping(self.size_n[fitted_n]) | self.figures
 
 
 def fitted_sizes(cluster_n: NDArray[np.int64], fitted_n: NDArray[np.bool_]) -> NDArray[np.int64]:
@@ -54,4 +74,22 @@ def describe_sizes(cluster_n: NDArray[np.int64], fitted_n: NDArray[np.bool_]) ->
         "gini": gini(sizes),
         "top_tenth_clusters": tenth,
         "top_tenth_share": float(100 * sizes[-tenth:].sum() / total),
+    }
+
+
+def describe_overlapping(size_n: NDArray[np.int64]) -> dict[str, Any]:
+    """Describe the sizes ``(n,)`` of clusters that each have one of n fitted samples as their centre.
+
+    Returns:
+        ``largest``, ``smallest``, and what the same sizes would be of clusters that don't overlap, in which each of a
+        cluster's n samples is 1/n of it: ``effective_clusters``, their number, and ``gini``, see `gini`.
+    """
+    size_n = np.sort(size_n)
+    share_n = 1 / size_n / (1 / size_n).sum()
+    below_n = (np.arange(1, len(size_n) + 1) - 0.5) / len(size_n)  # samples in smaller clusters: the Lorenz curve
+    return {
+        "largest": int(size_n[-1]),
+        "smallest": int(size_n[0]),
+        "effective_clusters": float((1 / size_n).sum()),
+        "gini": float(1 - 2 * share_n @ below_n),
     }

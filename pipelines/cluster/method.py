@@ -34,6 +34,7 @@ class Option:
         least: Smallest number accepted.
         most: Largest number accepted, where there is a smallest.
         flag: Its name on the command line, where that isn't ``--name``; of a ``bool`` both names, as ``--yes/--no``.
+        added: Whether it came later: at its default it is left out of the record, so that older files stay up to date.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Option:
     least: int | None = None
     most: int | None = None
     flag: str = ""
+    added: bool = False
 
     @property
     def flags(self) -> str:
@@ -148,6 +150,11 @@ class Method:
         values = {option.name: given.get(option.name, option.default) for option in self.options}
         self.require_effect(given, values)
         return values
+
+    def recorded(self, values: Values) -> dict[str, Any]:
+        """The options as the output's footer has them, without the seed, which has its own place there."""
+        kept = [each for each in self.options if not (each.added and values[each.name] == each.default)]
+        return {option.name: values[option.name] for option in kept if option is not SEED}
 
     def _foreign(self, name: str, others: "tuple[Method, ...]") -> str:
         owners = [method.name for method in others if any(option.name == name for option in method.options)]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pipelines.artifacts import NOISE, StagePlan, StageResult, canonical_split, first_few
 from pipelines.artifacts.files import nearest, require_file
 from pipelines.artifacts.writers import one_writer
-from pipelines.cluster.clustering import Clustering, describe_sizes, fitted_sizes
+from pipelines.cluster.clustering import Clustering
 from pipelines.cluster.duplicates import describe_duplicates
 from pipelines.cluster.labels import write_labels
 from pipelines.cluster.method import Samples, Values
@@ -50,11 +50,12 @@ def cluster(
     many times as it has training samples: a size is the same thing whatever it was made from.
 
     Args:
-        source: Embeddings file (``kmeans``, ``hdbscan``), or annotations file (``class``); for ``by="media"`` a
-            features file.
+        source: Embeddings file (``kmeans``, ``knn``, ``hdbscan``), or annotations file (``class``); for ``by="media"``
+            a features file.
         output: Clusters file to write: ``sample_id``, ``cluster`` (-1: noise), ``cluster_size`` (fitted samples of the
-            cluster; 1 for noise), ``similarity`` (cosine to the centroid; null for noise and for classes).
-        method: ``kmeans``, ``hdbscan`` or ``class``; see ``METHODS`` in `pipelines.cluster.methods`.
+            cluster; 1 for noise), ``similarity`` (cosine to the centroid; null where there is none: for noise, ``knn``
+            and ``class``). For ``knn`` each sample has a cluster of its own, and its size is that of the neighborhood.
+        method: ``kmeans``, ``knn``, ``hdbscan`` or ``class``; see ``METHODS`` in `pipelines.cluster.methods`.
         by: ``text``; ``media``; or ``joint``, both in one vector, see `pipelines.cluster.geometry.joined`.
         annotations: Annotations file, whose texts label the clusters, see `write_labels`; for media and joint also its
             rows are the samples, and it says which medium and which split each has.
@@ -63,12 +64,13 @@ def cluster(
         fit_split: Split to fit on and to count; ``train`` where the file has such rows, else all, if None.
         force: Cluster even if the output is up to date.
         **options: Options of the method, by the names in its ``options``: for ``kmeans`` ``k``, ``seed``, ``niter``,
-            ``spherical``, ``max_points_per_centroid``; for ``hdbscan`` ``umap_dims``, ``umap_neighbors``,
-            ``min_cluster_size``, ``noise``, ``seed``; for ``class`` ``columns``. None is the default.
+            ``levels``, ``spherical``, ``max_points_per_centroid``; for ``knn`` ``neighbors``; for ``hdbscan``
+            ``umap_dims``, ``umap_neighbors``, ``min_cluster_size``, ``noise``, ``seed``; for ``class`` ``columns``.
+            None is the default.
 
     Returns:
-        The summary is `describe_sizes`, ``rows``, ``fitted_rows``, figures of duplicates and noise; and ``labels``, the
-        file beside the output that says what is in each cluster, where there are annotations.
+        The summary is `Clustering.describe`, ``rows``, ``fitted_rows``, figures of duplicates and of noise, and
+        ``labels``: the file beside the output that says what is in each cluster, where there are annotations.
 
     Raises:
         InputError: An input or option can't be used, or an option is another method's.
@@ -143,8 +145,9 @@ def cluster_plan(subject: Subject, output: Path, values: Values, fit_split: str 
         "cluster",
         output,
         {
-            **{"method": subject.method.name, "fit_split": fit_split, **subject.parameters},
-            **{name: values[name] for name in values if name != "seed"},
+            **{"method": subject.method.name, "fit_split": fit_split},
+            **subject.parameters,
+            **subject.method.recorded(values),
         },
         subject.inputs,
         seed=values.get("seed"),
@@ -164,7 +167,7 @@ def write_clustering(plan: StagePlan, fitted: Fitted, of_items: Clustering, sour
         source: Where they come from, for the warning about noise.
     """
     fitted_n, clustering = fitted.fitted_n, fitted.of_samples(of_items)
-    size_n = fitted_sizes(clustering.cluster_n, fitted_n)
+    size_n = clustering.sizes(fitted_n)
     similarity = clustering.similarity_n
     table = pa.table(
         {
@@ -183,7 +186,7 @@ def write_clustering(plan: StagePlan, fitted: Fitted, of_items: Clustering, sour
             "rows": len(size_n),
             "fitted_rows": int(fitted_n.sum()),
             **describe_duplicates(fitted.samples, fitted.count_m),
-            **describe_sizes(clustering.cluster_n, fitted_n),
+            **clustering.describe(fitted_n),
         }
         if noise_n.any():
             writer.summary |= {"noise_rows": int(noise_n.sum()), "fitted_noise_rows": int((noise_n & fitted_n).sum())}

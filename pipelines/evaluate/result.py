@@ -44,7 +44,7 @@ def open_scores(folder: Path | str) -> ScoresResult:
     metrics = read_metrics(folder / "metrics.json")
     if metrics is None:
         raise InputError(f"{folder}: holds no scores; make some with `mmts eval`")
-    return ScoresResult(folder, True, metrics)
+    return ScoresResult(folder, True, metrics, opened=True)
 
 
 def read_metrics(path: Path) -> dict[str, Any] | None:

@@ -2,13 +2,13 @@
 
 from matplotlib.figure import Figure
 
-from pipelines.plot.style import THIRD_STYLES, legend_above, set_height, show_counts
+from pipelines.plot.style import THIRD_STYLES, is_narrow, legend_above, set_height, show_counts
 from pipelines.views.band import Band
 
 
 def draw_band(figure: Figure, band: Band) -> None:
     """Draw the mean of each third as a line, and its lowest and highest value as a band."""
-    set_height(figure, 0.45)
+    set_height(figure, 0.8 if is_narrow(figure) else 0.45)
     axes = figure.subplots()
     lines = {}
     for line in reversed(band.lines):

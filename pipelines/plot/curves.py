@@ -16,7 +16,7 @@ _COMMON_METRIC = "recall_sum"  # every validation has it
 def draw_curves(figure: Figure, runs: Sequence[Curves]) -> None:
     """Draw loss, validation score, temperature (or margin) and learning rate over the steps.
 
-    The best epoch of each run has a large marker. Without any validation that panel is left out.
+    The best epoch of each run has a ring. Without any validation that panel is left out.
     """
     names = ["loss", "validation", "temperature", "rate"]
     if not any(len(run.epoch_v) for run in runs):
@@ -30,11 +30,12 @@ def draw_curves(figure: Figure, runs: Sequence[Curves]) -> None:
     lines = {}
     for number, run in enumerate(runs):
         lines[run.name] = _draw_run(panels, run, metric, line_style(number))
-    panels["loss"].set_ylabel("loss")
-    panels["temperature"].set_ylabel(f"{' or '.join(sorted({run.quantity for run in runs}))} (mean, range)")
-    panels["rate"].set_ylabel("learning rate")
+    panels["loss"].set_title("loss")
+    panels["temperature"].set_title(f"{' or '.join(sorted({run.quantity for run in runs}))} (mean, range)")
+    panels["temperature"].set_ylim(0, 1.05 * max(run.temperature_max_p.max() for run in runs))
+    panels["rate"].set_title("learning rate")
     if "validation" in panels:
-        panels["validation"].set_ylabel(f"validation: {metric.replace('_', ' ')}")
+        panels["validation"].set_title(f"validation {metric.replace('_', ' ')} (ring: best epoch)")
     for axes in panels.values():
         axes.set_xlabel("step")
         show_counts(axes.xaxis)
@@ -45,6 +46,9 @@ def draw_curves(figure: Figure, runs: Sequence[Curves]) -> None:
 def _draw_run(panels: dict[str, Axes], run: Curves, metric: str, style: dict[str, Any]) -> Line2D:
     line = {**style, "marker": "o" if run.steps == 1 else None}
     (named,) = panels["loss"].plot(run.step_p, run.loss_p, **line)
+    panels["loss"].fill_between(
+        run.step_p, run.loss_min_p, run.loss_max_p, color=style["color"], alpha=0.2, linewidth=0
+    )
     panels["temperature"].plot(run.step_p, run.temperature_mean_p, **line)
     panels["temperature"].fill_between(
         run.step_p, run.temperature_min_p, run.temperature_max_p, color=style["color"], alpha=0.2, linewidth=0
@@ -54,5 +58,7 @@ def _draw_run(panels: dict[str, Axes], run: Curves, metric: str, style: dict[str
         score_v = run.scores[metric]
         panels["validation"].plot(run.step_v, score_v, **style)
         best = run.epoch_v == run.best_epoch
-        panels["validation"].plot(run.step_v[best], score_v[best], markersize=8, **{**style, "linestyle": ""})
+        panels["validation"].plot(
+            run.step_v[best], score_v[best], "o", markersize=9, markerfacecolor="none", markeredgecolor=style["color"]
+        )
     return named

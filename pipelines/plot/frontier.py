@@ -6,25 +6,27 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from pipelines.plot.style import is_narrow, line_style, set_height
+from pipelines.plot.style import is_narrow, legend_above, line_style, set_height
 from pipelines.views.frontier import Frontier, TrialPoint
 from pipelines.views.thirds import Score
+
+_HALO = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 0.5}  # behind words among points
 
 
 def draw_frontier(figure: Figure, frontier: Frontier) -> None:
     """Draw each trial's tail recall over its head recall, the front as a line, with its intervals."""
-    narrow = is_narrow(figure)
-    set_height(figure, 1.1 if narrow else 0.6)
+    set_height(figure, 1.0 if is_narrow(figure) else 0.6)
     axes = figure.subplots()
     # Steps: what a point on the front is better than lies below it and to its left.
     corners = [[point.scores[name].value for point in reversed(frontier.front)] for name in ("head", "tail")]
-    axes.plot(*corners, drawstyle="steps-pre", color="black", zorder=3, label="front, 95% intervals")
+    drawn = {}
+    (drawn["front, 95% intervals"],) = axes.plot(*corners, drawstyle="steps-pre", color="black", zorder=3)
     for number, name in enumerate(dict.fromkeys(point.name for point in frontier.points)):
         style = {**line_style(number), "linestyle": ""}
         for point in sorted(frontier.points, key=lambda point: point.on_front):
             if point.name == name:
                 _draw_point(axes, point, style)
-        axes.plot([], [], label=name, **style)
+        (drawn[name],) = axes.plot([], [], **style)
     marks = {"baseline": frontier.baseline}
     if frontier.picked is not None:
         marks[f"prefer {frontier.picked[0]}"] = frontier.picked[1]
@@ -32,9 +34,9 @@ def draw_frontier(figure: Figure, frontier: Frontier) -> None:
         place = (point.scores["head"].value, point.scores["tail"].value)
         axes.plot(*place, "o", markersize=9, markerfacecolor="none", markeredgecolor="black", zorder=5)
         offset = (7, 7) if words == "baseline" else (7, -13)  # apart, where both are one trial
-        axes.annotate(words, place, offset, textcoords="offset points", zorder=6)
+        axes.annotate(words, place, offset, textcoords="offset points", zorder=6, bbox=_HALO)
     axes.set(xlabel="head: mean of R@1, R@5, R@10 (%)", ylabel="tail: mean of R@1, R@5, R@10 (%)")
-    figure.legend(loc="outside upper left" if narrow else "outside right upper", ncols=2 if narrow else 1)
+    legend_above(figure, drawn)
 
 
 def _draw_point(axes: Axes, point: TrialPoint, style: Mapping[str, Any]) -> None:

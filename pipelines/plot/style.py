@@ -1,5 +1,6 @@
 """How all figures look, and how one is written: sizes of papers, fonts in the file, colours that all can tell apart."""
 
+import io
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, StrMethodFormatter
 
-from pipelines.artifacts import refuse_replacing_inputs, shortened
+from pipelines.artifacts import refuse_replacing_inputs
 from pipelines.artifacts.files import replacing, require_writable
 from pipelines.errors import InputError
 
@@ -19,6 +20,8 @@ PAGE_WIDTH = 17.0  # cm; a column of two is about 8.4
 WIDTHS = (5.0, 60.0)
 _TWO_COLUMNS = 12.0  # cm; what is narrower has its panels one below the other
 _CM = 1 / 2.54  # inches
+_SCREEN_DOTS = 110  # an inch
+_SYMBOL, _LETTER, _ROW = 1.6, 0.17, 0.42  # cm that a symbol with its gaps, a letter and a row take in a legend
 _FORMATS = (".png", ".svg", ".pdf")
 
 # Okabe and Ito (2008): told apart by colour-blind readers too. Without black, and yellow, which is faint on white. In
@@ -41,6 +44,7 @@ _SETTINGS: Any = {
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.linewidth": 0.6,
+    "axes.formatter.useoffset": False,
     "lines.linewidth": 1.2,
     "lines.markersize": 4,
     "legend.fontsize": 8,
@@ -69,8 +73,7 @@ def write_picture(output: Path | str, draw: Draw, *, width: float = PAGE_WIDTH, 
     output = Path(output)
     require_picture(output, width=width)
     with mpl.rc_context(_SETTINGS):
-        figure = Figure(figsize=(width * _CM, width * _CM / 2), layout="constrained")
-        draw(figure)
+        figure = _drawn(draw, width)
         if title:
             figure.suptitle(title, x=0.01, ha="left", fontsize=9)
         format_ = output.suffix.lower().lstrip(".")
@@ -78,6 +81,24 @@ def write_picture(output: Path | str, draw: Draw, *, width: float = PAGE_WIDTH, 
         with replacing(output) as temporary:
             figure.savefig(temporary, format=format_, metadata=undated)
     return output
+
+
+def png(draw: Draw, *, width: float = PAGE_WIDTH) -> bytes:
+    """A figure as a PNG file for the screen.
+
+    Args:
+        draw: Draws on the empty figure, and sets its height.
+        width: Width in cm.
+    """
+    with mpl.rc_context(_SETTINGS), io.BytesIO() as file:
+        _drawn(draw, width).savefig(file, format="png", dpi=_SCREEN_DOTS)
+        return file.getvalue()
+
+
+def _drawn(draw: Draw, width: float) -> Figure:
+    figure = Figure(figsize=(width * _CM, width * _CM / 2), layout="constrained")
+    draw(figure)
+    return figure
 
 
 def require_picture(output: Path, inputs: Iterable[Path] = (), *, width: float = PAGE_WIDTH) -> None:
@@ -105,19 +126,42 @@ def is_narrow(figure: Figure) -> bool:
     return bool(figure.get_figwidth() < _TWO_COLUMNS * _CM)
 
 
-def show_counts(axis: Axis, *, log: bool = False) -> None:
-    """Have whole numbers with separated thousands on an axis, at 1, 2, 5, 10, ... where its scale is logarithmic."""
-    axis.set_major_locator(
-        LogLocator(subs=(1.0, 2.0, 5.0)) if log else MaxNLocator("auto", integer=True, min_n_ticks=1)
-    )
+def show_counts(axis: Axis, *, log: tuple[float, float] | None = None) -> None:
+    """Have whole numbers with separated thousands on an axis.
+
+    Args:
+        axis: The axis.
+        log: Smallest and largest number, where its scale is logarithmic.
+    """
+    if log is None:
+        axis.set_major_locator(MaxNLocator("auto", integer=True, min_n_ticks=1))
+    else:
+        axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if log[1] < 100 * log[0] else (1.0,)))
     axis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
     axis.set_minor_formatter(NullFormatter())
 
 
-def legend_above(figure: Figure, lines: Mapping[str, Any], columns: int = 3) -> None:
-    """Say above the figure, where it hides nothing, what is what: drawn lines or areas by name."""
-    names = [shortened(name) for name in lines]
-    figure.legend(list(lines.values()), names, loc="outside upper left", ncols=1 if is_narrow(figure) else columns)
+def legend_above(figure: Figure, drawn: Mapping[str, Any]) -> None:
+    """Say what is what above the figure, which grows by that, in as many columns as its width allows.
+
+    Args:
+        figure: The figure.
+        drawn: What was drawn, by name; long names are cut in their middle.
+    """
+    width = figure.get_figwidth() / _CM
+    names = [_cut(name, int((width - _SYMBOL) / _LETTER)) for name in drawn]
+    columns = min(4, max(1, int(width / (_SYMBOL + _LETTER * max(map(len, names))))))
+    figure.legend(list(drawn.values()), names, loc="outside upper left", ncols=columns)
+    rows = -(-len(names) // columns)
+    figure.set_figheight(figure.get_figheight() + rows * _ROW * _CM)
+
+
+def _cut(name: str, letters: int) -> str:
+    """A name without its middle where it is too long: those of runs often differ at their end."""
+    if len(name) <= letters:
+        return name
+    kept = (letters - 3) // 2
+    return f"{name[:kept]}...{name[-kept:]}"
 
 
 def line_style(number: int) -> dict[str, Any]:

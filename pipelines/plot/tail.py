@@ -4,7 +4,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from pipelines.plot.style import THIRD_STYLES, legend_above, set_height, show_counts
+from pipelines.plot.style import THIRD_STYLES, is_narrow, legend_above, set_height, show_counts
 from pipelines.scores.thirds import THIRDS
 from pipelines.views.tail import ClusterShifts, Tail
 
@@ -17,7 +17,8 @@ def draw_tail(figure: Figure, tail: Tail) -> None:
     Clusters without a training sample, which a logarithmic scale has no place for, are left out.
     """
     seen = int((tail.size_k > 0).sum())
-    set_height(figure, 0.4 if tail.shifts is None else 0.6)
+    height = 0.4 if tail.shifts is None else 0.6
+    set_height(figure, height + 0.4 if is_narrow(figure) else height)
     if tail.shifts is None:
         sizes = lowest = figure.subplots()
     else:
@@ -36,12 +37,11 @@ def draw_tail(figure: Figure, tail: Tail) -> None:
     if log:
         sizes.set_yscale("log")
         sizes.set_ylim(bottom=tail.size_k[seen - 1] / 1.5)
-    show_counts(sizes.yaxis, log=log)
+    show_counts(sizes.yaxis, log=(tail.size_k[seen - 1], tail.size_k[0]) if log else None)
     sizes.set_ylabel("training samples")
-    sizes.set_title(f"Gini coefficient {tail.gini:.2f}", loc="right")
     unseen = len(tail) - seen
-    rest = f" ({unseen:,} without training samples left out)" if unseen else ""
-    lowest.set_xlabel(f"clusters, largest first{rest}")
+    rest = f"\n{unseen:,} without training samples left out" if unseen else ""
+    lowest.set_xlabel(f"clusters, largest first (Gini coefficient {tail.gini:.2f}){rest}")
     lowest.set_xlim(0.5, seen + 0.5)
     show_counts(lowest.xaxis)
     legend_above(figure, areas)
@@ -51,4 +51,5 @@ def _draw_shifts(axes: Axes, shifts: ClusterShifts, seen: int) -> None:
     place = np.arange(1, seen + 1)
     axes.vlines(place, shifts.minimum_k[:seen], shifts.maximum_k[:seen], color="#999999", linewidth=0.6)
     axes.plot(place, shifts.mean_k[:seen], ".", color="black", markersize=3)
-    axes.set_ylabel("shift (mean, range)")
+    varies = bool((shifts.minimum_k < shifts.maximum_k).any())
+    axes.set_ylabel("shift (mean, range)" if varies else "shift")

@@ -11,13 +11,13 @@ from pipelines.views.thirds import ThirdScores
 _ORDER = ("overall", "head", "middle", "tail")
 
 
-def draw_thirds(figure: Figure, scored: Sequence[ThirdScores], direction: str = "mean") -> None:
-    """Draw each metric of the segments as points with 95% intervals, several runs side by side.
+def draw_thirds(figure: Figure, scored: Sequence[ThirdScores]) -> None:
+    """Draw each metric, the mean of both directions, as points with 95% intervals, several runs side by side.
 
     Raises:
         InputError: The runs have no metric in common.
     """
-    metrics = [name for name in scored[0].scores if all(direction in each.scores.get(name, {}) for each in scored)]
+    metrics = [name for name in scored[0].scores if all("mean" in each.scores.get(name, {}) for each in scored)]
     if not metrics:
         raise InputError(f"{', '.join(each.name for each in scored)}: have no score in common; score them alike")
     narrow = is_narrow(figure)
@@ -26,7 +26,7 @@ def draw_thirds(figure: Figure, scored: Sequence[ThirdScores], direction: str = 
     bars = {}
     for axes, metric in zip(panels, metrics, strict=True):
         for number, each in enumerate(scored):
-            scores = each.scores[metric][direction]
+            scores = each.scores[metric]["mean"]
             shift = 0.0 if len(scored) == 1 else 0.5 * (number / (len(scored) - 1) - 0.5)
             places = [_ORDER.index(segment) + shift for segment in scores]
             values = [score.value for score in scores.values()]

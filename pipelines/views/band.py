@@ -10,12 +10,13 @@ from pipelines.artifacts import STEPS, read_annotations, read_shifts, read_table
 from pipelines.artifacts.run_config import read_run_parameters
 from pipelines.contrast import LOSSES, MMTS, BandLine, LossName, band, make_strategy
 from pipelines.errors import InputError
+from pipelines.views.pictured import Pictured
 
 _MOST_STEPS = 10**9  # far beyond any run
 
 
 @dataclass(frozen=True)
-class Band:
+class Band(Pictured):
     """A planned run's temperatures, or margins.
 
     Attributes:

@@ -13,12 +13,13 @@ from pipelines.artifacts.files import read_json
 from pipelines.artifacts.run_config import read_run_parameters
 from pipelines.contrast import LOSSES
 from pipelines.errors import InputError
+from pipelines.views.pictured import Pictured
 
 Points = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
-class Curves:
+class Curves(Pictured):
     """One run. Of a long one each of p points stands for several steps in a row.
 
     A run that was stopped and resumed has the curves of one that was not, bit for bit.
@@ -79,7 +80,7 @@ def read_curves(run: Path | str, *, name: str | None = None, points: int = 1000)
     columns = {name: table.column(name).to_numpy() for name in STEPS.columns}
     validations, best_epoch = _validations(run)
     epoch_v = np.array([each["epoch"] for each in validations], dtype=np.int64)
-    names = list(validations[0])[1:] if validations else []
+    names = [name for name in validations[0] if name != "epoch"] if validations else []
     starts = np.arange(0, table.num_rows, -(-table.num_rows // points))
     return Curves(
         name=name or run.name or str(run),
@@ -115,10 +116,9 @@ def _validations(run: Path) -> tuple[list[dict[str, Any]], int | None]:
     metrics = read_json(path)
     try:
         found = metrics["validation"]
-        if not all(list(each) == list(found[0]) and next(iter(each)) == "epoch" for each in found):
-            raise KeyError
-        return found, metrics["best_epoch"] if found else None
-    except (KeyError, TypeError, IndexError, StopIteration) as error:
+        names = dict.fromkeys(("epoch", *(found[0] if found else ())))
+        return [{name: each[name] for name in names} for each in found], metrics["best_epoch"] if found else None
+    except (KeyError, TypeError) as error:
         raise InputError(f"{path}: is not what `mmts train` writes; train again") from error
 
 

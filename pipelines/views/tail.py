@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from pipelines.artifacts import gini, noise_apart, read_clusters, read_shifts
 from pipelines.errors import InputError
 from pipelines.scores.thirds import frequency_edges, frequency_third
+from pipelines.views.pictured import Pictured
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +30,7 @@ class ClusterShifts:
 
 
 @dataclass(frozen=True, eq=False)
-class Tail:
+class Tail(Pictured):
     """Clusters, the largest first; of equal ones the lower number.
 
     Attributes:
@@ -37,7 +38,7 @@ class Tail:
         size_k: Training samples in each ``(k,)``.
         third_k: Third of the training samples that each belongs to ``(k,)``: 0 tail, 1 middle, 2 head.
         borders: Sizes at which the middle and the head third begin, see `frequency_edges`.
-        gini: Gini coefficient of the sizes: 0 where all are equal, toward 1 the longer the tail.
+        gini: Gini coefficient of the sizes above 0: 0 where all are equal, toward 1 the longer the tail.
         shifts: Shifts of each cluster's samples; None where no shifts are given.
     """
 
@@ -80,7 +81,7 @@ def read_tail(clusters: Path | str, shifts: Path | str | None = None) -> Tail:
         size_k[order],
         frequency_third(size_k[order], borders),
         borders,
-        gini(size_k),
+        gini(size_k[size_k > 0]),
         of_clusters,
     )
 

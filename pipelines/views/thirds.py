@@ -9,6 +9,7 @@ from pipelines.artifacts import scores_folder
 from pipelines.artifacts.files import read_json
 from pipelines.errors import InputError
 from pipelines.scores.queries import DIRECTIONS, SEGMENTS
+from pipelines.views.pictured import Pictured
 
 _PLACES = ("median_rank", "mean_rank")  # counted in places, unlike all others
 
@@ -34,7 +35,7 @@ class Score:
 
 
 @dataclass(frozen=True)
-class ThirdScores:
+class ThirdScores(Pictured):
     """The scores of one run on one split.
 
     Attributes:

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipelines.annotations import prepare_table
-from pipelines.artifacts import CLUSTERS, read_table
+from pipelines.artifacts import CLUSTERS, read_provenance, read_table
 from pipelines.cluster import cluster
 from pipelines.cluster.methods import METHODS
 from pipelines.errors import InputError
@@ -87,12 +87,24 @@ def test_the_same_seed_makes_the_same_bytes(embeddings, tmp_path) -> None:
     assert first.read_bytes() == second.read_bytes() != other.read_bytes()
 
 
-@pytest.mark.parametrize("change", [{"k": 4}, {"seed": 1}, {"niter": 3}, {"spherical": False}, {"fit_split": "train"}])
+@pytest.mark.parametrize(
+    "change", [{"k": 4}, {"seed": 1}, {"niter": 3}, {"levels": 2}, {"spherical": False}, {"fit_split": "train"}]
+)
 def test_any_changed_option_is_work(embeddings, tmp_path, change) -> None:
     source = embeddings()
     cluster(source, tmp_path / "c.parquet", k=3)
     assert cluster(source, tmp_path / "c.parquet", k=3).up_to_date
     assert not cluster(source, tmp_path / "c.parquet", **{"k": 3, **change}).up_to_date
+
+
+def test_files_from_before_there_were_levels_stay_up_to_date(embeddings, tmp_path) -> None:
+    """The record has what it had, and an option that was added only where it is used."""
+    source = embeddings()
+    parameters = {"method": "kmeans", "fit_split": None, "k": 3, "niter": 20, "spherical": True}
+    parameters["max_points_per_centroid"] = None
+    assert read_provenance(cluster(source, tmp_path / "c.parquet", k=3).output).parameters == parameters
+    two = cluster(source, tmp_path / "two.parquet", k=3, levels=2)
+    assert read_provenance(two.output).parameters == {**parameters, "levels": 2}
 
 
 @pytest.fixture
@@ -226,12 +238,16 @@ def test_hdbscan_after_umap(tmp_path, write_artifact) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"method": "kmean"}, "--method kmean: expected one of class, hdbscan, kmeans; did you mean 'kmeans'"),
+        ({"method": "kmean"}, "--method kmean: expected one of class, hdbscan, kmeans, knn; did you mean 'kmeans'"),
         ({}, "--method kmeans needs --k"),
         ({"k": 0}, "--k 0: expected at least 1"),
         ({"k": 3, "niter": 0}, "--niter 0: expected 1 to 10000"),
         ({"k": 3, "seed": -1}, "--seed -1: expected 0 to 2147483647"),
         ({"k": 3, "seed": 2**31}, "--seed 2147483648: expected 0 to 2147483647"),
+        ({"k": 3, "levels": 3}, "--levels 3: expected 1 to 2"),
+        ({"method": "knn", "neighbors": 0}, "--neighbors 0: expected at least 1"),
+        ({"method": "knn", "k": 3}, "--k: is for --method kmeans; leave it out with knn"),
+        ({"k": 3, "neighbors": 3}, "--neighbors: is for --method knn; leave it out with kmeans"),
         ({"k": 3, "max_points_per_centroid": 0}, "--max-points-per-centroid 0: expected 1 to 2147483647"),
         ({"method": "class"}, "--method class needs --column"),
         ({"method": "hdbscan", "noise": "drop"}, "--noise drop: expected one of separate, nearest, own"),

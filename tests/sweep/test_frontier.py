@@ -18,6 +18,8 @@ from pipelines.evaluate import evaluate
 from pipelines.sweep import frontier, sweep
 from pipelines.sweep import stage as stage_module
 from pipelines.sweep.pareto import pareto_front
+from pipelines.views.frontier import frontier_of
+from pipelines.views.thirds import Score
 
 # Mean recall of a query by its rank: 100 at 1, two thirds of it at 2 to 5, a third at 6 to 10, then 0.
 FIRST, FIFTH, TENTH, LAST = 1, 5, 10, 11
@@ -208,6 +210,21 @@ def test_json_and_the_picture(made, mmts, tmp_path) -> None:
     with Image.open(tmp_path / "front.png") as image:
         colours = {colour for _, colour in image.convert("RGB").getcolors(image.width * image.height)}
     assert {(0x00, 0x72, 0xB2), (0xE6, 0x9F, 0x00)} <= colours
+
+
+def test_the_view_has_the_points_and_who_is_on_the_front(made, mmts, tmp_path) -> None:
+    found = frontier(made.folder, prefer="tail")
+    seen = frontier_of(found)
+    assert [point.run for point in seen.points] == [point["run"] for point in found["points"]]
+    assert [point.run for point in seen.front] == found["front"]
+    assert all(point.on_front for point in seen.front)
+    assert (seen.split, seen.baseline.run) == ("val", "fixed-infonce-trial-2")
+    assert (seen.picked[0], seen.picked[1].run) == ("tail", "ts-infonce-trial-2")
+    assert seen.points[0].scores["head"] == Score(**found["points"][0]["scores"]["head"])
+    assert frontier_of(frontier(made.folder)).picked is None
+    mmts("plot", "frontier", made.folder, "-o", tmp_path / "a.svg")
+    mmts("plot", "frontier", made.folder, "--prefer", "tail", "-o", tmp_path / "b.svg")
+    assert (tmp_path / "a.svg").stat().st_size < (tmp_path / "b.svg").stat().st_size
 
 
 def test_without_sizes_it_says_how_to_get_head_and_tail(config, world) -> None:

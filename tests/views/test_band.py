@@ -4,12 +4,13 @@ import json
 import math
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from pipelines.errors import InputError
 from pipelines.shifts import shifts as make_shifts
 from pipelines.train import train
-from pipelines.views.band import plan_band
+from pipelines.views.band import band_of_run, plan_band
 
 # Six samples: cluster sizes 1, 1, 4, 4, 9, 9 with shifts 0.1 (twice), 0.2, 0.3 (in the middle third), 0.5 (twice).
 SIZES, SHIFTS = [9, 1, 4, 1, 9, 4], [0.5, 0.1, 0.2, 0.1, 0.5, 0.3]
@@ -113,3 +114,26 @@ def test_the_command_in_json_and_for_people(shifts, mmts, tmp_path) -> None:
     assert lines[4].split() == ["middle", "2", "4-4", "0.1500", "0.2500", "0.3500"]
     assert lines[-1] == f"{tmp_path / 'band.png'}: written"
     assert (tmp_path / "band.png").stat().st_size > 0
+
+
+@pytest.fixture
+def mmts_run(world):
+    options = {"temperature": "mmts", "tau": None, "shifts": world.shifts, "alpha": 0.03, "oscillations": 1.5}
+    train(world.config("run", epochs=3, **options))
+    return world.folder / "run"
+
+
+def test_the_band_of_a_run_is_the_one_planned_for_it(world, mmts_run) -> None:
+    planned = plan_band(world.shifts, steps=9, alpha=0.03, oscillations=1.5, annotations=world.annotations)
+    assert band_of_run(mmts_run) == planned
+
+
+def test_a_run_that_goes_on_has_its_whole_band_after_an_epoch(mmts_run, write_artifact) -> None:
+    whole = band_of_run(mmts_run)
+    (mmts_run / "metrics.json").unlink()
+    steps = pq.read_table(mmts_run / "steps.parquet").replace_schema_metadata()
+    write_artifact(mmts_run / "steps.parquet", steps.slice(0, 4))
+    assert band_of_run(mmts_run) == whole
+    write_artifact(mmts_run / "steps.parquet", steps.slice(0, 3))
+    with pytest.raises(InputError, match="run: its first epoch isn't over, so its number of steps isn't known; try"):
+        band_of_run(mmts_run)

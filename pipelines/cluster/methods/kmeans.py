@@ -45,11 +45,15 @@ def kmeans(
     k: int,
     seed: int = 0,
     niter: int = 20,
+    levels: int = 1,
     spherical: bool = True,
     max_points_per_centroid: int | None = None,
     rows: KMeansRows | None = None,
 ) -> "Clustering":
     """Cluster rows with k-means, fitted on some of them, every row assigned to its nearest centroid.
+
+    With two levels, rows are clustered coarsely and each coarse cluster again by itself, see
+    `pipelines.cluster.hierarchical`: for k of tens of thousands. The nearest centroid is that of all.
 
     Args:
         matrix_nd: (n, d) vectors.
@@ -57,6 +61,7 @@ def kmeans(
         k: Number of centroids.
         seed: Seed of the initial centroids.
         niter: Iterations.
+        levels: 1, or 2.
         spherical: Normalise rows and centroids, so that the nearest centroid is that of the highest cosine similarity.
         max_points_per_centroid: Fit on a sample of at most this many rows a centroid; on all rows if None. (faiss by
             itself would take 256.)
@@ -65,28 +70,18 @@ def kmeans(
     Raises:
         InputError: k is larger than the number of distinct rows to fit on.
     """
-    import faiss
-    import numpy as np
 
+    from pipelines.cluster.centroids import CentroidFit
     from pipelines.cluster.clustering import Clustering
     from pipelines.cluster.geometry import cosine_to
+    from pipelines.cluster.hierarchical import fit_two_levels
 
     rows = rows or kmeans_rows(matrix_nd, count_n, spherical=spherical)
-    rows_nd, training_nd = rows.rows_nd, rows.training_nd
-    _require_distinct(training_nd, k)
-    model = faiss.Kmeans(
-        rows_nd.shape[1],
-        k,
-        niter=niter,
-        seed=seed,
-        spherical=spherical,
-        min_points_per_centroid=1,
-        max_points_per_centroid=max_points_per_centroid or len(training_nd),
-    )
-    model.train(training_nd)
-    _, nearest_n1 = model.index.search(rows_nd, 1)
-    cluster_n = nearest_n1[:, 0].astype(np.int64)
-    return Clustering(cluster_n, cosine_to(rows_nd, np.asarray(model.centroids), cluster_n))
+    _require_distinct(rows.training_nd, k)
+    centroids = CentroidFit(seed, niter, spherical, max_points_per_centroid)
+    centroids_kd = fit_two_levels(rows.training_nd, k, centroids) if levels == 2 else centroids.fit(rows.training_nd, k)
+    cluster_n = centroids.nearest(rows.rows_nd, centroids_kd)
+    return Clustering(cluster_n, cosine_to(rows.rows_nd, centroids_kd, cluster_n))
 
 
 def _require_distinct(matrix_nd: "NDArray[np.float32]", k: int) -> None:
@@ -107,6 +102,15 @@ METHOD = Method(
         Option("k", int, "number of clusters (the paper takes 200 for YouCook2)", required=True, least=1),
         SEED,
         Option("niter", int, "Iterations.", default=20, least=1, most=10_000),
+        Option(
+            "levels",
+            int,
+            "Levels; with 2, coarse clusters are clustered again, which is quicker for a --k of thousands.",
+            default=1,
+            least=1,
+            most=2,
+            added=True,
+        ),
         Option(
             "spherical",
             bool,

@@ -1,0 +1,199 @@
+"""``mmts plot``: figures for papers, one command a kind."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mmts_cli.command import stage_command
+from mmts_cli.commands.frontier import PreferOption
+from mmts_cli.commands.plan import AlphaOption, AnnotationsOption, OscillationsOption
+from pipelines.contrast import LossName
+from pipelines.errors import InputError
+
+if TYPE_CHECKING:
+    from mmts_cli.console import Output
+    from pipelines.plot.style import Draw
+
+PictureOption = Annotated[
+    Path, typer.Option("--output", "-o", help="Picture to write: .png (300 dots an inch), .svg or .pdf.")
+]
+WidthOption = Annotated[
+    float, typer.Option("--width", help="Width in cm: 17 for a page, 8.4 for a column; the height follows.")
+]
+TitleOption = Annotated[str, typer.Option("--title", help="Title above the figure (default: off).")]
+
+_PAGE = 17.0
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the app."""
+    plot = typer.Typer(no_args_is_help=True, help="Draw a figure for a paper: fonts embedded, colour-blind safe.")
+    for command in (tail, shifts, band, curves, thirds, frontier):
+        stage_command(plot, command.__name__)(command)
+    app.add_typer(plot, name="plot")
+
+
+def tail(
+    console: "Output",
+    clusters: Annotated[Path, typer.Argument(help="clusters.parquet.")],
+    path: PictureOption,
+    shift_file: Annotated[
+        Path | None, typer.Argument(metavar="[SHIFTS]", help="shifts.parquet, to draw the shift of each cluster below.")
+    ] = None,
+    width: WidthOption = _PAGE,
+    title: TitleOption = "",
+) -> None:
+    """The long tail: cluster sizes, largest first, by head, middle and tail.
+
+    Example: mmts plot tail clusters.parquet shifts.parquet -o tail.pdf
+    """
+    from pipelines.plot.tail import draw_tail
+    from pipelines.views.tail import read_tail
+
+    _require(path, [file for file in (clusters, shift_file) if file is not None], width)
+    seen = read_tail(clusters, shift_file)
+    _write(console, "tail", path, lambda figure: draw_tail(figure, seen), width, title)
+
+
+def shifts(
+    console: "Output",
+    clusters: Annotated[Path, typer.Argument(help="clusters.parquet.")],
+    path: PictureOption,
+    width: WidthOption = _PAGE,
+    title: TitleOption = "",
+) -> None:
+    """Shifts under each --rule of 'mmts shifts': by cluster size, and how many samples get which.
+
+    Shifts are shares of the range: 0 is that of the smallest cluster, 1 that of the largest.
+
+    Example: mmts plot shifts clusters.parquet -o shifts.pdf --width 8.4
+    """
+    from pipelines.plot.shifts import draw_shifts
+    from pipelines.views.shifts import read_shift_rules
+
+    _require(path, [clusters], width)
+    seen = read_shift_rules(clusters)
+    _write(console, "shifts", path, lambda figure: draw_shifts(figure, seen), width, title)
+
+
+def band(
+    console: "Output",
+    source: Annotated[
+        Path,
+        typer.Argument(metavar="RUN|SHIFTS", help="Folder of a run with --temperature mmts; or shifts.parquet."),
+    ],
+    path: PictureOption,
+    steps: Annotated[int | None, typer.Option("--steps", help="With SHIFTS: optimizer steps of the run.")] = None,
+    alpha: AlphaOption = None,
+    oscillations: OscillationsOption = None,
+    loss: Annotated[
+        LossName | None,
+        typer.Option("--loss", help="Loss of the run: decides between temperatures and margins (default: infonce)."),
+    ] = None,
+    annotations: AnnotationsOption = None,
+    split: Annotated[str | None, typer.Option("--split", help="Split to train on (default: train).")] = None,
+    width: WidthOption = _PAGE,
+    title: TitleOption = "",
+) -> None:
+    """Temperatures, or margins, of head, middle and tail over the steps of a run.
+
+    A run's are those it was trained with. With SHIFTS they are planned, by the same flags as 'mmts plan'.
+
+    Example: mmts plot band run -o band.pdf
+
+    Example: mmts plot band shifts.parquet --steps 5000 --alpha 0.04 -o band.pdf
+    """
+    from pipelines.plot.band import draw_band
+    from pipelines.views.band import band_of_run, plan_band
+
+    settings = {"alpha": alpha, "oscillations": oscillations, "loss": loss, "annotations": annotations, "split": split}
+    given: dict[str, Any] = {name: value for name, value in settings.items() if value is not None}
+    _require(path, [file for file in (source, annotations) if file is not None and not file.is_dir()], width)
+    if source.is_dir():
+        if steps is not None or given:
+            flag = "steps" if steps is not None else next(iter(given))
+            raise InputError(f"--{flag}: is for SHIFTS; {source} is a run, which says it itself; leave it out")
+        seen = band_of_run(source)
+    elif steps is None:
+        raise InputError("--steps is missing: with shifts, say how many optimizer steps the run is to have")
+    else:
+        seen = plan_band(source, steps=steps, **given)
+    _write(console, "band", path, lambda figure: draw_band(figure, seen), width, title)
+
+
+def curves(
+    console: "Output",
+    runs: Annotated[list[Path], typer.Argument(help="One or more run folders.")],
+    path: PictureOption,
+    width: WidthOption = _PAGE,
+    title: TitleOption = "",
+) -> None:
+    """Training curves: loss, validation score, temperature (or margin) and learning rate.
+
+    A run that is still being trained has no validation scores yet.
+
+    Example: mmts plot curves baseline mmts -o curves.pdf
+    """
+    from pipelines.plot.curves import draw_curves
+    from pipelines.views.curves import read_curves
+    from pipelines.views.names import names_apart
+
+    _require(path, [run / name for run in runs for name in ("steps.parquet", "metrics.json")], width)
+    seen = [read_curves(run, name=name) for run, name in zip(runs, names_apart(runs), strict=True)]
+    _write(console, "curves", path, lambda figure: draw_curves(figure, seen), width, title)
+
+
+def thirds(
+    console: "Output",
+    scores: Annotated[list[Path], typer.Argument(help="One or more folders that 'mmts eval' wrote.")],
+    path: PictureOption,
+    width: WidthOption = _PAGE,
+    title: TitleOption = "",
+) -> None:
+    """Scores of head, middle and tail with 95% intervals, the mean of both directions.
+
+    Example: mmts plot thirds baseline/eval mmts/eval -o thirds.pdf
+    """
+    from pipelines.plot.thirds import draw_thirds
+    from pipelines.views.names import names_apart
+    from pipelines.views.thirds import read_thirds
+
+    _require(path, [folder / "metrics.json" for folder in scores], width)
+    seen = [read_thirds(folder, name=name) for folder, name in zip(scores, names_apart(scores), strict=True)]
+    _write(console, "thirds", path, lambda figure: draw_thirds(figure, seen), width, title)
+
+
+def frontier(
+    console: "Output",
+    sweep: Annotated[Path, typer.Argument(help="Folder that 'mmts sweep' wrote.")],
+    path: PictureOption,
+    prefer: PreferOption = None,
+    width: WidthOption = _PAGE,
+    title: TitleOption = "",
+) -> None:
+    """The trials of a sweep: head against tail recall, and the Pareto front.
+
+    Example: mmts plot frontier sweep --prefer tail -o frontier.pdf
+    """
+    from pipelines.plot.frontier import draw_frontier
+    from pipelines.sweep import frontier as run
+    from pipelines.views.frontier import frontier_of
+
+    _require(path, [], width)
+    seen = frontier_of(run(sweep, prefer=prefer))
+    _write(console, "frontier", path, lambda figure: draw_frontier(figure, seen), width, title)
+
+
+def _require(output: Path, inputs: Iterable[Path], width: float) -> None:
+    from pipelines.plot.style import require_picture
+
+    require_picture(output, inputs, width=width)
+
+
+def _write(console: "Output", kind: str, output: Path, draw: "Draw", width: float, title: str) -> None:
+    from pipelines.plot.style import write_picture
+
+    write_picture(output, draw, width=width, title=title)
+    console.result({"command": f"plot {kind}", "output": str(output)}, lambda: iter([f"{output}: written"]))

@@ -1,0 +1,52 @@
+"""k-means in two levels: coarse clusters, and clusters within each of them."""
+
+import heapq
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipelines.cluster.centroids import CentroidFit
+from pipelines.cluster.duplicates import count_distinct
+
+
+def fit_two_levels(rows_md: NDArray[np.float32], k: int, centroids: CentroidFit) -> NDArray[np.float32]:
+    """Fit about sqrt(k) coarse clusters, and within each its share of the k clusters, in proportion to its rows.
+
+    An iteration compares a row with about 2 sqrt(k) centroids in place of k.
+
+    Args:
+        rows_md: (m, d) rows, at least k of them distinct.
+        k: Number of centroids.
+        centroids: How they are fitted, on either level.
+
+    Returns:
+        (k, d) centroids.
+    """
+    coarse = round(k**0.5)
+    bound = centroids.max_points_per_centroid
+    coarse_cd = replace(centroids, max_points_per_centroid=bound and bound * k // coarse).fit(rows_md, coarse)
+    coarse_m = centroids.nearest(rows_md, coarse_cd)
+    members = [rows_md[coarse_m == each] for each in np.unique(coarse_m)]
+    shares = apportion(k, [len(rows) for rows in members], [count_distinct(rows) for rows in members])
+    return np.concatenate([centroids.fit(rows, share) for rows, share in zip(members, shares, strict=True)])
+
+
+def apportion(seats: int, sizes: list[int], most: list[int]) -> list[int]:
+    """Divide seats among parties in proportion to their sizes (Sainte-Laguë's method), at least 1 to each.
+
+    Args:
+        seats: How many; no fewer than parties, and no more than ``most`` allows in all.
+        sizes: Size of each party.
+        most: How many seats each can take.
+    """
+    shares = [1] * len(sizes)
+    waiting = [(-size / 3, party) for party, size in enumerate(sizes)]
+    heapq.heapify(waiting)
+    for _ in range(seats - len(sizes)):
+        while shares[waiting[0][1]] == most[waiting[0][1]]:
+            heapq.heappop(waiting)
+        party = waiting[0][1]
+        shares[party] += 1
+        heapq.heapreplace(waiting, (-sizes[party] / (2 * shares[party] + 1), party))
+    return shares
