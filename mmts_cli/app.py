@@ -5,6 +5,7 @@ import sys
 
 from mmts_cli.command import EXIT_INPUT, run_app, say
 from mmts_cli.commands import (
+    advise,
     cluster,
     compare,
     demo,
@@ -32,6 +33,7 @@ for _command in (
     run,
     prepare,
     embed,
+    advise,
     cluster,
     shifts,
     plan,

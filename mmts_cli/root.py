@@ -11,6 +11,7 @@ _ORDER = (
     "run",
     "prepare",
     "embed",
+    "advise",
     "cluster",
     "shifts",
     "plan",
