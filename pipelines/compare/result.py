@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from pipelines.tables import Shown
-from pipelines.tables.scores import score_tables
+from pipelines.tables.scores import score_tables, shown_segments
 from pipelines.words import counted
 
 if TYPE_CHECKING:
@@ -27,10 +27,9 @@ class Comparison(Shown, dict[str, Any]):
 
 def _told(result: Comparison, width: int) -> "Iterator[RenderableType]":
     queries = result["queries"]
-    yield (
-        f"protocol {result['protocol']}: {queries['text_to_media']:,} text queries, "
-        f"{queries['media_to_text']:,} media queries"
-    )
+    sides = {"text_to_media": "text", "media_to_text": "media"}
+    counts = ", ".join(f"{count:,} {sides[direction]} queries" for direction, count in queries.items())
+    yield f"protocol {result['protocol']}: {counts}"
     for setting in result["settings"]:
         seeds = [seed for seed in setting["seeds"] if seed is not None]
         yield f"{_setting(setting)}: {counted(len(setting['folders']), 'run')}{_seeds(seeds)}"
@@ -42,7 +41,7 @@ def _told(result: Comparison, width: int) -> "Iterator[RenderableType]":
         judged = not {comparison["setting"], comparison["baseline"]} & single
         if not judged:
             yield "a verdict needs two seeds or more of each; intervals here are over queries alone"
-        for direction in ("text_to_media", "media_to_text", "mean"):
+        for direction in (*queries, *(["mean"] if len(queries) > 1 else [])):
             for table in _tables(comparison["differences"], direction, width):
                 yield ""
                 yield table
@@ -62,7 +61,8 @@ def _seeds(seeds: list[int]) -> str:
 def _verdicts(differences: dict[str, Any]) -> "Iterator[str]":
     """The verdicts on the mean of both directions in words, a line a segment."""
     yield ""
-    for segment, directions in differences.items():
+    for segment in shown_segments(differences):
+        directions = differences[segment]
         for direction in ("mean",) if "mean" in directions else directions:
             of = f" {direction.replace('_', ' ')}" if direction != "mean" else ""
             words = ", ".join(
@@ -74,7 +74,8 @@ def _verdicts(differences: dict[str, Any]) -> "Iterator[str]":
 
 
 def _tables(differences: dict[str, Any], direction: str, width: int) -> "Iterator[Table]":
-    scores = {segment: of[direction] for segment, of in differences.items() if direction in of}
+    shown = [segment for segment in shown_segments(differences) if direction in differences[segment]]
+    scores = {segment: differences[segment][direction] for segment in shown}
     columns = {name: [_difference(name, score[name]) for score in scores.values()] for name in scores["overall"]}
     return score_tables(
         (direction.replace("_", " "),), [(segment.replace("_", " "),) for segment in scores], columns, width
