@@ -58,6 +58,17 @@ def search(
             "(default: the run's).",
         ),
     ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Web page to write as well, with thumbnails.")
+    ] = None,
+    pictures: Annotated[
+        Path | None,
+        typer.Option(
+            "--pictures",
+            help="Folder or archive of images or clips, for the thumbnails (default: the run's media, or where the "
+            "annotations say).",
+        ),
+    ] = None,
     device: DeviceOption = None,
     precision: PrecisionOption = "32",
     batch_size: Annotated[
@@ -66,7 +77,9 @@ def search(
     workers: WorkersOption = 0,
     max_bad: MaxBadOption = 0,
     trust_remote_code: TrustOption = False,
-    force: Annotated[bool, typer.Option("--force", help="Encode what is searched again.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Encode what is searched again, and write the page over any file.")
+    ] = False,
 ) -> None:
     """Find the media or texts nearest to a text, an image or a sample.
 
@@ -75,6 +88,8 @@ def search(
     Example: mmts search run "a dog on a beach" "two children"
 
     Example: mmts search run --image photo.jpg --among text --split all
+
+    Example: mmts search run "a dog" -o found.html --pictures images.zip
     """
     from pipelines.encoding import Encoding
     from pipelines.search import search as find
@@ -91,6 +106,8 @@ def search(
         media=media,
         text=text,
         frequency=frequency,
+        page=output,
+        pictures=pictures,
         encoding=Encoding(device, precision, batch_size, workers, max_bad, trust_remote_code),
         force=force,
         progress=console,

@@ -23,11 +23,13 @@ class StageResult(Shown):
         output: The file or folder it wrote.
         up_to_date: True if the output was there already and no work was done.
         summary: The figures it reports, the same whether it ran or was up to date.
+        opened: Whether an output was opened, and nothing asked whether it is up to date.
     """
 
     output: Path
     up_to_date: bool
     summary: dict[str, Any]
+    opened: bool = False
 
     @property
     def table_file(self) -> Path:
@@ -54,6 +56,8 @@ class StageResult(Shown):
     @property
     def headline(self) -> str:
         """``clusters.parquet: written``."""
+        if self.opened:
+            return str(self.output)
         return f"{self.output}: {'up to date' if self.up_to_date else 'written'}"
 
     def __repr__(self) -> str:

@@ -7,7 +7,7 @@ for loaded in batches(source, plan, workers=4, seed=0, max_bad=10):  # augmented
     ...
 """
 
-from pipelines.media.errors import DamagedMediumError, require_few_damaged
+from pipelines.media.errors import DamagedMediumError, MissingMediaError, require_few_damaged
 from pipelines.media.features import FeatureMedia
 from pipelines.media.linked import linked_parameters
 from pipelines.media.listing import MediaList, media_list
@@ -30,6 +30,7 @@ __all__ = [
     "LoadedBatch",
     "MediaList",
     "MediaSource",
+    "MissingMediaError",
     "PlannedBatch",
     "Replacement",
     "View",

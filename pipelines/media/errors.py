@@ -1,8 +1,25 @@
 """Media that are there but can't be decoded."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from pipelines.errors import InputError
+
+
+class MissingMediaError(InputError):
+    """Media are not where they should be.
+
+    Args:
+        message: What is said of it.
+        media_ids: The media.
+    """
+
+    def __init__(self, message: str, media_ids: Sequence[str]) -> None:
+        self.media_ids = media_ids
+        super().__init__(message)
+
+    def __reduce__(self) -> tuple[type["MissingMediaError"], tuple[str, Sequence[str]]]:
+        """Exceptions pickle their message alone."""
+        return type(self), (str(self), self.media_ids)
 
 
 class DamagedMediumError(InputError):

@@ -11,6 +11,7 @@ from pipelines.artifacts.ids import missing_there
 from pipelines.artifacts.listing import leads_out, plain
 from pipelines.artifacts.places import Place
 from pipelines.errors import InputError
+from pipelines.media.errors import MissingMediaError
 from pipelines.media.listing import MediaList
 
 
@@ -52,7 +53,8 @@ def refuse_missing(
         present: Names of what is there.
 
     Raises:
-        InputError: There are such rows; says how many, which first, and the first names that are there.
+        MissingMediaError: There are such rows; says how many, which first, and the first names that are there.
     """
     if len(rows):
-        raise InputError(missing_there(where, [media.ids[row] for row in rows], len(media), "media", present))
+        missing = [media.ids[row] for row in rows]
+        raise MissingMediaError(missing_there(where, missing, len(media), "media", present), missing)

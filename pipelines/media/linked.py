@@ -13,6 +13,7 @@ from pipelines.artifacts.places import Place
 from pipelines.artifacts.provenance import fingerprint_of_files
 from pipelines.errors import InputError
 from pipelines.media.blobs import Blobs
+from pipelines.media.errors import MissingMediaError
 from pipelines.media.files import FileBlobs, ZipBlobs
 from pipelines.media.listing import MediaList
 from pipelines.media.tars import TarBlobs, members_of
@@ -119,7 +120,8 @@ def _open_part(
 def _refuse_missing(media: MediaList, rows: list[int]) -> None:
     if rows and media.places is not None:
         shown = (f"{shortened(media.ids[row])} ({shortened(media.places[row] or 'null')})" for row in rows[:_SHOWN])
-        raise InputError(
+        raise MissingMediaError(
             f"{media.source}: column 'media': {len(rows)} of {len(media)} media are missing there, first: "
-            f"{', '.join(shown)}; `mmts prepare` again, or give --media their folder"
+            f"{', '.join(shown)}; `mmts prepare` again, or give --media their folder",
+            [media.ids[row] for row in rows],
         )

@@ -84,7 +84,7 @@ def open_media(
         raise InputError(
             f"{path}: a vision model takes images; give --media a folder or a zip of them, tars, or Parquet with bytes"
         )
-    blobs = _open_blobs(path, media, IMAGE_SUFFIXES if view.frames is None else VIDEO_SUFFIXES)
+    blobs = open_blobs(path, media, IMAGE_SUFFIXES if view.frames is None else VIDEO_SUFFIXES)
     _refuse_other_kind(blobs, media, view)
     if view.frames is None:
         return ImageMedia(blobs, media.ids, view, cache_bytes)
@@ -141,7 +141,18 @@ def _holds_bytes(path: Path) -> bool:
         return byte_column(file.schema_arrow) is not None and "embedding" not in file.schema_arrow.names
 
 
-def _open_blobs(path: Path | None, media: MediaList, suffixes: tuple[str, ...]) -> Blobs:
+def open_blobs(path: Path | None, media: MediaList, suffixes: tuple[str, ...]) -> Blobs:
+    """Find the files of media, see `open_media`.
+
+    Args:
+        path: Where they are.
+        media: The media.
+        suffixes: What names of such media end in.
+
+    Raises:
+        MissingMediaError: Media are missing; says how many, which first.
+        InputError: The path can't be read as media.
+    """
     if path is None:
         return LinkedBlobs(media)
     files = media_files(path)

@@ -1,5 +1,6 @@
 """How all figures look, and how one is written: sizes of papers, fonts in the file, colours that all can tell apart."""
 
+import io
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ PAGE_WIDTH = 17.0  # cm; a column of two is about 8.4
 WIDTHS = (5.0, 60.0)
 _TWO_COLUMNS = 12.0  # cm; what is narrower has its panels one below the other
 _CM = 1 / 2.54  # inches
+_SCREEN_DOTS = 110  # an inch
 _SYMBOL, _LETTER, _ROW = 1.6, 0.17, 0.42  # cm that a symbol with its gaps, a letter and a row take in a legend
 _FORMATS = (".png", ".svg", ".pdf")
 
@@ -32,6 +34,8 @@ THIRD_STYLES: dict[str, dict[str, Any]] = {
     "middle": {"color": "#009e73", "linestyle": "--"},
     "tail": {"color": "#0072b2", "linestyle": "-"},
 }
+# Behind words among points.
+HALO: dict[str, Any] = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 0.5}
 
 _SETTINGS: Any = {
     "font.family": "DejaVu Sans",  # comes with matplotlib: the same figure on every machine
@@ -71,8 +75,7 @@ def write_picture(output: Path | str, draw: Draw, *, width: float = PAGE_WIDTH, 
     output = Path(output)
     require_picture(output, width=width)
     with mpl.rc_context(_SETTINGS):
-        figure = Figure(figsize=(width * _CM, width * _CM / 2), layout="constrained")
-        draw(figure)
+        figure = _drawn(draw, width)
         if title:
             figure.suptitle(title, x=0.01, ha="left", fontsize=9)
         format_ = output.suffix.lower().lstrip(".")
@@ -80,6 +83,24 @@ def write_picture(output: Path | str, draw: Draw, *, width: float = PAGE_WIDTH, 
         with replacing(output) as temporary:
             figure.savefig(temporary, format=format_, metadata=undated)
     return output
+
+
+def png(draw: Draw, *, width: float = PAGE_WIDTH) -> bytes:
+    """A figure as a PNG file for the screen.
+
+    Args:
+        draw: Draws on the empty figure, and sets its height.
+        width: Width in cm.
+    """
+    with mpl.rc_context(_SETTINGS), io.BytesIO() as file:
+        _drawn(draw, width).savefig(file, format="png", dpi=_SCREEN_DOTS)
+        return file.getvalue()
+
+
+def _drawn(draw: Draw, width: float) -> Figure:
+    figure = Figure(figsize=(width * _CM, width * _CM / 2), layout="constrained")
+    draw(figure)
+    return figure
 
 
 def require_picture(output: Path, inputs: Iterable[Path] = (), *, width: float = PAGE_WIDTH) -> None:

@@ -26,15 +26,21 @@ class Query:
         kind: A new ``text``, a new ``image`` (or clip), or what the annotations have: a ``sample``, by its text, or a
             ``medium``.
         value: The text, the file, or the id.
+        text: The text of a sample, and one of a medium.
+        media_id: The medium, of a sample too.
     """
 
     kind: Literal["text", "image", "sample", "medium"]
     value: str
+    text: str | None = None
+    media_id: str | None = None
 
     @property
     def said(self) -> str:
         """It in words."""
-        return f'"{self.value}"' if self.kind == "text" else f"{self.kind} {self.value}"
+        if self.kind == "text":
+            return f'"{self.value}"'
+        return f"{self.kind} {self.value}" + ("" if self.text is None else f': "{self.text}"')
 
     def own_item(self, collection: Collection) -> str | None:
         """The item of a collection that it is itself, if it is one."""
@@ -42,8 +48,7 @@ class Query:
             return self.value
         if self.kind != "sample" or collection.among != "text":
             return None
-        row = pc.index(collection.annotations.column("sample_id"), self.value).as_py()
-        same = pc.index(collection.samples.column("text"), collection.annotations.column("text")[row]).as_py()
+        same = pc.index(collection.samples.column("text"), self.text).as_py()
         item: str | None = None if same < 0 else collection.ids[collection.item_of_sample[same]].as_py()
         return item
 
@@ -54,9 +59,13 @@ def find_like(name: str, annotations: pa.Table, path: Path) -> Query:
     Raises:
         InputError: There is neither.
     """
-    for kind, column in (("sample", "sample_id"), ("medium", "media_id")):
-        if pc.any(pc.equal(annotations.column(column), name)).as_py():
-            return Query("sample" if kind == "sample" else "medium", name)
+    kinds: list[tuple[Literal["sample", "medium"], str]] = [("sample", "sample_id"), ("medium", "media_id")]
+    for kind, column in kinds:
+        row = pc.index(annotations.column(column), name).as_py()
+        if row >= 0:
+            return Query(
+                kind, name, annotations.column("text")[row].as_py(), annotations.column("media_id")[row].as_py()
+            )
     there = first_few(annotations.column("sample_id").slice(0, 2).to_pylist())
     raise InputError(f"--like {shortened(name)}: {path} has no such sample_id or media_id; it has {there}, ...")
 

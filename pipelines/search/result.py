@@ -46,6 +46,7 @@ class SearchResult(Shown):
         cluster_sizes: Where cluster sizes and thirds come from, or why there are none.
         bad_media: Why media can't be decoded and are left out, by id.
         queries: What was found for each query, in the order given.
+        page: The web page that was written, if one was.
     """
 
     run: Path
@@ -57,11 +58,13 @@ class SearchResult(Shown):
     cluster_sizes: str
     bad_media: dict[str, str]
     queries: list[Found]
+    page: Path | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """All of it as plain values."""
-        vectors = None if self.vectors is None else str(self.vectors)
-        return {**dataclasses.asdict(self), "run": str(self.run), "vectors": vectors}
+        plain = dataclasses.asdict(self)
+        paths = {name: str(value) for name, value in plain.items() if isinstance(value, Path)}
+        return plain | paths
 
     @property
     def searched(self) -> str:
@@ -83,6 +86,9 @@ class SearchResult(Shown):
             yield ""
             yield found.query.said
             yield _table(found.hits, self.among)
+        if self.page is not None:
+            yield ""
+            yield f"{self.page}: written"
 
 
 def _table(hits: list[Hit], among: Among) -> "Table":

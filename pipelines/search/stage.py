@@ -7,11 +7,12 @@ from typing import Any, get_args
 from pipelines.encoding import AS_IT_COMES, Encoding
 from pipelines.errors import InputError
 from pipelines.progress import SILENT, Progress
-from pipelines.runs.sources import find_sources
-from pipelines.search.collection import Among, read_collection
+from pipelines.runs.sources import Sources, find_sources
+from pipelines.search.collection import Among, Collection, read_collection
 from pipelines.search.encoded import encoded
 from pipelines.search.hits import Known
 from pipelines.search.nearest import nearest
+from pipelines.search.page import require_page, write_page
 from pipelines.search.queries import Query, encode_queries, find_like
 from pipelines.search.result import Found, SearchResult
 
@@ -29,6 +30,8 @@ def search(
     media: Path | str | None = None,
     text: Path | str | None = None,
     frequency: Path | str | None = None,
+    page: Path | str | None = None,
+    pictures: Path | str | None = None,
     encoding: Encoding = AS_IT_COMES,
     force: bool = False,
     progress: Progress = SILENT,
@@ -49,8 +52,11 @@ def search(
         media: Features, images or clips, as for `evaluate`; the run's own by default.
         text: Embeddings file; the run's own by default.
         frequency: What head, middle and tail follow from, as for `evaluate`; the run's own by default.
+        page: Web page to write as well, with thumbnails.
+        pictures: Folder or archive of images or clips, for the thumbnails; by default the run's media, or where the
+            annotations say.
         encoding: How the run encodes. Damaged media, where ``encoding.max_bad`` lets some be, are left out.
-        force: Encode again what is searched.
+        force: Encode again what is searched, and write the page over any file.
         progress: Where to report.
 
     Raises:
@@ -63,6 +69,10 @@ def search(
         raise InputError(f"--top {top}: expected at least 1")
     if not texts and not images and not like:
         raise InputError('nothing to search for; give a text, as in `mmts search run "a dog"`, --image or --like')
+    if pictures is not None and page is None:
+        raise InputError("--pictures: is for the thumbnails of a page; give -o, or leave it out")
+    if page is not None:
+        require_page(Path(page), force=force)
     sources = find_sources(run, media, text, annotations, frequency)
     collection = read_collection(sources.annotations, split, among)
     queries = [
@@ -87,6 +97,38 @@ def search(
         found.append(Found(query, known.hits([near[place] for place in others], similarity_k[others])))
     summary: dict[str, Any] = vectors.summary
     kept = vectors.output if vectors.output.is_relative_to(run) else None
-    return SearchResult(
-        run, among, split, summary["rows"], kept, vectors.up_to_date, known.said, summary.get("bad_media", {}), found
+    result = SearchResult(
+        run,
+        among,
+        split,
+        candidates=summary["rows"],
+        vectors=kept,
+        up_to_date=vectors.up_to_date,
+        cluster_sizes=known.said,
+        bad_media=summary.get("bad_media", {}),
+        queries=found,
+        page=None if page is None else Path(page),
     )
+    if page is not None:
+        write_page(
+            result, Path(page), *_pictures(result, collection, sources, None if pictures is None else Path(pictures))
+        )
+    return result
+
+
+def _pictures(
+    result: SearchResult, collection: Collection, sources: Sources, pictures: Path | None
+) -> tuple[dict[str, str], dict[str, str]]:
+    """Thumbnails of what was found by media id, and of the files that were searched for by name."""
+    from pipelines.media import MediaList, holds_features, media_list
+    from pipelines.search.thumbnails import thumbnails
+
+    shown = {hit.media_id for found in result.queries for hit in found.hits}
+    shown |= {found.query.media_id for found in result.queries if found.query.media_id is not None}
+    where = pictures or sources.media
+    if where is not None and holds_features(where):
+        where = None
+    media = media_list(collection.annotations, sources.annotations).select(sorted(shown))
+    files = [found.query.value for found in result.queries if found.query.kind == "image"]
+    found = {} if where is None and media.places is None else thumbnails(media, where)
+    return found, thumbnails(MediaList(files, list(files)), None) if files else {}

@@ -38,7 +38,7 @@ def open_sweep(folder: Path | str) -> SweepResult:
         InputError: It holds no finished sweep.
     """
     folder = Path(folder)
-    return SweepResult(folder, True, read_sweep(folder))
+    return SweepResult(folder, True, read_sweep(folder), opened=True)
 
 
 def _told(folder: Path, result: dict[str, Any]) -> "Iterator[RenderableType]":

@@ -45,16 +45,15 @@ class RunResult(StageResult):
             )
 
 
-def open_run(folder: Path | str) -> RunResult:
-    """The run in a folder that ``train`` wrote.
+def read_result(folder: Path) -> RunResult:
+    """What ``train`` returned when it wrote a folder.
 
     Raises:
         InputError: It holds no complete run.
     """
-    folder = Path(folder)
     if not (folder / "metrics.json").exists():
         raise InputError(f"{folder}: is not the folder of a complete run; make one with `mmts train`")
     provenance = read_provenance(folder / "steps.parquet")
     if provenance is None:
         raise InputError(f"{folder / 'steps.parquet'}: doesn't say what made it, another tool rewrote it; train again")
-    return RunResult(folder, True, provenance.summary)
+    return RunResult(folder, True, provenance.summary, opened=True)

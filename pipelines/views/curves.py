@@ -13,12 +13,13 @@ from pipelines.artifacts.files import read_json
 from pipelines.artifacts.run_config import read_run_parameters
 from pipelines.contrast import LOSSES
 from pipelines.errors import InputError
+from pipelines.views.pictured import Pictured
 
 Points = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
-class Curves:
+class Curves(Pictured):
     """One run. Of a long one each of p points stands for several steps in a row.
 
     A run that was stopped and resumed has the curves of one that was not, bit for bit.

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pipelines.views.pictured import Pictured
 from pipelines.views.thirds import Score
 
 
@@ -27,7 +28,7 @@ class TrialPoint:
 
 
 @dataclass(frozen=True)
-class Frontier:
+class Frontier(Pictured):
     """All trials of a sweep.
 
     Attributes:

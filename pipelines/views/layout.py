@@ -12,7 +12,7 @@ EPOCHS = 100
 _FEWEST = NEIGHBOURS + 2  # fewer have no neighbourhoods
 _EXHAUSTIVE = 20_000  # up to so many, every pair is compared
 _PROBES = 16
-_SPREAD = 10.0  # of what UMAP starts from, as its own starts have it
+_SPREAD, _APART = 10.0, 1e-4  # of what UMAP starts from, as its own starts have it; equal vectors start apart
 
 
 def lay_out(vectors_nd: NDArray[np.floating[Any]], *, seed: int = 0) -> tuple[NDArray[np.float32], str]:
@@ -36,11 +36,13 @@ def lay_out(vectors_nd: NDArray[np.floating[Any]], *, seed: int = 0) -> tuple[ND
     unit_nd = vectors_nd / np.linalg.norm(vectors_nd, axis=1, keepdims=True)
     count = min(COMPONENTS, *unit_nd.shape)
     parts_nc = np.zeros((len(unit_nd), max(count, 2)), dtype=np.float32)
-    parts_nc[:, :count] = PCA(count, svd_solver="covariance_eigh").fit_transform(unit_nd)
+    if len(unit_nd) > 1:  # one vector has no components: it lies in the middle
+        parts_nc[:, :count] = PCA(count, svd_solver="covariance_eigh").fit_transform(unit_nd)
     if len(unit_nd) < _FEWEST:
         return parts_nc[:, :2].copy(), "first two principal components"
     distance_nk, neighbour_nk = _neighbours(parts_nc, seed)
-    spread = float(parts_nc[:, 0].std()) or 1.0
+    start_n2 = parts_nc[:, :2] * (_SPREAD / (float(parts_nc[:, 0].std()) or 1.0))
+    start_n2 += np.random.default_rng(seed).normal(scale=_APART, size=start_n2.shape).astype(np.float32)
     with warnings.catch_warnings(action="ignore"):  # umap tells of what is meant here: neighbours that are given
         import umap
 
@@ -48,7 +50,7 @@ def lay_out(vectors_nd: NDArray[np.floating[Any]], *, seed: int = 0) -> tuple[ND
             n_neighbors=NEIGHBOURS,
             precomputed_knn=(neighbour_nk, distance_nk),
             force_approximation_algorithm=True,  # else it searches the neighbours of few rows once more
-            init=parts_nc[:, :2] / spread * _SPREAD,
+            init=start_n2,
             n_epochs=EPOCHS,
             random_state=seed,
             n_jobs=1,

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.contrast.shifts import ShiftRule, cluster_shifts
+from pipelines.views.pictured import Pictured
 from pipelines.views.tail import read_tail
 
 _BINS = 10
@@ -30,7 +31,7 @@ class RuleShifts:
 
 
 @dataclass(frozen=True, eq=False)
-class ShiftRules:
+class ShiftRules(Pictured):
     """The shifts of clusters under each rule.
 
     Attributes:

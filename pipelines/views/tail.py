@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from pipelines.artifacts import gini, noise_apart, read_clusters, read_shifts
 from pipelines.errors import InputError
 from pipelines.scores.thirds import frequency_edges, frequency_third
+from pipelines.views.pictured import Pictured
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +30,7 @@ class ClusterShifts:
 
 
 @dataclass(frozen=True, eq=False)
-class Tail:
+class Tail(Pictured):
     """Clusters, the largest first; of equal ones the lower number.
 
     Attributes:

@@ -10,8 +10,8 @@ def test_the_nearest_are_shown_with_their_texts(world, embedded_run, mmts) -> No
     ran = mmts("search", embedded_run, "a dog", "--like", query, "--top", 3, "--clusters", world.clusters, "--json")
     result = json.loads(ran.out)
     assert [each["query"] for each in result["queries"]] == [
-        {"kind": "text", "value": "a dog"},
-        {"kind": "sample", "value": query},
+        {"kind": "text", "value": "a dog", "text": None, "media_id": None},
+        {"kind": "sample", "value": query, "text": f"caption {query}", "media_id": world.media_of(query)},
     ]
     assert [len(each["hits"]) for each in result["queries"]] == [3, 3]
     best = result["queries"][1]["hits"][0]
@@ -19,7 +19,7 @@ def test_the_nearest_are_shown_with_their_texts(world, embedded_run, mmts) -> No
     assert shown.startswith("24 media of split test (")
     assert "media-test.parquet: up to date)" in shown
     assert '\n"a dog"\n' in shown
-    assert f"\nsample {query}\n" in shown
+    assert f'\nsample {query}: "caption {query}"\n' in shown
     block = shown[shown.index(f"sample {query}") :].splitlines()
     assert block[1].split() == ["rank", "similarity", "third", "media"]
     assert block[2].split() == ["1", f"{best['similarity']:.3f}", best["third"], best["media_id"]]
