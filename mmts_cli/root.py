@@ -21,6 +21,7 @@ _ORDER = (
     "compare",
     "sweep",
     "frontier",
+    "report",
     "plot",
     "export",
     "inspect",
