@@ -50,6 +50,23 @@ def test_without_pictures_there_are_none(world, embedded_run, mmts) -> None:
     assert page.read_text().count("<img") == 10
 
 
+def test_media_that_cannot_be_shown_are_told(world, embedded_run, mmts, refused) -> None:
+    page, lost = world.folder / "found.html", world.media_of(world.samples("test")[0])
+    (world.folder / "images" / lost).unlink()
+    flags = ("a dog", "--top", 100, "-o", page)
+    ran = mmts("search", embedded_run, *flags, "--pictures", world.folder / "images")
+    assert ran.err == "warning: no pictures of 1 media, which are missing or damaged\n"
+    assert page.read_text().count("<img") == 23
+    (world.folder / "empty").mkdir()
+    assert "media are missing there" in refused("search", embedded_run, *flags, "--pictures", world.folder / "empty")
+    placed = world.rewrite(
+        "annotations", lambda table: table.append_column("media", table.column("media_id")), to="placed.parquet"
+    )
+    ran = mmts("search", embedded_run, *flags, "--annotations", placed)
+    assert ran.err.startswith("warning: no pictures: ")
+    assert (ran.code, "<img" in page.read_text()) == (0, False)
+
+
 def test_mistakes_are_named(world, embedded_run, refused) -> None:
     mine = world.folder / "mine.html"
     mine.write_text("<p>years of work</p>")
@@ -57,5 +74,7 @@ def test_mistakes_are_named(world, embedded_run, refused) -> None:
     assert said == f"{mine}: exists and was not written by `mmts search`; use --force to overwrite it"
     assert mine.read_text() == "<p>years of work</p>"
     assert "end its name in .html" in refused("search", embedded_run, "a dog", "-o", world.folder / "found.txt")
+    said = refused("search", embedded_run, "a dog", "-o", world.folder / "a.html", "--pictures", world.media)
+    assert "holds features, which can't be looked at" in said
     said = refused("search", embedded_run, "a dog", "--pictures", world.folder / "images")
     assert said == "--pictures: is for the thumbnails of a page; give -o, or leave it out"
