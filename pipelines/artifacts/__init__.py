@@ -19,6 +19,7 @@ from pipelines.artifacts.plan import StagePlan, is_same_file, refuse_replacing_i
 from pipelines.artifacts.provenance import Provenance, fingerprint_of, read_provenance
 from pipelines.artifacts.result import StageResult
 from pipelines.artifacts.schemas import (
+    ADVICE,
     ANNOTATIONS,
     CLUSTERS,
     EMBEDDINGS,
@@ -49,6 +50,7 @@ from pipelines.artifacts.vectors import (
 )
 
 __all__ = [
+    "ADVICE",
     "ANNOTATIONS",
     "CLIPS",
     "CLUSTERS",

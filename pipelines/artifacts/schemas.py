@@ -120,6 +120,16 @@ FREQUENCY = Kind("frequency", "sample_id", {"sample_id": pa.string(), "cluster_s
 _RUN = dict.fromkeys(("run", "strategy", "loss"), pa.string())
 SWEEP = Kind("sweep", "run", {**_RUN, **dict.fromkeys(("stage", "split", "failed", "settings"), pa.string())})
 FRONTIER = Kind("frontier", "run", {**_RUN, "on_front": pa.bool_(), "best_for": pa.string()})
+_FIGURES = ("rank_correlation", "correlation", "changed_thirds", "adjusted_rand", "gini", "silhouette")
+ADVICE = Kind(
+    "advice",
+    "k",
+    {
+        **dict.fromkeys(("k", "averaged", "pairs"), pa.int64()),
+        **{f"{name}{end}": pa.float64() for name in _FIGURES for end in ("", "_low", "_high")},
+    },
+    unique=False,
+)
 
 KINDS = (
     ANNOTATIONS,
@@ -135,6 +145,7 @@ KINDS = (
     FREQUENCY,
     SWEEP,
     FRONTIER,
+    ADVICE,
 )
 
 
