@@ -4,6 +4,7 @@ import html
 import re
 
 import pyarrow as pa
+import pytest
 
 ATTACK = '</script><script>alert("1")</script> “é” 😀 שלום'
 
@@ -78,3 +79,27 @@ def test_mistakes_are_named(world, embedded_run, refused) -> None:
     assert "holds features, which can't be looked at" in said
     said = refused("search", embedded_run, "a dog", "--pictures", world.folder / "images")
     assert said == "--pictures: is for the thumbnails of a page; give -o, or leave it out"
+
+
+@pytest.mark.slow  # starts a browser
+def test_a_browser_shows_it_on_a_phone_in_both_themes(world, run_on_pixels, mmts, browser) -> None:
+    page = world.folder / "found.html"
+    assert mmts("search", run_on_pixels, "x" * 200, "-o", page).code == 0
+    opened = browser.new_page(viewport={"width": 360, "height": 800}, color_scheme="dark")
+    said, asked = [], []
+    opened.on("console", lambda message: said.append(message.text))
+    opened.on("pageerror", lambda error: said.append(str(error)))
+    opened.on("request", lambda request: asked.append(request.url))
+    opened.goto(page.as_uri())
+    assert opened.evaluate("document.documentElement.scrollWidth") <= 360
+    widths = opened.evaluate("[...document.images].map((image) => image.naturalWidth)")
+    assert len(widths) == 10
+    assert min(widths) > 0
+    theme = "document.documentElement.dataset.theme"
+    assert opened.evaluate(theme) == "dark"
+    opened.keyboard.press("Tab")
+    opened.keyboard.press("Enter")
+    assert opened.evaluate(theme) == "light"
+    assert said == []
+    assert [url for url in asked if not url.startswith(("file:", "data:"))] == []
+    opened.close()
