@@ -28,7 +28,7 @@ _STEPS = """
 prepare table {d}/captions.csv -o {d}/annotations.parquet --text-column caption --media-id-column image \
     --split-column split --class-column concept
 embed {d}/annotations.parquet -o {d}/texts.parquet
-cluster {d}/texts.parquet -o {d}/clusters-1.parquet --k 20 --seed 1
+cluster {d}/texts.parquet -o {d}/clusters-1.parquet --k 20 --seed 1 --annotations {d}/annotations.parquet
 cluster {d}/texts.parquet -o {d}/clusters-2.parquet --k 20 --seed 2
 cluster {d}/texts.parquet -o {d}/clusters-3.parquet --k 20 --seed 3
 cluster {d}/texts.parquet -o {d}/clusters-4.parquet --k 20 --seed 4
