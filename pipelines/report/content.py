@@ -4,7 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from pipelines.artifacts import read_labels
+import numpy as np
+
+from pipelines.artifacts import read_labels, shortened
 from pipelines.artifacts.run_config import read_run_parameters
 from pipelines.errors import InputError
 from pipelines.progress import Progress
@@ -26,10 +28,12 @@ from pipelines.views.curves import Curves, read_curves
 from pipelines.views.frontier import Frontier, frontier_of
 from pipelines.views.map import Map, read_map
 from pipelines.views.thirds import ThirdScores, read_scores, scores_of
+from pipelines.views.thumbnails import make_thumbnails
 from pipelines.views.worst import WorstQuery, read_worst
 
 _T = TypeVar("_T")
 _PLANNED_STEPS = 1000
+_ROOM = 4 * 2**20  # bytes for thumbnails: with Plotly and 40,000 captions the page stays below 10 MB
 
 
 @dataclass
@@ -40,14 +44,14 @@ class Content:
         summary: What was found, in short.
         sections: The sections, in order.
         left_out: What isn't there and what would add it, a line each.
-        pictures: Thumbnails by key.
+        pictures: Thumbnails as data URIs.
         map_samples: How many samples are on the map.
     """
 
     summary: list[str] = field(default_factory=list)
     sections: list[Section] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
-    pictures: dict[str, str] = field(default_factory=dict)
+    pictures: list[str] = field(default_factory=list)
     map_samples: int = 0
 
 
@@ -68,7 +72,7 @@ def gather(sources: Sources, *, sample: int, seed: int, progress: Progress) -> C
     thirds = gathering.thirds()
     sweep = gathering.sweep()
     content = gathering.content
-    pictures = gathering.pictures(view, worst)
+    pictures = gathering.pictures(view, worst, seed)
     if clusters is not None:
         content.sections.append(tail_section(sources, clusters))
     if clusters is not None:
@@ -145,8 +149,26 @@ class _Gathering:
         found = self._try("Worst queries", lambda: read_worst(scores, annotations, clusters=clusters))
         return shown_queries(found or [])
 
-    def pictures(self, view: Map | None, worst: list[WorstQuery]) -> dict[str, int]:
-        return {}
+    def pictures(self, view: Map | None, worst: list[WorstQuery], seed: int) -> dict[str, int]:
+        """Numbers of the thumbnails by medium: of the worst queries, then of the map in an order drawn by chance."""
+        annotations, media = self.sources.annotations, self.sources.media
+        wanted = [each for query in worst for each in (query.media_id, *(found.media_id for found in query.found))]
+        if view is not None:
+            wanted += [view.media_ids[row] for row in np.random.default_rng(seed).permutation(len(view))]
+        if annotations is None or not wanted:
+            return {}
+        made = self._try("Thumbnails", lambda: make_thumbnails(annotations, wanted, media=media, most_bytes=_ROOM))
+        if made is None:
+            return {}
+        if made.left_out:
+            self._leave_out(
+                f"Thumbnails of {made.left_out:,} of {len(set(wanted)):,} media: the page has no room for them"
+            )
+        if made.lacking:
+            media_id, reason = next(iter(made.lacking.items()))
+            self._leave_out(f"Thumbnails of {len(made.lacking):,} media, the first {shortened(media_id)}: {reason}")
+        self.content.pictures = list(made.uris.values())
+        return {media_id: number for number, media_id in enumerate(made.uris)}
 
     def curves(self) -> Curves | None:
         run = self.sources.run
