@@ -21,6 +21,7 @@ from pipelines.artifacts.result import StageResult
 from pipelines.artifacts.schemas import (
     ADVICE,
     ANNOTATIONS,
+    CLASSES,
     CLUSTERS,
     EMBEDDINGS,
     FEATURES,
@@ -52,6 +53,7 @@ from pipelines.artifacts.vectors import (
 __all__ = [
     "ADVICE",
     "ANNOTATIONS",
+    "CLASSES",
     "CLIPS",
     "CLUSTERS",
     "EMBEDDINGS",

@@ -90,8 +90,26 @@ RANKS = Kind(
         "tied": pa.bool_(),
         "fold": pa.int64(),
         "tail_class": pa.bool_(),
+        "class": pa.string(),
+        "predicted": pa.string(),
+        "shots": pa.string(),
     },
     unique=False,
+)
+CLASSES = Kind(
+    "classes",
+    "class",
+    {
+        "class": pa.string(),
+        "text": pa.string(),
+        "train_count": pa.float64(),
+        "test_count": pa.int64(),
+        "shots": pa.string(),
+        "top-1": pa.float64(),
+        "top-5": pa.float64(),
+        "confused_with": pa.string(),
+        "confused_count": pa.int64(),
+    },
 )
 MISSES = Kind(
     "misses",
@@ -140,6 +158,7 @@ KINDS = (
     SHIFTS,
     STEPS,
     RANKS,
+    CLASSES,
     MISSES,
     RELEVANCY,
     FREQUENCY,
