@@ -114,7 +114,9 @@ class _Gathering:
     def clusters(self) -> Clusters | None:
         sources = self.sources
         if sources.clusters is None:
-            self._leave_out("Your tail: no clusters were found; `mmts cluster` makes them, --clusters names them")
+            self._leave_out(
+                "Your tail, the map: no clusters were found; `mmts cluster` makes them, --clusters names them"
+            )
             return None
         path = sources.clusters
         if sources.shifts is None:
@@ -191,13 +193,18 @@ class _Gathering:
             return None if band is None else (band, f"Of the run {run.name}")
         if sources.shifts is None:
             return None
-        shifts = sources.shifts
+        shifts, settings, name = sources.shifts, dict[str, Any](), sources.shifts.name
+        if sources.kind == "sweep" and sources.sweep is not None:
+            candidates = read_sweep(sources.sweep)["candidates"]
+            best = next((each for each in candidates if each["settings"].get("shifts", "").endswith(name)), None)
+            if best is not None:
+                settings = {each: best["settings"].get(each) for each in ("alpha", "oscillations")}
+                settings["loss"], name = best["loss"], f"the best setting of {best['name']}"
         band = self._try(
             "Temperatures of head and tail",
-            lambda: plan_band(shifts, steps=_PLANNED_STEPS, annotations=sources.annotations),
+            lambda: plan_band(shifts, steps=_PLANNED_STEPS, annotations=sources.annotations, **settings),
         )
-        said = f"As `mmts plan` has it for {shifts.name} over {_PLANNED_STEPS:,} steps; no run here was trained so"
-        return None if band is None else (band, said)
+        return None if band is None else (band, f"As planned for {name}, over {_PLANNED_STEPS:,} steps")
 
     def thirds(self) -> ThirdScores | None:
         scores, sweep = self.sources.scores, self.sources.sweep
@@ -209,6 +216,9 @@ class _Gathering:
             self._leave_out(f"Scores by frequency, worst queries: no scores were found; {of} them, --scores names them")
             return None
         found = self._try("Scores by frequency", lambda: read_scores(scores))
+        if found is not None and not found.scores:
+            self._leave_out(f"Scores by frequency: {scores} has no scores but ranks")
+            return None
         if found is not None and not found.has_thirds:
             self._leave_out(
                 "Scores of head and tail: score again with --frequency, a column of classes or a clusters file"
