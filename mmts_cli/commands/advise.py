@@ -43,7 +43,9 @@ def advise(
     annotations: Annotated[
         Path | None,
         typer.Option(
-            "--annotations", help="Annotations, which say which medium each sample has, for --by media, joint."
+            "--annotations",
+            help="annotations.parquet, to label the recommended clusters by their words and texts; --by media and "
+            "joint need it, as it says which medium each sample has.",
         ),
     ] = None,
     media: JointMediaOption = None,
@@ -54,7 +56,7 @@ def advise(
     ] = None,
     force: ForceOption = False,
 ) -> None:
-    """Advise how many clusters to make, and how many clusterings to average.
+    """Advise on the number of clusters, and of clusterings.
 
     Shifts follow from cluster sizes, and those from the seed of the clustering. This compares the shifts that several
     seeds give, and recommends the k that takes the fewest clusterings for shifts that others would give too.
