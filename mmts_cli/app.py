@@ -5,6 +5,7 @@ import sys
 
 from mmts_cli.command import EXIT_INPUT, run_app, say
 from mmts_cli.commands import (
+    advise,
     cluster,
     compare,
     demo,
@@ -16,6 +17,7 @@ from mmts_cli.commands import (
     plan,
     plot,
     prepare,
+    report,
     run,
     search,
     shifts,
@@ -32,6 +34,7 @@ for _command in (
     run,
     prepare,
     embed,
+    advise,
     cluster,
     shifts,
     plan,
@@ -41,6 +44,7 @@ for _command in (
     compare,
     sweep,
     frontier,
+    report,
     plot,
     export,
     inspect,

@@ -26,6 +26,23 @@ TrustOption = Annotated[
 ]
 MaxBadOption = Annotated[int, typer.Option("--max-bad", min=0, help="Damaged media to tolerate; they are left out.")]
 
+_BY = "Texts, media or both"
+ByOption = Annotated[
+    Literal["text", "media", "joint"],
+    typer.Option("--by", help="Cluster texts, media, or both joined in one vector.", rich_help_panel=_BY),
+]
+JointMediaOption = Annotated[
+    Path | None, typer.Option("--media", help="Features of the media, for --by joint.", rich_help_panel=_BY)
+]
+MediaWeightOption = Annotated[
+    float | None,
+    typer.Option(
+        "--media-weight",
+        help="Share of the media in the similarity, 0 to 1, for --by joint (default: 0.5).",
+        rich_help_panel=_BY,
+    ),
+]
+
 
 def stage_json(command: str, result: Any) -> dict[str, Any]:
     """The JSON object of a stage's result."""

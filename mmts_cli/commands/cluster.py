@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from mmts_cli.command import stage_command
-from mmts_cli.options import ForceOption, OutputOption, headline, stage_json
+from mmts_cli.options import (
+    ByOption,
+    ForceOption,
+    JointMediaOption,
+    MediaWeightOption,
+    OutputOption,
+    headline,
+    stage_json,
+)
+from pipelines.advise.settings import SEEDS
 from pipelines.cluster.method import Option
 from pipelines.cluster.methods import DEFAULT, METHODS
 
@@ -19,7 +28,7 @@ if TYPE_CHECKING:
     from mmts_cli.console import Output
     from pipelines.artifacts import StageResult
 
-_BY = "Texts, media or both"
+_SWEEP = "Several numbers of clusters and seeds"
 
 
 def register(app: typer.Typer) -> None:
@@ -40,10 +49,7 @@ def cluster(
         str,
         typer.Option("--method", help=f"{'; '.join(f'{each.name}: {each.description}' for each in METHODS.values())}."),
     ] = DEFAULT,
-    by: Annotated[
-        Literal["text", "media", "joint"],
-        typer.Option("--by", help="Cluster texts, media, or both joined in one vector.", rich_help_panel=_BY),
-    ] = "text",
+    by: ByOption = "text",
     annotations: Annotated[
         Path | None,
         typer.Option(
@@ -52,20 +58,26 @@ def cluster(
             "it says which medium each sample has.",
         ),
     ] = None,
-    media: Annotated[
-        Path | None, typer.Option("--media", help="Features of the media, for --by joint.", rich_help_panel=_BY)
-    ] = None,
-    media_weight: Annotated[
-        float | None,
-        typer.Option(
-            "--media-weight",
-            help="Share of the media in the similarity, 0 to 1, for --by joint (default: 0.5).",
-            rich_help_panel=_BY,
-        ),
-    ] = None,
+    media: JointMediaOption = None,
+    media_weight: MediaWeightOption = None,
     fit_split: Annotated[
         str | None,
         typer.Option("--fit-split", help="Split to fit on and count (default: train if there is one, else all rows)."),
+    ] = None,
+    sweep: Annotated[
+        str | None,
+        typer.Option(
+            "--sweep",
+            help="k-means with each of these numbers of clusters, such as 50,100,200: --output is then a folder, which "
+            "also gets the table of 'mmts advise'.",
+            rich_help_panel=_SWEEP,
+        ),
+    ] = None,
+    seeds: Annotated[
+        int | None,
+        typer.Option(
+            "--seeds", help=f"Clusterings of each k, with seeds from 0 (default: {SEEDS}).", rich_help_panel=_SWEEP
+        ),
     ] = None,
     force: ForceOption = False,
     **options: Any,
@@ -79,22 +91,46 @@ def cluster(
     Example: mmts cluster features.parquet -o clusters.parquet --k 200 --by media --annotations annotations.parquet
 
     Example: mmts cluster annotations.parquet -o clusters.parquet --method class --column noun_class
+
+    Example: mmts cluster embeddings.parquet -o clusters --sweep 50,100,200 --seeds 5
     """
     from pipelines.cluster import cluster as run
+    from pipelines.errors import InputError
 
-    result = run(
+    options |= {
+        "by": by,
+        "annotations": annotations,
+        "media": media,
+        "media_weight": media_weight,
+        "fit_split": fit_split,
+    }
+    if sweep is not None:
+        if method != "kmeans":
+            raise InputError(f"--sweep: is for --method kmeans; leave it out with {method}")
+        _sweep(output, source, path, sweep, seeds, force, options)
+        return
+    if seeds is not None:
+        raise InputError("--seeds: is for --sweep; --seed is that of one clustering")
+    result = run(source, path, method=method, force=force, **options)
+    output.result(stage_json("cluster", result), lambda: _human(result))
+
+
+def _sweep(
+    output: "Output", source: Path, folder: Path, sweep: str, seeds: int | None, force: bool, options: dict[str, Any]
+) -> None:
+    from mmts_cli.advice import numbers, show
+    from pipelines.advise import Settings, cluster_sweep
+
+    result = cluster_sweep(
         source,
-        path,
-        method=method,
-        by=by,
-        annotations=annotations,
-        media=media,
-        media_weight=media_weight,
-        fit_split=fit_split,
+        folder,
+        settings=Settings(numbers(sweep, "--sweep"), SEEDS if seeds is None else seeds),
         force=force,
+        progress=output,
+        tell=output.note,
         **options,
     )
-    output.result(stage_json("cluster", result), lambda: _human(result))
+    show(output, "cluster", result, options)
 
 
 def _with_options_of_methods(function: Any) -> Any:

@@ -1,4 +1,4 @@
-"""``mmts eval``: retrieval scores with intervals, by head, middle and tail."""
+"""``mmts eval``: scores of retrieval or classification with intervals, by head, middle and tail."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -40,7 +40,11 @@ def evaluate(
     ] = None,
     text: Annotated[
         Path | None,
-        typer.Option("--text", help="embeddings.parquet of the texts (default: the run's, if it has any)."),
+        typer.Option(
+            "--text",
+            help="embeddings.parquet of the texts (default: the run's, if it has any); for classes, of the classes, "
+            "in place of prompts.",
+        ),
     ] = None,
     annotations: Annotated[
         Path | None, typer.Option("--annotations", help="annotations.parquet (default: the run's).")
@@ -51,16 +55,16 @@ def evaluate(
             "--frequency",
             "--clusters",
             help="What head, middle and tail follow from: a clusters or shifts file, or a column of the annotations "
-            "(default: the run's).",
+            "(default: the run's; for classes, their training media).",
         ),
     ] = None,
     split: Annotated[str, typer.Option("--split", help="Split to score.")] = "test",
     protocol: Annotated[
-        Literal["captions", "pairs", "youcook2", "ek100", "eccv"],
+        Literal["captions", "pairs", "youcook2", "ek100", "eccv", "classes"],
         typer.Option(
             "--protocol",
             help="captions: several texts per medium; pairs, youcook2: exactly one; ek100: graded relevancy; eccv: "
-            "MSCOCO's 5K test split by CxC and ECCV Caption.",
+            "MSCOCO's 5K test split by CxC and ECCV Caption; classes: zero-shot classification.",
         ),
     ] = "captions",
     gallery: Annotated[
@@ -84,6 +88,25 @@ def evaluate(
         Path | None,
         typer.Option("--tail-classes", help="ek100: CSV whose column noun lists classes to score separately."),
     ] = None,
+    column: Annotated[
+        str | None, typer.Option("--column", help="classes: column of the annotations that holds the classes.")
+    ] = None,
+    templates: Annotated[
+        str | None,
+        typer.Option(
+            "--templates",
+            help="classes: plain, photo, video or ensemble, or a text file of prompts, one per line, with {} for the "
+            "class (default: plain).",
+        ),
+    ] = None,
+    class_names: Annotated[
+        Path | None,
+        typer.Option(
+            "--class-names",
+            help="classes: CSV with columns class and text, or JSON object, with the name of each class (default: the "
+            "class, with spaces for underscores).",
+        ),
+    ] = None,
     resamples: Annotated[int, typer.Option("--resamples", help="Bootstrap resamples; 0 for none.")] = 1000,
     seed: SeedOption = 0,
     block_memory: Annotated[
@@ -99,7 +122,7 @@ def evaluate(
     trust_remote_code: TrustOption = False,
     force: ForceOption = False,
 ) -> None:
-    """Score retrieval in both directions.
+    """Score retrieval in both directions, or classification.
 
     Scores a run, or two files of embeddings.
 
@@ -113,6 +136,8 @@ def evaluate(
 
     Example: mmts eval run --annotations mscoco.parquet --media coco.parquet --text captions.parquet -o scores
     --protocol eccv
+
+    Example: mmts eval run -o zero-shot --protocol classes --column label --templates photo
     """
     from pipelines.encoding import Encoding
     from pipelines.evaluate import evaluate as score
@@ -131,6 +156,9 @@ def evaluate(
         folds=folds,
         relevancy=relevancy,
         tail_classes=tail_classes,
+        column=column,
+        templates=templates,
+        class_names=class_names,
         resamples=resamples,
         seed=seed,
         block_memory=block_memory,

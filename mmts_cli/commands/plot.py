@@ -2,13 +2,14 @@
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from mmts_cli.command import stage_command
 from mmts_cli.commands.frontier import PreferOption
 from mmts_cli.commands.plan import AlphaOption, AnnotationsOption, OscillationsOption
+from mmts_cli.options import SeedOption
 from pipelines.contrast import LossName
 from pipelines.errors import InputError
 
@@ -30,6 +31,7 @@ _PAGE = 17.0
 def register(app: typer.Typer) -> None:
     """Add the commands to the app."""
     plot = typer.Typer(no_args_is_help=True, help="Draw a figure for a paper: fonts embedded, colour-blind safe.")
+    stage_command(plot, "map")(map_)
     for command in (tail, shifts, band, curves, thirds, frontier):
         stage_command(plot, command.__name__)(command)
     app.add_typer(plot, name="plot")
@@ -55,6 +57,48 @@ def tail(
     _require(path, [file for file in (clusters, shift_file) if file is not None], width)
     seen = read_tail(clusters, shift_file)
     _write(console, "tail", path, lambda figure: draw_tail(figure, seen), width, title)
+
+
+def map_(
+    console: "Output",
+    embeddings: Annotated[Path, typer.Argument(help="embeddings.parquet, or features.parquet for a map of the media.")],
+    clusters: Annotated[Path, typer.Argument(help="clusters.parquet.")],
+    path: PictureOption,
+    annotations: Annotated[Path, typer.Option("--annotations", help="annotations.parquet.")],
+    color: Annotated[
+        Literal["cluster", "size", "recall"],
+        typer.Option(
+            "--color",
+            help="cluster: the six largest; size: training samples in the cluster; recall: R@10 of the cluster's "
+            "queries.",
+        ),
+    ] = "cluster",
+    scores: Annotated[Path | None, typer.Option("--scores", help="For recall: folder that 'mmts eval' wrote.")] = None,
+    seed: SeedOption = 0,
+    width: WidthOption = _PAGE,
+    title: TitleOption = "",
+) -> None:
+    """A map of the samples, in which what reads (or looks) alike lies together.
+
+    By UMAP, which takes a minute for 40,000 samples; of more than 100,000, so many are drawn by chance. Clusters are
+    called by their words where 'mmts cluster' has written them.
+
+    Example: mmts plot map embeddings.parquet clusters.parquet --annotations annotations.parquet -o map.png
+
+    Example: mmts plot map embeddings.parquet clusters.parquet --annotations annotations.parquet --color recall
+    --scores eval -o map.pdf
+    """
+    from pipelines.artifacts import read_labels
+    from pipelines.plot.map import draw_map
+    from pipelines.views.map import read_map
+
+    if (color == "recall") != (scores is not None):
+        raise InputError("--scores and --color recall go together; give both, or neither")
+    _require(path, [embeddings, clusters, annotations], width)
+    seen = read_map(embeddings, annotations, clusters=clusters, scores=scores, seed=seed)
+    labels = read_labels(clusters) if color == "cluster" else None
+    words = {row["cluster"]: ", ".join(row["words"][:3]) for row in ([] if labels is None else labels.to_pylist())}
+    _write(console, "map", path, lambda figure: draw_map(figure, seen, color, words), width, title, places=seen.method)
 
 
 def shifts(
@@ -192,8 +236,12 @@ def _require(output: Path, inputs: Iterable[Path], width: float) -> None:
     require_picture(output, inputs, width=width)
 
 
-def _write(console: "Output", kind: str, output: Path, draw: "Draw", width: float, title: str) -> None:
+def _write(console: "Output", kind: str, output: Path, draw: "Draw", width: float, title: str, **said: str) -> None:
+    """Write the figure, and show that, with what a caption needs to say."""
     from pipelines.plot.style import write_picture
 
     write_picture(output, draw, width=width, title=title)
-    console.result({"command": f"plot {kind}", "output": str(output)}, lambda: iter([f"{output}: written"]))
+    console.result(
+        {"command": f"plot {kind}", "output": str(output), **said},
+        lambda: iter([f"{output}: written", *(f"{name}: {words}" for name, words in said.items())]),
+    )

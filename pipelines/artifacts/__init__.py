@@ -19,7 +19,9 @@ from pipelines.artifacts.plan import StagePlan, is_same_file, refuse_replacing_i
 from pipelines.artifacts.provenance import Provenance, fingerprint_of, read_provenance
 from pipelines.artifacts.result import StageResult
 from pipelines.artifacts.schemas import (
+    ADVICE,
     ANNOTATIONS,
+    CLASSES,
     CLUSTERS,
     EMBEDDINGS,
     FEATURES,
@@ -49,7 +51,9 @@ from pipelines.artifacts.vectors import (
 )
 
 __all__ = [
+    "ADVICE",
     "ANNOTATIONS",
+    "CLASSES",
     "CLIPS",
     "CLUSTERS",
     "EMBEDDINGS",

@@ -90,8 +90,26 @@ RANKS = Kind(
         "tied": pa.bool_(),
         "fold": pa.int64(),
         "tail_class": pa.bool_(),
+        "class": pa.string(),
+        "predicted": pa.string(),
+        "shots": pa.string(),
     },
     unique=False,
+)
+CLASSES = Kind(
+    "classes",
+    "class",
+    {
+        "class": pa.string(),
+        "text": pa.string(),
+        "train_count": pa.float64(),
+        "test_count": pa.int64(),
+        "shots": pa.string(),
+        "top-1": pa.float64(),
+        "top-5": pa.float64(),
+        "confused_with": pa.string(),
+        "confused_count": pa.int64(),
+    },
 )
 MISSES = Kind(
     "misses",
@@ -120,6 +138,16 @@ FREQUENCY = Kind("frequency", "sample_id", {"sample_id": pa.string(), "cluster_s
 _RUN = dict.fromkeys(("run", "strategy", "loss"), pa.string())
 SWEEP = Kind("sweep", "run", {**_RUN, **dict.fromkeys(("stage", "split", "failed", "settings"), pa.string())})
 FRONTIER = Kind("frontier", "run", {**_RUN, "on_front": pa.bool_(), "best_for": pa.string()})
+_FIGURES = ("rank_correlation", "correlation", "changed_thirds", "adjusted_rand", "gini", "silhouette")
+ADVICE = Kind(
+    "advice",
+    "k",
+    {
+        **dict.fromkeys(("k", "averaged", "pairs"), pa.int64()),
+        **{f"{name}{end}": pa.float64() for name in _FIGURES for end in ("", "_low", "_high")},
+    },
+    unique=False,
+)
 
 KINDS = (
     ANNOTATIONS,
@@ -130,11 +158,13 @@ KINDS = (
     SHIFTS,
     STEPS,
     RANKS,
+    CLASSES,
     MISSES,
     RELEVANCY,
     FREQUENCY,
     SWEEP,
     FRONTIER,
+    ADVICE,
 )
 
 

@@ -27,10 +27,9 @@ class Comparison(Shown, dict[str, Any]):
 
 def _told(result: Comparison, width: int) -> "Iterator[RenderableType]":
     queries = result["queries"]
-    yield (
-        f"protocol {result['protocol']}: {queries['text_to_media']:,} text queries, "
-        f"{queries['media_to_text']:,} media queries"
-    )
+    sides = {"text_to_media": "text", "media_to_text": "media"}
+    counts = ", ".join(f"{count:,} {sides[direction]} queries" for direction, count in queries.items())
+    yield f"protocol {result['protocol']}: {counts}"
     for setting in result["settings"]:
         seeds = [seed for seed in setting["seeds"] if seed is not None]
         yield f"{_setting(setting)}: {counted(len(setting['folders']), 'run')}{_seeds(seeds)}"
@@ -42,7 +41,7 @@ def _told(result: Comparison, width: int) -> "Iterator[RenderableType]":
         judged = not {comparison["setting"], comparison["baseline"]} & single
         if not judged:
             yield "a verdict needs two seeds or more of each; intervals here are over queries alone"
-        for direction in ("text_to_media", "media_to_text", "mean"):
+        for direction in (*queries, *(["mean"] if len(queries) > 1 else [])):
             for table in _tables(comparison["differences"], direction, width):
                 yield ""
                 yield table

@@ -1,6 +1,7 @@
 """Reading back what ``eval`` wrote, so that two runs have the same query in the same row."""
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from pipelines.artifacts import RANKS, align, fingerprint_of, open_parquet, read_table, require_unique, scores_folder
 from pipelines.artifacts.files import read_json
 from pipelines.errors import InputError
-from pipelines.scores.queries import DIRECTIONS, QueryScores
+from pipelines.scores.queries import DIRECTIONS, SHOTS, QueryScores
 from pipelines.scores.thirds import THIRDS
 
 _NEEDED = ("media_id", "tied", "fold")
@@ -51,14 +52,15 @@ def read_scored(folder: Path) -> Scored:
     folder = scores_folder(folder)
     ranks = folder / "ranks.parquet"
     metrics = read_json(folder / "metrics.json")
-    if not isinstance(metrics, dict) or not {"protocol", "ties"} <= set(metrics):
+    if not isinstance(metrics, dict) or not {"protocol", "ties", "queries"} <= set(metrics):
         raise InputError(f"{folder / 'metrics.json'}: not the metrics of `mmts eval`; score the run again")
     with open_parquet(ranks) as file:
         names = file.schema_arrow.names
     known = (*RANKS.columns, *RANKS.optional)
     optional = [name for name in RANKS.optional if name in names or name in _NEEDED]
     table = read_table(ranks, RANKS, [*RANKS.columns, *optional, *(name for name in names if name not in known)])
-    tables = {direction: table.filter(pc.equal(table.column("direction"), direction)) for direction in DIRECTIONS}
+    directions = [direction for direction in DIRECTIONS if direction in metrics["queries"]]
+    tables = {direction: table.filter(pc.equal(table.column("direction"), direction)) for direction in directions}
     for direction, part in tables.items():
         if not part.num_rows:
             raise InputError(f"{ranks}: has no rows of direction {direction}; score the run again")
@@ -126,26 +128,35 @@ def query_scores(scored: Scored, media_ids: pa.Array) -> dict[str, QueryScores]:
 
 
 def _direction(table: pa.Table, media_ids: pa.Array, folder: Path) -> QueryScores:
-    if table.column("rank").null_count == 0:
-        values: dict[str, NDArray[np.generic]] = {"rank": table.column("rank").to_numpy()}
-    else:
-        known = (*RANKS.columns, *RANKS.optional)
-        measures = [name for name in table.column_names if name not in known]
-        values = {name: table.column(name).to_numpy() for name in measures if _is_float(table.column(name).type)}
-        if not values:
-            raise InputError(
-                f"{folder / 'ranks.parquet'}: queries have no rank and no other score; score the run again"
-            )
-    third = pc.index_in(table.column("third"), pa.array(THIRDS))
+    known = (*RANKS.columns, *RANKS.optional)
+    measures = [name for name in table.column_names if name not in known and _is_float(table.column(name).type)]
+    values: dict[str, NDArray[np.generic]] = {name: table.column(name).to_numpy() for name in measures}
+    if not values and table.column("rank").null_count == 0:
+        values = {"rank": table.column("rank").to_numpy()}
+    if not values:
+        raise InputError(f"{folder / 'ranks.parquet'}: queries have no rank and no other score; score the run again")
+    label = None
+    if "class" in table.column_names:
+        label = table.column("class").combine_chunks().dictionary_encode().indices.to_numpy().astype(np.int64)
     return QueryScores(
         query=np.arange(table.num_rows),
         group=pc.index_in(table.column("media_id"), media_ids).to_numpy().astype(np.int64),
         values=values,
         tied=table.column("tied").to_numpy(),
         fold=table.column("fold").to_numpy(),
-        third=None if third.null_count else third.to_numpy().astype(np.int8),
+        third=_codes(table, "third", THIRDS),
+        label=label,
+        shots=_codes(table, "shots", SHOTS),
         tail_class=table.column("tail_class").to_numpy() if "tail_class" in table.column_names else None,
     )
+
+
+def _codes(table: pa.Table, name: str, names: Sequence[str]) -> NDArray[np.int8] | None:
+    """A column of names as places in a list of them; None where it isn't there, or not all rows have one of these."""
+    if name not in table.column_names:
+        return None
+    code = pc.index_in(table.column(name), pa.array(names))
+    return None if code.null_count else code.to_numpy().astype(np.int8)
 
 
 def _is_float(kind: pa.DataType) -> bool:

@@ -17,7 +17,7 @@ from pipelines.compare.scored import Scored, in_order_of, query_scores, read_sco
 from pipelines.compare.settings import group_by_setting
 from pipelines.errors import InputError
 from pipelines.scores import NEEDS_SEEDS, bootstrap, judge, told
-from pipelines.scores.queries import DIRECTIONS, QueryScores
+from pipelines.scores.queries import QueryScores
 
 Queries = dict[str, QueryScores]
 _READ = ("metrics.json", "ranks.parquet")
@@ -86,7 +86,7 @@ def compare(
     baseline, *rest = [[queries_of[str(run.folder)] for run in setting.runs] for setting in settings]
     result: dict[str, Any] = {
         "protocol": first.protocol,
-        "queries": {direction: len(queries[0][direction]) for direction in DIRECTIONS},
+        "queries": {direction: len(scores) for direction, scores in queries[0].items()},
         "resamples": resamples,
         "seed": seed,
         "folders": {name: each.fingerprint for name, each in zip(names, scored, strict=True)},
@@ -124,7 +124,7 @@ def _read_scored(folders: Sequence[Path | str]) -> list[Scored]:
 
 def _queries(scored: list[Scored]) -> list[Queries]:
     tables = scored[0].tables
-    media_ids = pc.unique(pa.chunked_array([c for d in DIRECTIONS[::-1] for c in tables[d]["media_id"].chunks]))
+    media_ids = pc.unique(pa.chunked_array([c for d in list(tables)[::-1] for c in tables[d]["media_id"].chunks]))
     return _same_segments([query_scores(each, media_ids) for each in scored], [str(each.folder) for each in scored])
 
 
@@ -145,13 +145,14 @@ def _differences(
 
 
 def _same_segments(runs: list[Queries], names: list[str]) -> list[Queries]:
-    """The runs with the thirds and the tail classes of those that have them.
+    """The runs with the thirds, the groups and the tail classes of those that have them.
 
     Raises:
         InputError: Two runs put a query in different ones.
     """
-    for attribute, option in (("third", "--frequency"), ("tail_class", "--tail-classes")):
-        for direction in DIRECTIONS:
+    options = (("third", "--frequency"), ("shots", "--frequency"), ("tail_class", "--tail-classes"))
+    for attribute, option in options:
+        for direction in runs[0]:
             labels = [getattr(run[direction], attribute) for run in runs]
             known = [index for index, label in enumerate(labels) if label is not None]
             for index in known[1:]:

@@ -1,4 +1,4 @@
-"""Stage ``eval``: retrieval scores of a run, or of two embeddings files."""
+"""Stage ``eval``: scores of retrieval or classification, of a run or of two embeddings files."""
 
 from pipelines.evaluate.result import open_scores
 from pipelines.evaluate.stage import evaluate

@@ -12,22 +12,25 @@ from pipelines.artifacts import ANNOTATIONS, CLIPS, Kind, clips_of, read_table, 
 from pipelines.encoding import Encoding
 from pipelines.errors import InputError
 from pipelines.evaluate.captions import Gallery, captions_of
+from pipelines.evaluate.classes import class_table, labelled_media, with_answers
 from pipelines.evaluate.eccv import COCO_CAPTIONS, coco_captions_of
 from pipelines.evaluate.misses import Compared
-from pipelines.evaluate.query_table import Ids
+from pipelines.evaluate.prompts import Prompts, class_texts
+from pipelines.evaluate.query_table import Ids, query_table
 from pipelines.evaluate.relevancy import cached_relevancy
 from pipelines.evaluate.tail_classes import read_tail_classes
 from pipelines.progress import Progress
 from pipelines.runs.embeddings import Embeddings, compared_as_they_are
 from pipelines.runs.sizes import Sizes, find_sizes
 from pipelines.runs.sources import Sources
+from pipelines.scores.classification import score_classes
 from pipelines.scores.eccv import score_eccv
 from pipelines.scores.ek100 import score_ek100
 from pipelines.scores.evaluation import Evaluation
 from pipelines.scores.retrieval import score_retrieval
-from pipelines.scores.similarity import EmbeddingScores
+from pipelines.scores.similarity import EmbeddingScores, FloatArray
 
-Protocol = Literal["captions", "pairs", "youcook2", "ek100", "eccv"]
+Protocol = Literal["captions", "pairs", "youcook2", "ek100", "eccv", "classes"]
 
 
 @dataclass(frozen=True)
@@ -38,15 +41,19 @@ class Scored:
         evaluation: The scores.
         ids: What the rows of the similarities are called.
         sizes: The cluster sizes that the thirds follow from.
-        compared: What was scored.
+        beside: What was scored, which misses are found in; for ``classes`` the rows of ``classes.parquet``.
         bad_media: Why media are left out, by id.
+        said: What ``metrics.json`` holds besides.
+        queries: Rows of ``ranks.parquet``, where they say more than `query_table` makes of the evaluation.
     """
 
     evaluation: Evaluation
     ids: Ids
     sizes: Sizes
-    compared: Compared
+    beside: Compared | pa.Table
     bad_media: dict[str, str] = field(default_factory=dict)
+    said: dict[str, Any] = field(default_factory=dict)
+    queries: pa.Table | None = None
 
 
 class Inputs:
@@ -54,7 +61,7 @@ class Inputs:
 
     Args:
         sources: The files.
-        protocol: What the annotations are read for.
+        kind: What the annotations are read as, see `annotations_kind`.
         encoding: How a run's model encodes.
         progress: Where to report.
 
@@ -62,15 +69,10 @@ class Inputs:
         InputError: The annotations can't be used.
     """
 
-    def __init__(self, sources: Sources, protocol: Protocol, encoding: Encoding, progress: Progress) -> None:
+    def __init__(self, sources: Sources, kind: Kind, encoding: Encoding, progress: Progress) -> None:
         self.sources = sources
         self.path = sources.annotations
         self._encoding, self._progress = encoding, progress
-        own = {"ek100": CLIPS, "eccv": COCO_CAPTIONS}.get(protocol, ANNOTATIONS)
-        # A run reads texts, and where media are; without one there need be no more than the protocol's own columns.
-        columns = own.columns | (ANNOTATIONS.columns if sources.run is not None else {})
-        optional = {**ANNOTATIONS.optional, **own.optional}
-        kind = Kind(own.name, own.key, columns, {name: optional[name] for name in optional if name not in columns})
         self.table = read_table(self.path, kind)
 
     def embeddings(self, media_ids: pa.Array, text_ids: pa.ChunkedArray) -> Embeddings:
@@ -91,6 +93,36 @@ class Inputs:
         encoder = RunEncoder(sources.run, self._encoding, self._progress)
         annotations = with_media_ids(self.table, self.path)
         return encode_with_run(encoder, sources, annotations, media_ids, text_ids)
+
+    def embeddings_of_prompts(self, media_ids: pa.Array, prompts: list[str]) -> Embeddings:
+        """Embeddings of media, in the order of the ids, and of texts that are in no file, by the run's model.
+
+        Raises:
+            InputError: A file can't be used, or the run can't encode new texts.
+        """
+        from pipelines.runs.encoded import encode_with_prompts  # these bring torch and transformers
+        from pipelines.runs.encoder import RunEncoder
+
+        assert self.sources.run is not None
+        encoder = RunEncoder(self.sources.run, self._encoding, self._progress)
+        annotations = with_media_ids(self.table, self.path)
+        return encode_with_prompts(encoder, self.sources, annotations, media_ids, prompts)
+
+
+def annotations_kind(protocol: Protocol, *, with_run: bool, column: str | None) -> Kind:
+    """What a protocol reads of the annotations.
+
+    Args:
+        protocol: The protocol.
+        with_run: Whether a run encodes: it reads texts. Without one there need be no more than the protocol's columns.
+        column: The column of ``classes``, which are the texts of that protocol.
+    """
+    own = {"ek100": CLIPS, "eccv": COCO_CAPTIONS}.get(protocol, ANNOTATIONS)
+    columns = own.columns | (ANNOTATIONS.columns if with_run else {})
+    if column is not None:
+        columns = {"sample_id": pa.string(), column: pa.string()}
+    optional = {**ANNOTATIONS.optional, **own.optional}
+    return Kind(own.name, own.key, columns, {name: optional[name] for name in optional if name not in columns})
 
 
 def score_captions(inputs: Inputs, split: str, protocol: Protocol, gallery: Gallery, options: dict[str, Any]) -> Scored:
@@ -156,3 +188,43 @@ def score_kitchen(
     )
     compared = Compared(found.media_nd, found.text_md, clips.clip_of_sentence, graded)
     return Scored(evaluation, Ids(clips.media_ids, clips.sentence_ids.combine_chunks()), sizes, compared)
+
+
+def score_labels(inputs: Inputs, prompts: Prompts, split: str, options: dict[str, Any]) -> Scored:
+    """``classes``: media against the texts of the classes in a column; damaged media are left out."""
+    labelled = labelled_media(inputs.table, inputs.path, prompts.column, split, inputs.sources.frequency)
+    texts: list[str] | None = None
+    if prompts.templates is None:
+        found = inputs.embeddings(labelled.media_ids, pa.chunked_array([labelled.classes], pa.string()))
+        class_cd: FloatArray = found.text_md
+    else:
+        texts = class_texts(labelled.classes, prompts.column, prompts.class_names)
+        found = inputs.embeddings_of_prompts(labelled.media_ids, prompts.templates.prompts(texts))
+        class_cd = prompts.templates.mean(found.text_md)
+    bad_media = {labelled.media_ids[row].as_py(): reason for row, reason in found.bad_media.items()}
+    whole_n = np.ones(len(found.media_nd), dtype=np.bool_)
+    whole_n[list(found.bad_media)] = False
+    labelled, media_nd = labelled.of_media(whole_n), found.media_nd[whole_n]
+    if not len(media_nd):
+        raise InputError(f"{inputs.path}: none of the media of split '{split}' can be decoded")
+    classified = score_classes(media_nd, class_cd, labelled.label_n, train_count=labelled.train_count_c, **options)
+    ids = Ids(labelled.media_ids, pa.array(labelled.classes))
+    said: dict[str, Any] = {
+        "classes": {
+            "column": prompts.column,
+            "candidates": len(labelled.classes),
+            "tested": int(np.count_nonzero(classified.test_count)),
+        },
+        "slope": classified.slope,
+    }
+    if prompts.templates is not None:
+        said["templates"] = list(prompts.templates.texts)
+    return Scored(
+        classified.evaluation,
+        ids,
+        Sizes(None, labelled.said),
+        class_table(labelled, texts, classified),
+        bad_media,
+        said,
+        with_answers(query_table(classified.evaluation, ids), labelled, classified),
+    )

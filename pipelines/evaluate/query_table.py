@@ -31,13 +31,9 @@ def query_table(evaluation: Evaluation, ids: Ids) -> pa.Table:
     ``tied`` and ``fold``; ``tail_class`` where a data set names such classes; and one column a metric where queries
     are not scored by a rank, which is null then.
     """
-    to_media, to_text = DIRECTIONS
-    return pa.concat_tables(
-        [
-            _direction(to_media, evaluation.queries[to_media], ids.texts, ids.media),
-            _direction(to_text, evaluation.queries[to_text], ids.media, ids.media),
-        ]
-    )
+    names = dict(zip(DIRECTIONS, (ids.texts, ids.media), strict=True))
+    parts = (_direction(name, queries, names[name], ids.media) for name, queries in evaluation.queries.items())
+    return pa.concat_tables(parts)
 
 
 def _direction(direction: str, queries: QueryScores, names: pa.Array, media_ids: pa.Array) -> pa.Table:

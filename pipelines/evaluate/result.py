@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Any
 from pipelines.artifacts import StageResult
 from pipelines.artifacts.files import read_json
 from pipelines.errors import InputError
+from pipelines.evaluate.class_lines import classes_said, slope_and_classes
+from pipelines.scores.queries import SHOTS_IN_WORDS
+from pipelines.scores.thirds import THIRDS
 from pipelines.tables.scores import score_tables
 
 if TYPE_CHECKING:
@@ -22,10 +25,13 @@ class ScoresResult(StageResult):
         """How the run was scored, and a table of each direction."""
         yield self.headline
         yield from _told(self.summary)
-        for direction in ("text_to_media", "media_to_text", *(["mean"] if self.summary["protocol"] == "ek100" else [])):
+        protocol = self.summary["protocol"]
+        for direction in (*self.summary["queries"], *(["mean"] if protocol == "ek100" else [])):
             for table in _tables(self.summary, direction, width):
                 yield ""
                 yield table
+        if protocol == "classes":
+            yield from slope_and_classes(self.summary, self.output / "classes.parquet", width)
 
 
 def open_scores(folder: Path | str) -> ScoresResult:
@@ -52,10 +58,13 @@ def read_metrics(path: Path) -> dict[str, Any] | None:
 
 def _told(metrics: dict[str, Any]) -> Iterator[str]:
     queries, ties, protocol = metrics["queries"], metrics["ties"], metrics["protocol"]
-    yield (
-        f"protocol {protocol}: {queries['text_to_media']:,} text queries ({ties['text_to_media']} tied), "
-        f"{queries['media_to_text']:,} media queries ({ties['media_to_text']} tied; ties by {ties['rule']})"
-    )
+    if protocol == "classes":
+        yield from classes_said(metrics)
+    else:
+        yield (
+            f"protocol {protocol}: {queries['text_to_media']:,} text queries ({ties['text_to_media']} tied), "
+            f"{queries['media_to_text']:,} media queries ({ties['media_to_text']} tied; ties by {ties['rule']})"
+        )
     if protocol in ("pairs", "youcook2"):
         yield f"N = {queries['text_to_media']:,} pairs: scores of test sets of other sizes don't compare"
     if "gallery" in metrics:
@@ -64,12 +73,14 @@ def _told(metrics: dict[str, Any]) -> Iterator[str]:
     if "bad_media" in metrics:
         named = ", ".join(list(metrics["bad_media"])[:3])
         yield f"{len(metrics['bad_media']):,} media can't be decoded and are left out with their texts, first: {named}"
-    if "thirds" in metrics:
+    if "shots" in metrics:
+        yield f"many, medium, few: {SHOTS_IN_WORDS} ({metrics['cluster_sizes']})"
+    elif "thirds" in metrics:
         low, high = metrics["thirds"]["edges"]
         edges = f"tail below {low:g}, head from {high:g}"
         yield f"thirds of the samples by training cluster size: {edges} ({metrics['cluster_sizes']})"
     else:
-        yield f"no thirds: {metrics['cluster_sizes']}"
+        yield f"no {'many, medium, few' if protocol == 'classes' else 'thirds'}: {metrics['cluster_sizes']}"
     for direction, counts in metrics.get("left_out", {}).items():
         names_by_count: dict[int, list[str]] = {}
         for name, count in counts.items():
@@ -80,6 +91,8 @@ def _told(metrics: dict[str, Any]) -> Iterator[str]:
 
 def _tables(metrics: dict[str, Any], direction: str, width: int) -> "Iterator[Table]":
     scores = {segment: of[direction] for segment, of in metrics["scores"].items() if direction in of}
+    if "shots" in metrics:  # thirds, too, would say the same twice
+        scores = {segment: score for segment, score in scores.items() if segment not in THIRDS}
     columns = {
         name: [_interval(score[name]) for score in scores.values()]  # all segments have the same metrics
         for name in scores["overall"]
@@ -92,8 +105,9 @@ def _count(metrics: dict[str, Any], segment: str, direction: str) -> str:
     """How many queries of a direction are in a segment; nothing for the mean of both directions."""
     if direction == "mean":
         return ""
-    if segment in metrics.get("thirds", {}).get(direction, {}):
-        return f"{metrics['thirds'][direction][segment]:,}"
+    for parts in ("thirds", "shots"):
+        if segment in metrics.get(parts, {}).get(direction, {}):
+            return f"{metrics[parts][direction][segment]:,}"
     return f"{metrics['queries' if segment == 'overall' else segment][direction]:,}"
 
 

@@ -1,23 +1,33 @@
-"""Entry point of ``eval``: scores of a run, or of two embeddings files."""
+"""Entry point of ``eval``: scores of retrieval or classification, of a run or of two embeddings files."""
 
-import dataclasses
-import warnings
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
-from pipelines.artifacts import ArtifactWriter, StagePlan, StageResult, read_provenance, refuse_replacing_inputs
-from pipelines.artifacts.files import nearest, replacing_json, require_folder
-from pipelines.artifacts.provenance import is_intact
+import pyarrow as pa
+
+from pipelines.artifacts import ArtifactWriter, StagePlan, refuse_replacing_inputs
+from pipelines.artifacts.files import replacing_json, require_folder
 from pipelines.artifacts.writers import one_writer, removing_new_folders
 from pipelines.encoding import AS_IT_COMES, Encoding
 from pipelines.errors import InputError
 from pipelines.evaluate.captions import Gallery
+from pipelines.evaluate.folder import finished_scores, refuse_other_folder, remove_scores_of_others
 from pipelines.evaluate.misses import miss_table
-from pipelines.evaluate.protocols import Inputs, Protocol, score_captions, score_coco, score_kitchen
+from pipelines.evaluate.options import refuse_other_protocols, refuse_other_sources
+from pipelines.evaluate.prompts import read_prompts
+from pipelines.evaluate.protocols import (
+    Inputs,
+    Protocol,
+    annotations_kind,
+    score_captions,
+    score_coco,
+    score_kitchen,
+    score_labels,
+)
 from pipelines.evaluate.query_table import query_table
-from pipelines.evaluate.result import ScoresResult, read_metrics
+from pipelines.evaluate.result import ScoresResult
 from pipelines.progress import SILENT, Progress
-from pipelines.runs.sources import Sources, find_sources, how_trained
+from pipelines.runs.sources import find_sources, how_trained
 from pipelines.scores.bootstrap import RESAMPLES, require_draws
 from pipelines.scores.ranks import BLOCK_BYTES, Ties
 
@@ -40,6 +50,9 @@ def evaluate(
     folds: int = 1,
     relevancy: Path | str | None = None,
     tail_classes: Path | str | None = None,
+    column: str | None = None,
+    templates: str | None = None,
+    class_names: Path | str | None = None,
     resamples: int = RESAMPLES,
     seed: int = 0,
     block_memory: int = BLOCK_BYTES // MIB,
@@ -47,26 +60,30 @@ def evaluate(
     force: bool = False,
     progress: Progress = SILENT,
 ) -> ScoresResult:
-    """Score retrieval in both directions, of a run or of two embeddings files.
+    """Score retrieval in both directions, or classification, of a run or of two embeddings files.
 
     Args:
         output: Folder to write: ``metrics.json`` (every number with its interval), ``ranks.parquet`` (one row a query
-            and direction) and ``misses.parquet`` (what the worst queries found instead).
+            and direction) and ``misses.parquet`` (what the worst queries found instead); for ``classes`` in place of
+            that ``classes.parquet`` (one row a class).
         run: Run folder; its model encodes the media and texts. Without it ``media`` and ``text`` are compared as they
             are.
         media: Features file; with a run on pixels images or clips, wherever they lie, or ``annotations`` for where
             the annotations' own column ``media`` says; the run's own by default.
         text: Embeddings file; the run's own by default. A run with a text model takes none: it reads the texts of the
-            annotations.
+            annotations. For ``classes`` a file with a vector for each class, whose ``sample_id`` is the class, in place
+            of prompts.
         annotations: Annotations file; the run's own by default.
         frequency: What head, middle and tail follow from: a clusters or shifts file with the training cluster size of
             each sample, or the name of a column of the annotations that holds classes. By default what the run was
             trained with (its ``frequency``, else its shifts, else its clusters), where that knows the samples which
-            are scored. Without either there are no thirds.
+            are scored. Without either there are no thirds. For ``classes`` by default the number of training media of
+            each class, which many, medium and few follow from too.
         split: Split to score; all rows where the annotations have no splits.
         protocol: ``captions`` (several texts per medium), ``pairs`` (exactly one), ``youcook2`` (``pairs`` by name),
-            ``ek100`` (graded relevancy of clips and sentences) or ``eccv`` (MSCOCO's 5K test split by the ground truths
-            of MSCOCO, CxC and ECCV Caption, which the extra ``[eccv]`` brings; see `score_eccv` for the names).
+            ``ek100`` (graded relevancy of clips and sentences), ``eccv`` (MSCOCO's 5K test split by the ground truths
+            of MSCOCO, CxC and ECCV Caption, which the extra ``[eccv]`` brings; see `score_eccv` for the names) or
+            ``classes`` (zero-shot classification of media by the texts of classes, see `score_classes`).
         gallery: What texts are to find: the media of the ``split``, or ``all`` of the media file, where those that the
             split has no text for are distractors: found, but no queries.
         ties: ``index``, ``optimistic`` or ``pessimistic``.
@@ -74,6 +91,12 @@ def evaluate(
         relevancy: For ``ek100``: file that keeps the relevancies, made unless up to date; ``relevancy.parquet`` in the
             output folder by default.
         tail_classes: For ``ek100``: CSV file with the noun classes that also are scored by themselves.
+        column: For ``classes``: the column of the annotations that holds them.
+        templates: For ``classes``: name of a built-in set of templates, or a text file with one a line; each holds
+            ``{}`` once, where the name of the class goes. The vector of a class is the mean of the unit vectors of all
+            its prompts.
+        class_names: For ``classes``: CSV file with columns ``class`` and ``text``, or a JSON object of texts by class;
+            by default a class is called as in the column, with spaces for underscores.
         resamples: Bootstrap resamples; 0 for no intervals.
         seed: Seed of the bootstrap.
         block_memory: Memory bound of the blocks that similarities are made in, in MiB. It changes no score.
@@ -86,27 +109,43 @@ def evaluate(
         The summary is what ``metrics.json`` holds: see `Evaluation.metrics`; ``cluster_sizes``, where these come from,
         or why there are none and so no thirds; with a run ``trained`` (its parameters, input files and seed); with
         distractors ``gallery`` (how many media there are, and how many of them are ``distractors``), with damaged media
-        ``bad_media`` (why, by id).
+        ``bad_media`` (why, by id); for ``classes`` the ``column``, how many ``candidates`` it has and how many of them
+        are ``tested``, the ``templates``, and ``slope`` (see `Classification`).
 
     Raises:
         InputError: A file or option can't be used, or ids of one file are missing in another.
     """
     output = Path(output)
     require_draws(resamples, seed)
-    sources = find_sources(run, media, text, annotations, frequency)
-    _refuse_other_protocols(protocol, split, folds, gallery, relevancy, tail_classes)
-    _refuse_other_sources(sources, protocol, encoding)
+    sources = find_sources(run, media, text, annotations, frequency, sizes_of_run=protocol != "classes")
+    own_options = {
+        "--relevancy": relevancy,
+        "--tail-classes": tail_classes,
+        "--column": column,
+        "--templates": templates,
+        "--class-names": class_names,
+    }
+    refuse_other_protocols(protocol, split, folds, gallery, own_options)
+    refuse_other_sources(sources, protocol, encoding)
+    prompts = None
+    if protocol == "classes":
+        prompts = read_prompts(column, templates, class_names, vectors_given=text is not None)
     if block_memory < 1:
         raise InputError(f"--block-memory {block_memory}: expected 1 MiB or more")
     if seed and not resamples:
         raise InputError(f"--seed {seed}: seeds the bootstrap; leave it out with --resamples 0")
-    _refuse_other_folder(output, force=force)
+    refuse_other_folder(output, force=force)
     inputs = sources.inputs()
     if tail_classes is not None:
         inputs["tail classes"] = Path(tail_classes)
-    ranks, misses, metrics_file = (output / name for name in ("ranks.parquet", "misses.parquet", "metrics.json"))
+    if prompts is not None:
+        inputs |= prompts.inputs()
+    ranks, metrics_file = output / "ranks.parquet", output / "metrics.json"
+    misses, classes = output / "misses.parquet", output / "classes.parquet"
+    beside, other = (misses, classes) if prompts is None else (classes, misses)
     kept = Path(relevancy or output / "relevancy.parquet")
-    refuse_replacing_inputs(metrics_file, inputs.values())
+    for written in (metrics_file, beside):
+        refuse_replacing_inputs(written, inputs.values())
     if protocol == "ek100":
         others = [*inputs.values(), ranks, misses, metrics_file]
         refuse_replacing_inputs(kept, others if sources.run is None else [*others, sources.run])
@@ -124,6 +163,7 @@ def evaluate(
                 "resamples": resamples,
                 **encoding.record(),
                 **sources.parameters(),
+                **(prompts.parameters() if prompts is not None else {}),
             },
             inputs,
             seed=seed,
@@ -131,7 +171,7 @@ def evaluate(
             foreign=(*(role for role in inputs if role.startswith("media")), *([] if sources.run else ["text"])),
             results=3,  # 2: thirds by the run's shifts on other annotations too, wide greys; 3: misses.parquet
         )
-        if done := _finished(plan, metrics_file, misses, force=force):
+        if done := finished_scores(plan, metrics_file, beside, force=force):
             return ScoresResult(output, True, done.summary)
 
         options: dict[str, Any] = {
@@ -140,14 +180,17 @@ def evaluate(
             "seed": seed,
             "block_bytes": block_memory * MIB,
         }
-        read = Inputs(sources, protocol, encoding, progress)
+        kind = annotations_kind(protocol, with_run=sources.run is not None, column=column)
+        read = Inputs(sources, kind, encoding, progress)
         if protocol == "ek100":
             scored = score_kitchen(read, split, kept, tail_classes, options, force=force)
         elif protocol == "eccv":
             scored = score_coco(read, {**options, "progress": progress})
+        elif prompts is not None:
+            scored = score_labels(read, prompts, split, {**options, "progress": progress})
         else:
             scored = score_captions(read, split, protocol, gallery, {**options, "folds": folds, "progress": progress})
-        metrics = scored.evaluation.metrics() | {"cluster_sizes": scored.sizes.said}
+        metrics = scored.evaluation.metrics() | {"cluster_sizes": scored.sizes.said} | scored.said
         if scored.bad_media:
             metrics["bad_media"] = scored.bad_media
         if gallery == "all":
@@ -155,97 +198,18 @@ def evaluate(
             metrics["gallery"] = {"media": media_count, "distractors": media_count - queries}
         if trained := how_trained(sources.run):
             metrics["trained"] = trained
-        table = query_table(scored.evaluation, scored.ids)
-        missed = miss_table(scored.evaluation, scored.ids, scored.compared, options["block_bytes"])
+        table = query_table(scored.evaluation, scored.ids) if scored.queries is None else scored.queries
+        more = scored.beside
+        if not isinstance(more, pa.Table):
+            more = miss_table(scored.evaluation, scored.ids, more, options["block_bytes"])
+        remove_scores_of_others(other)
         # None takes its place before there was room for all.
         with (
             replacing_json(metrics_file, metrics),
-            ArtifactWriter(misses, missed.schema, plan.provenance()) as miss_writer,
+            ArtifactWriter(beside, more.schema, plan.provenance()) as second,
             plan.writer(table.schema) as writer,
         ):
             writer.summary = metrics
             writer.write(table)
-            miss_writer.write(missed)
+            second.write(more)
         return ScoresResult(output, False, metrics)
-
-
-def _refuse_other_folder(output: Path, *, force: bool) -> None:
-    """Refuse a run's folder, and without ``force`` one that holds anything but scores."""
-    if (output / "config.json").exists():
-        raise InputError(f"{output}: is a run folder, whose files the scores would replace; choose another -o")
-    if force or not output.is_dir() or not any(output.iterdir()) or (output / "ranks.parquet").exists():
-        return
-    if read_metrics(output / "metrics.json") is None:
-        raise InputError(f"{output}: holds files that are not scores; use --force, or another output folder")
-
-
-def _finished(plan: StagePlan, metrics_file: Path, misses: Path, *, force: bool) -> StageResult | None:
-    """The result of an earlier run, where all files are as it wrote them; damaged ones are made again.
-
-    Raises:
-        InputError: ``ranks.parquet`` isn't what mmts wrote, and nothing beside it says that the folder holds scores.
-    """
-    metrics = read_metrics(metrics_file)
-    try:
-        done = plan.finished(force=force)
-    except InputError:
-        if metrics is None:
-            raise
-        warnings.warn(f"{plan.output}: damaged or changed since mmts wrote it; made again", stacklevel=3)
-        return None
-    if done and metrics != done.summary:
-        if metrics_file.exists():
-            warnings.warn(f"{metrics_file}: damaged or changed since mmts wrote it; made again", stacklevel=3)
-        return None
-    if done and not _is_of(misses, plan):
-        if misses.exists():
-            warnings.warn(f"{misses}: damaged or changed since mmts wrote it; made again", stacklevel=3)
-        return None
-    return done
-
-
-def _is_of(path: Path, plan: StagePlan) -> bool:
-    """Whether a file beside the plan's output is as the same plan wrote it."""
-    try:
-        provenance = read_provenance(path)
-        return provenance is not None and provenance.fingerprint == plan.fingerprint and is_intact(path, provenance)
-    except InputError:
-        return False
-
-
-def _refuse_other_sources(sources: Sources, protocol: Protocol, encoding: Encoding) -> None:
-    """Refuse options of encoding where nothing is encoded, or nothing may be left out."""
-    if sources.run is None:
-        for field in dataclasses.fields(encoding):
-            if getattr(encoding, field.name) != field.default:
-                raise InputError(
-                    f"--{field.name.replace('_', '-')}: has an effect only where a run encodes; leave it out"
-                )
-    if encoding.max_bad and protocol in ("ek100", "eccv"):
-        raise InputError(f"--max-bad: {protocol} scores a whole published test set; replace damaged media instead")
-
-
-def _refuse_other_protocols(
-    protocol: str,
-    split: str,
-    folds: int,
-    gallery: str,
-    relevancy: Path | str | None,
-    tail_classes: Path | str | None,
-) -> None:
-    """Refuse an unknown protocol, and options that it has no use for."""
-    names = list(get_args(Protocol))
-    if protocol not in names:
-        raise InputError(f"--protocol {protocol}: expected one of {', '.join(names)}{nearest(protocol, names)}")
-    if gallery not in get_args(Gallery):
-        raise InputError(f"--gallery {gallery}: expected one of {', '.join(get_args(Gallery))}")
-    for option, value in (("--relevancy", relevancy), ("--tail-classes", tail_classes)):
-        if value is not None and protocol != "ek100":
-            raise InputError(f"{option}: is for --protocol ek100; leave it out with {protocol}")
-    for option, given in (("--folds", folds != 1), ("--gallery all", gallery != "split")):
-        if given and protocol in ("ek100", "eccv"):
-            raise InputError(f"{option}: is for --protocol captions and pairs; leave it out with {protocol}")
-    if gallery != "split" and folds != 1:
-        raise InputError("--folds divides the media of a split; leave it out with --gallery all")
-    if protocol == "eccv" and split != "test":
-        raise InputError(f"--split {split}: protocol eccv scores MSCOCO's test split; leave it out")

@@ -9,8 +9,9 @@ from pipelines.artifacts.files import read_json, require_file
 from pipelines.errors import InputError
 from pipelines.export.markdown import code_span, markdown, table
 from pipelines.export.run import Run
+from pipelines.scores.queries import SHOTS_IN_WORDS
 
-_SEGMENTS = ("overall", "head", "middle", "tail", "tail_classes")
+_SEGMENTS = ("overall", "head", "middle", "tail", "many", "medium", "few", "tail_classes")
 _DIRECTIONS = ("text_to_media", "media_to_text", "mean")
 
 
@@ -44,11 +45,20 @@ def score_tables(run: Run, scores: dict[str, Any] | None) -> Iterator[str]:
         yield from _validation(run)
         return
     queries = scores["queries"]
+    if "classes" in scores:
+        done = (
+            f"Zero-shot classification of {queries['media_to_text']:,} media of the split {code_span(scores['split'])} "
+            f"into {scores['classes']['candidates']:,} classes ({markdown(scores['classes']['column'])})"
+        )
+    else:
+        done = (
+            f"Retrieval on the split {code_span(scores['split'])}, protocol {markdown(scores['protocol'])}, "
+            f"{queries['text_to_media']:,} texts and {queries['media_to_text']:,} media"
+        )
     yield (
-        f"Retrieval on the split {code_span(scores['split'])}, protocol {markdown(scores['protocol'])}, "
-        f"{queries['text_to_media']:,} texts and {queries['media_to_text']:,} media: percentages, in brackets 95% "
-        f"bootstrap intervals."
+        f"{done}: percentages, in brackets 95% bootstrap intervals."
         + ("" if "thirds" not in scores else " Head, middle and tail: thirds by training cluster size.")
+        + ("" if "shots" not in scores else f" Many, medium and few: {SHOTS_IN_WORDS}.")
     )
     for direction in _DIRECTIONS:
         segments = [name for name in _SEGMENTS if direction in scores["scores"].get(name, {})]
@@ -68,7 +78,8 @@ def _direction(scores: dict[str, Any], direction: str, segments: list[str]) -> s
 
 def _count(scores: dict[str, Any], direction: str, segment: str) -> str:
     counts = {"overall": scores["queries"], "tail_classes": scores.get("tail_classes", {})}
-    of_segment = counts.get(segment, {direction: scores.get("thirds", {}).get(direction, {}).get(segment)})
+    parts = scores.get("thirds", {}).get(direction, {}) | scores.get("shots", {}).get(direction, {})
+    of_segment = counts.get(segment, {direction: parts.get(segment)})
     count = of_segment.get(direction)
     return "" if count is None else f"{count:,}"
 

@@ -6,11 +6,9 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from pipelines.plot.style import is_narrow, legend_above, line_style, set_height
+from pipelines.plot.style import HALO, is_narrow, legend_above, line_style, set_height
 from pipelines.views.frontier import Frontier, TrialPoint
 from pipelines.views.thirds import Score
-
-_HALO = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 0.5}  # behind words among points
 
 
 def draw_frontier(figure: Figure, frontier: Frontier) -> None:
@@ -34,7 +32,7 @@ def draw_frontier(figure: Figure, frontier: Frontier) -> None:
         place = (point.scores["head"].value, point.scores["tail"].value)
         axes.plot(*place, "o", markersize=9, markerfacecolor="none", markeredgecolor="black", zorder=5)
         offset = (7, 7) if words == "baseline" else (7, -13)  # apart, where both are one trial
-        axes.annotate(words, place, offset, textcoords="offset points", zorder=6, bbox=_HALO)
+        axes.annotate(words, place, offset, textcoords="offset points", zorder=6, bbox=HALO)
     axes.set(xlabel="head: mean of R@1, R@5, R@10 (%)", ylabel="tail: mean of R@1, R@5, R@10 (%)")
     legend_above(figure, drawn)
 

@@ -34,6 +34,8 @@ THIRD_STYLES: dict[str, dict[str, Any]] = {
     "middle": {"color": "#009e73", "linestyle": "--"},
     "tail": {"color": "#0072b2", "linestyle": "-"},
 }
+# Behind words among points.
+HALO: dict[str, Any] = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 0.5}
 
 _SETTINGS: Any = {
     "font.family": "DejaVu Sans",  # comes with matplotlib: the same figure on every machine

@@ -1,11 +1,13 @@
 """Embeddings of annotated media and texts through a run's model."""
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from pipelines.artifacts import align, require_texts
@@ -38,9 +40,8 @@ def encode_with_run(
     """
     media = open_annotated_media(encoder, sources, annotations, media_ids)
     texts = _texts(encoder, sources, annotations, text_ids)  # read before the media are encoded, which takes longer
-    bad_media: dict[int, str] = {}
-    media_nd = torch.cat([batch.vectors_nd.cpu() for batch in media_batches(encoder, media, bad_media)])
-    return Embeddings(media_nd.numpy(), _encoded(encoder, texts).numpy(), bad_media)
+    media_nd, bad_media = _vectors(encoder, media)
+    return Embeddings(media_nd, _encoded(encoder, texts).numpy(), bad_media)
 
 
 def encode_annotated_texts(
@@ -63,6 +64,34 @@ def _encoded(encoder: RunEncoder, texts: Tensor | list[str]) -> Tensor:
         batch_size=encoder.encoding.batch_size,
         progress=encoder.progress,
     )
+
+
+def encode_with_prompts(
+    encoder: RunEncoder, sources: Sources, annotations: pa.Table, media_ids: pa.Array, prompts: Sequence[str]
+) -> Embeddings:
+    """Embeddings of annotated media in the order of the ids, and unit vectors of texts that are not annotated.
+
+    Args:
+        encoder: The run.
+        sources: The files.
+        annotations: What the annotations file holds, with ``media_id``.
+        media_ids: Ids of the media ``(n,)``.
+        prompts: The texts ``(m,)``.
+
+    Raises:
+        InputError: As `encode_with_run`, or as `RunEncoder.texts`.
+    """
+    media = open_annotated_media(encoder, sources, annotations, media_ids)
+    text_md = encoder.texts(prompts)  # first: what can't encode them is better told before the media are encoded
+    media_nd, bad_media = _vectors(encoder, media)
+    return Embeddings(media_nd, text_md, bad_media)
+
+
+def _vectors(encoder: RunEncoder, media: MediaSource) -> tuple[NDArray[np.float32], dict[int, str]]:
+    """Embeddings of all media ``(n, d)``, and why some can't be decoded, by row."""
+    bad_media: dict[int, str] = {}
+    media_nd = torch.cat([batch.vectors_nd.cpu() for batch in media_batches(encoder, media, bad_media)])
+    return media_nd.numpy(), bad_media
 
 
 def _texts(

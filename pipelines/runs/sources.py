@@ -70,8 +70,10 @@ def find_sources(
     text: Path | str | None,
     annotations: Path | str | None,
     frequency: Path | str | None,
+    *,
+    sizes_of_run: bool = True,
 ) -> Sources:
-    """What was given, completed by what the run was trained with.
+    """What was given, completed by what the run was trained with; its ``frequency`` only with ``sizes_of_run``.
 
     Raises:
         InputError: The run isn't complete, a file is neither given nor known from a run, or texts are given to a run
@@ -97,7 +99,7 @@ def find_sources(
     where = media_path(paths["media"])
     if where is None and run is None:
         raise InputError("--media annotations: images and clips need a run that encodes them; give RUN")
-    of_run = frequency is None and run is not None
+    of_run = frequency is None and run is not None and sizes_of_run
     if of_run:
         frequency = _frequency_of(Path(run or "."), trained, paths["annotations"])
     return Sources(

@@ -1,6 +1,7 @@
-"""Retrieval scores: arrays in, ranks, metrics and intervals out."""
+"""Scores of retrieval and classification: arrays in, ranks, metrics and intervals out."""
 
 from pipelines.scores.bootstrap import compare, summarise
+from pipelines.scores.classification import Classification, frequency_slope, score_classes
 from pipelines.scores.eccv import CocoTruth, Positives, score_eccv
 from pipelines.scores.ek100 import score_ek100
 from pipelines.scores.evaluation import Evaluation
@@ -16,6 +17,7 @@ from pipelines.scores.verdicts import NEEDS_SEEDS, Verdict, estimate, judge, tol
 __all__ = [
     "NEEDS_SEEDS",
     "THIRDS",
+    "Classification",
     "CocoTruth",
     "DenseScores",
     "EmbeddingScores",
@@ -31,12 +33,14 @@ __all__ = [
     "compare",
     "estimate",
     "frequency_edges",
+    "frequency_slope",
     "frequency_third",
     "graded_scores",
     "judge",
     "matrix_relevancy",
     "positive_ranks",
     "retrieval_ranks",
+    "score_classes",
     "score_eccv",
     "score_ek100",
     "score_retrieval",

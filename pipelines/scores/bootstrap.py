@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.errors import InputError
-from pipelines.scores.queries import DIRECTIONS, SEGMENTS, TAIL_CLASSES, GroupStatistics, QueryScores
+from pipelines.scores.queries import ALL_SEGMENTS, DIRECTIONS, GroupStatistics, QueryScores
 from pipelines.scores.similarity import IntArray
 
 RESAMPLES = 1000
@@ -45,7 +45,7 @@ def summarise(queries: Mapping[str, QueryScores], *, resamples: int = RESAMPLES,
     Media are drawn with replacement, each with all its queries in both directions; with folds, within each fold.
 
     Args:
-        queries: `QueryScores` of ``text_to_media`` and ``media_to_text``.
+        queries: `QueryScores` of ``text_to_media`` and ``media_to_text``, or of one of them.
         resamples: Bootstrap resamples; 0 leaves the intervals out (None).
         seed: Seed of the draws. The same seed and media give the same draws.
 
@@ -66,7 +66,7 @@ def compare(
     """Paired bootstrap of the differences ``second - first`` of two runs on the same queries.
 
     Args:
-        first: `QueryScores` of both directions of the first run.
+        first: `QueryScores` of the directions of the first run.
         second: Those of the second run, in the same order of queries.
         resamples: Bootstrap resamples; 0 leaves the intervals out (None).
         seed: Seed of the draws, which both runs share.
@@ -77,7 +77,7 @@ def compare(
     Raises:
         InputError: The runs were scored on different queries, folds, thirds or metrics.
     """
-    for direction in DIRECTIONS:
+    for direction in first:
         refuse_other_queries(first[direction], second[direction], direction)
     values = _differences(_values(first), _values(second))
     return _nest(values, _differences(_samples(first, resamples, seed), _samples(second, resamples, seed)))
@@ -139,9 +139,8 @@ def _fold_statistics(
     """The number of groups in a fold, and the statistics of its queries by segment and direction."""
     present = np.unique(np.concatenate([scores.group[scores.fold == fold] for scores in queries.values()]))
     statistics = {}
-    for segment in (*SEGMENTS, TAIL_CLASSES):
-        for direction in DIRECTIONS:
-            scores = queries[direction]
+    for segment in ALL_SEGMENTS:
+        for direction, scores in queries.items():
             chosen = scores.segment(segment) & (scores.fold == fold)
             if chosen.any():
                 statistics[segment, direction] = GroupStatistics(
@@ -149,6 +148,8 @@ def _fold_statistics(
                     len(present),
                     {name: value[chosen] for name, value in scores.means().items()},
                     {name: value[chosen] for name, value in scores.medians().items()},
+                    {name: value[chosen] for name, value in scores.class_means().items()},
+                    None if scores.label is None else scores.label[chosen],
                 )
     return len(present), statistics
 
@@ -179,7 +180,7 @@ def refuse_other_queries(first: QueryScores, second: QueryScores, direction: str
             f"{direction}: one run has {', '.join(sorted(first.values))}, the other "
             f"{', '.join(sorted(second.values))}: score both with the same protocol"
         )
-    for name in ("query", "group", "fold", "third", "tail_class"):
+    for name in ("query", "group", "fold", "third", "tail_class", "label", "shots"):
         one, other = getattr(first, name), getattr(second, name)
         if (one is None) != (other is None) or (one is not None and not np.array_equal(one, other)):
             raise InputError(

@@ -1,6 +1,6 @@
 """Per-query results of one direction, and the statistics that are made from them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,12 @@ WEIGHTS_AT_ONCE = 2**22
 DIRECTIONS = ("text_to_media", "media_to_text")
 SEGMENTS = ("overall", "head", "middle", "tail")
 TAIL_CLASSES = "tail_classes"
+SHOTS = ("few", "medium", "many")
+FEW_BELOW, MANY_ABOVE = 20, 100
+SHOTS_IN_WORDS = (
+    f"classes of more than {MANY_ABOVE}, {FEW_BELOW} to {MANY_ABOVE} and fewer than {FEW_BELOW} training media"
+)
+ALL_SEGMENTS = (*SEGMENTS, *SHOTS[::-1], TAIL_CLASSES)
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +39,10 @@ class QueryScores:
         third: 0 tail, 1 middle, 2 head, shape ``(q,)``, None where sizes are not known.
         tail_class: Whether the query is of one of the classes that a data set calls its tail, shape ``(q,)``, None
             where it names none.
+        label: Class of each query, from 0, shape ``(q,)``, None where queries are not classified. With it
+            ``mean_per_class``, the mean over classes of ``top-1``, is one of the scores.
+        shots: How many training media the query's class has: 0 few, 1 medium, 2 many (indices into `SHOTS`), shape
+            ``(q,)``, None where that is not known or queries are not classified.
     """
 
     query: IntArray
@@ -43,18 +53,26 @@ class QueryScores:
     cluster_size: NDArray[np.float64] | None = None
     third: NDArray[np.int8] | None = None
     tail_class: NDArray[np.bool_] | None = None
+    label: IntArray | None = None
+    shots: NDArray[np.int8] | None = None
 
     def __len__(self) -> int:
         return len(self.query)
 
     def segment(self, name: str) -> NDArray[np.bool_]:
-        """Which queries belong to ``overall``, ``head``, ``middle``, ``tail`` or ``tail_classes``, shape ``(q,)``."""
+        """Which queries belong to one of `ALL_SEGMENTS`, shape ``(q,)``."""
         if name == "overall":
             return np.ones(len(self), dtype=bool)
-        labels = self.tail_class if name == TAIL_CLASSES else self.third
+        labels: NDArray[Any] | None
+        if name == TAIL_CLASSES:
+            labels, wanted = self.tail_class, 1
+        elif name in SHOTS:
+            labels, wanted = self.shots, SHOTS.index(name)
+        else:
+            labels, wanted = self.third, THIRDS.index(name)
         if labels is None:
             return np.zeros(len(self), dtype=bool)
-        inside: NDArray[np.bool_] = labels == (True if name == TAIL_CLASSES else THIRDS.index(name))
+        inside: NDArray[np.bool_] = labels == wanted
         return inside
 
     def means(self) -> dict[str, NDArray[np.float64]]:
@@ -69,6 +87,10 @@ class QueryScores:
         """The metrics that are medians over queries: the values of each, shape ``(q,)``."""
         return {"median_rank": self.values["rank"].astype(np.float64)} if "rank" in self.values else {}
 
+    def class_means(self) -> dict[str, NDArray[np.float64]]:
+        """The metrics that are means over classes of their queries' means: the addends of each, shape ``(q,)``."""
+        return {} if self.label is None else {"mean_per_class": np.asarray(self.values["top-1"], dtype=np.float64)}
+
 
 class GroupStatistics:
     """The metrics of some queries as functions of how often each group was drawn.
@@ -78,6 +100,8 @@ class GroupStatistics:
         groups: Number of groups, g.
         means: From `QueryScores.means`.
         medians: From `QueryScores.medians`.
+        class_means: From `QueryScores.class_means`.
+        label_q: Class of each query, where there are such metrics.
     """
 
     def __init__(
@@ -86,12 +110,19 @@ class GroupStatistics:
         groups: int,
         means: Mapping[str, NDArray[np.float64]],
         medians: Mapping[str, NDArray[np.float64]],
+        class_means: Mapping[str, NDArray[np.float64]],
+        label_q: IntArray | None,
     ) -> None:
         self._names = list(means)
         sums = [np.bincount(group_q, np.nan_to_num(value), groups) for value in means.values()]
         counts = [np.bincount(group_q, ~np.isnan(value), groups) for value in means.values()]
         self._sums_and_counts_gc = np.stack(sums + counts, axis=1)
         self._sorted = {name: (np.sort(value), group_q[np.argsort(value)]) for name, value in medians.items()}
+        self._class_means: dict[str, tuple[NDArray[np.float64], IntArray, IntArray]] = {}
+        if label_q is not None:
+            by_class = np.argsort(label_q, kind="stable")
+            starts = np.unique(label_q[by_class], return_index=True)[1]
+            self._class_means = {n: (value[by_class], group_q[by_class], starts) for n, value in class_means.items()}
 
     def __call__(self, draws_bg: IntArray) -> dict[str, NDArray[np.float64]]:
         """Each metric in b resamples, shape ``(b,)``, NaN in a resample without a query.
@@ -104,10 +135,30 @@ class GroupStatistics:
             mean_bc = sums_bc / counts_bc
         statistics = {name: mean_bc[:, column] for column, name in enumerate(self._names)}
         for name, (value_q, group_q) in self._sorted.items():
-            step = max(1, WEIGHTS_AT_ONCE // max(1, len(value_q)))
-            blocks = (draws_bg[start : start + step, group_q] for start in range(0, len(draws_bg), step))
+            blocks = _weights(draws_bg, group_q)
             statistics[name] = np.concatenate([_weighted_medians(value_q, weight_bq) for weight_bq in blocks])
+        for name, (value_q, group_q, starts) in self._class_means.items():
+            blocks = _weights(draws_bg, group_q)
+            statistics[name] = np.concatenate([_mean_of_means(value_q, starts, weight_bq) for weight_bq in blocks])
         return statistics
+
+
+def _weights(draws_bg: IntArray, group_q: IntArray) -> Iterator[IntArray]:
+    """How often each query was drawn, in blocks of bounded memory."""
+    step = max(1, WEIGHTS_AT_ONCE // max(1, len(group_q)))
+    for start in range(0, len(draws_bg), step):
+        yield draws_bg[start : start + step, group_q]
+
+
+def _mean_of_means(value_q: NDArray[np.float64], starts: IntArray, weight_bq: IntArray) -> NDArray[np.float64]:
+    """Means over classes of weighted means within them; a class of which nothing was drawn is left out."""
+    sum_bc = np.add.reduceat(weight_bq * value_q, starts, axis=1)
+    count_bc = np.add.reduceat(weight_bq, starts, axis=1)
+    drawn_bc = count_bc > 0
+    mean_bc = np.divide(sum_bc, count_bc, out=np.zeros_like(sum_bc), where=drawn_bc)
+    with np.errstate(invalid="ignore"):
+        mean_b: NDArray[np.float64] = mean_bc.sum(axis=1) / drawn_bc.sum(axis=1)
+    return mean_b
 
 
 def _weighted_medians(value_q: NDArray[np.float64], weight_bq: IntArray) -> NDArray[np.float64]:

@@ -28,7 +28,7 @@ from scipy import stats
 
 from pipelines.errors import InputError
 from pipelines.scores.bootstrap import refuse_other_queries
-from pipelines.scores.queries import DIRECTIONS, SEGMENTS, TAIL_CLASSES, QueryScores
+from pipelines.scores.queries import ALL_SEGMENTS, DIRECTIONS, QueryScores
 
 Queries = Mapping[str, QueryScores]
 Word = Literal["better", "worse", "no difference seen", "needs more seeds"]
@@ -84,7 +84,7 @@ def judge(baseline: Sequence[Queries], other: Sequence[Queries], *, comparisons:
     if not baseline or not other:
         raise InputError("a setting has no run; score at least one of each")
     for run in (*baseline[1:], *other):
-        for direction in DIRECTIONS:
+        for direction in baseline[0]:
             refuse_other_queries(baseline[0][direction], run[direction], direction)
     sides = [[_by_group(run) for run in runs] for runs in (baseline, other)]
     verdicts: Verdicts = {}
@@ -125,7 +125,7 @@ def estimate(runs: Sequence[Queries]) -> dict[str, dict[str, dict[str, dict[str,
     if not runs:
         raise InputError("a setting has no run; score at least one")
     for run in runs[1:]:
-        for direction in DIRECTIONS:
+        for direction in runs[0]:
             refuse_other_queries(runs[0][direction], run[direction], direction)
     scored = [_by_group(run) for run in runs]
     estimates: dict[str, dict[str, dict[str, dict[str, float | None]]]] = {}
@@ -190,9 +190,9 @@ def _by_group(queries: Queries) -> dict[_Key, _Score]:
     """Each score that is a mean over queries, both directions and their mean, with what each group adds to it."""
     groups = np.unique(np.concatenate([scores.group for scores in queries.values()]))
     found: dict[_Key, _Score] = {}
-    for segment in (*SEGMENTS, TAIL_CLASSES):
-        for direction in DIRECTIONS:
-            for metric, score in _of_segment(queries[direction], segment, groups).items():
+    for segment in ALL_SEGMENTS:
+        for direction, scores in queries.items():
+            for metric, score in _of_segment(scores, segment, groups).items():
                 found[segment, direction, metric] = score
         for metric in dict.fromkeys(metric for of, _, metric in found if of == segment):
             both = [found.get((segment, direction, metric)) for direction in DIRECTIONS]
@@ -204,20 +204,29 @@ def _by_group(queries: Queries) -> dict[_Key, _Score]:
 
 
 def _of_segment(scores: QueryScores, segment: str, groups: NDArray[np.int64]) -> dict[str, _Score]:
-    """The scores of a segment's queries, means over its folds; those that no query counts for are not in it."""
+    """The scores of a segment's queries, means over its folds; those that no query counts for are not in it.
+
+    A mean over classes is a mean over queries that counts each by one over the number of its class's queries. Its
+    interval is therefore for other classes too, and on the wide side for these.
+    """
     found: dict[str, _Score] = {}
     inside_q = scores.segment(segment)
     place_q = np.searchsorted(groups, scores.group)
-    for metric, value_q in scores.means().items():
+    class_means = scores.class_means()
+    for metric, value_q in (scores.means() | class_means).items():
         values, deviations = [], []
         for fold in np.unique(scores.fold[inside_q]):
             counted_q = inside_q & (scores.fold == fold) & ~np.isnan(value_q)
             total = np.count_nonzero(counted_q)
             if not total:
                 continue
-            mean = float(value_q[counted_q].mean())
+            weight_q = np.ones(total)
+            if metric in class_means and scores.label is not None:
+                weight_q = 1 / np.bincount(scores.label[counted_q])[scores.label[counted_q]]
+            mean = float(np.average(value_q[counted_q], weights=weight_q))
             values.append(mean)
-            deviations.append(np.bincount(place_q[counted_q], value_q[counted_q] - mean, minlength=len(groups)) / total)
+            deviation_q = weight_q * (value_q[counted_q] - mean)
+            deviations.append(np.bincount(place_q[counted_q], deviation_q, minlength=len(groups)) / weight_q.sum())
         if values:
             found[metric] = _Score(float(np.mean(values)), np.mean(deviations, axis=0))
     return found

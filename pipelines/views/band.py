@@ -75,11 +75,13 @@ def plan_band(
     return Band(LOSSES[loss].quantity, low, high, strategy.settings, lines)
 
 
-def band_of_run(run: Path | str) -> Band:
+def band_of_run(run: Path | str, shifts: Path | None = None, annotations: Path | None = None) -> Band:
     """The temperatures that a run with ``--temperature mmts`` has over all its epochs, also while it runs.
 
     Args:
-        run: Run folder; its shifts and annotations are read from where training read them.
+        run: Run folder.
+        shifts: Its shifts, if they were moved; by default they are read from where training read them.
+        annotations: Its annotations, likewise.
 
     Raises:
         InputError: The folder is not a run's, its first epoch isn't over, another strategy sets its temperatures, or
@@ -98,11 +100,11 @@ def band_of_run(run: Path | str) -> Band:
         raise InputError(f"{run}: its first epoch isn't over, so its number of steps isn't known; try again later")
     steps_an_epoch = int((epoch_s[:whole] == epoch_s[0]).sum())
     return plan_band(
-        parameters["shifts"],
+        shifts or parameters["shifts"],
         steps=parameters["epochs"] * steps_an_epoch,
         alpha=parameters.get("alpha"),
         oscillations=parameters.get("oscillations"),
         loss=parameters["loss"],
-        annotations=parameters["annotations"],
+        annotations=annotations or parameters["annotations"],
         split=parameters["split"],
     )

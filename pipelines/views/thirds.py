@@ -11,6 +11,7 @@ from pipelines.errors import InputError
 from pipelines.scores.queries import DIRECTIONS, SEGMENTS
 from pipelines.views.pictured import Pictured
 
+_METRICS = "metrics.json"
 _PLACES = ("median_rank", "mean_rank")  # counted in places, unlike all others
 
 
@@ -48,6 +49,11 @@ class ThirdScores(Pictured):
     name: str
     scores: Mapping[str, Mapping[str, Mapping[str, Score]]]
 
+    @property
+    def has_thirds(self) -> bool:
+        """Whether some scores are those of head or tail."""
+        return any({"head", "tail"} & of.keys() for each in self.scores.values() for of in each.values())
+
 
 def read_thirds(folder: Path | str, *, name: str | None = None) -> ThirdScores:
     """See the scores of head, middle and tail in a folder that ``mmts eval`` wrote.
@@ -59,22 +65,36 @@ def read_thirds(folder: Path | str, *, name: str | None = None) -> ThirdScores:
     Raises:
         InputError: The folder can't be used, or its scores have no thirds.
     """
-    folder = Path(folder)
-    path = scores_folder(folder) / "metrics.json"
-    metrics = read_json(path)
-    found: dict[str, dict[str, dict[str, Score]]] = {}
-    try:
-        scores = metrics["scores"]
-        for segment in (name for name in SEGMENTS if name in scores):
-            for direction in (*DIRECTIONS, "mean"):
-                for metric, score in scores[segment].get(direction, {}).items():
-                    if metric not in _PLACES and score["value"] is not None:
-                        found.setdefault(metric, {}).setdefault(direction, {})[segment] = Score.of(score)
-    except (KeyError, TypeError, AttributeError) as error:
-        raise InputError(f"{path}: not the metrics of `mmts eval`; score the run again") from error
-    if not any({"head", "tail"} & set(by_segment) for each in found.values() for by_segment in each.values()):
+    found = read_scores(folder, name=name)
+    if not found.has_thirds:
         raise InputError(
-            f"{path}: its queries have no head and tail; score again with --frequency, a column of classes or a "
+            f"{scores_folder(Path(folder)) / _METRICS}: its queries have no head and tail; score again with --frequency, a column of classes or a "
             "clusters file"
         )
-    return ThirdScores(name or folder.name or str(folder), found)
+    return found
+
+
+def read_scores(folder: Path | str, *, name: str | None = None) -> ThirdScores:
+    """As `read_thirds`, also where the scores have no thirds: then all are of the segment ``overall``.
+
+    Raises:
+        InputError: The folder can't be used.
+    """
+    folder = Path(folder)
+    path = scores_folder(folder) / _METRICS
+    metrics = read_json(path)
+    try:
+        return scores_of(name or folder.name or str(folder), metrics["scores"])
+    except (KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"{path}: not the metrics of `mmts eval`; score the run again") from error
+
+
+def scores_of(name: str, scores: Mapping[str, Any]) -> ThirdScores:
+    """The scores that ``scores[segment][direction][metric] == {"value", "low", "high"}`` says, without ranks."""
+    found: dict[str, dict[str, dict[str, Score]]] = {}
+    for segment in (name for name in SEGMENTS if name in scores):
+        for direction in (*DIRECTIONS, "mean"):
+            for metric, score in scores[segment].get(direction, {}).items():
+                if metric not in _PLACES and score["value"] is not None:
+                    found.setdefault(metric, {}).setdefault(direction, {})[segment] = Score.of(score)
+    return ThirdScores(name, found)

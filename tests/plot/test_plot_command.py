@@ -4,6 +4,8 @@ import json
 import os
 
 import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 from tiny_world import TEXT_SIZE, make_tiny_world
@@ -13,6 +15,7 @@ from pipelines.evaluate import evaluate
 from pipelines.train import train
 
 MAGIC = {".png": b"\x89PNG", ".svg": b"<?xml", ".pdf": b"%PDF"}
+SAID = {"map": "places: first two principal components\n"}
 
 
 @pytest.fixture(scope="module")
@@ -26,6 +29,8 @@ def made(tmp_path_factory, write_artifact):
     table = {"media_id": world.media_ids, "embedding": pa.array(vectors, vector_type(TEXT_SIZE))}
     media, scores = world.write(world.folder / "short.parquet", table), world.folder / "eval"
     evaluate(scores, media=media, text=world.text, annotations=world.annotations, frequency=str(world.clusters))
+    few = pq.read_table(world.text).filter(pc.is_in(pc.field("sample_id"), pa.array(world.sample_ids[-12:])))
+    world.write(world.folder / "few.parquet", few.replace_schema_metadata())  # too few for UMAP, which takes a minute
     return world
 
 
@@ -36,7 +41,9 @@ def work(made, monkeypatch):
     return made
 
 
+MAP = "few.parquet clusters.parquet --annotations annotations.parquet"
 KINDS = {
+    "map": MAP,
     "tail": "clusters.parquet shifts.parquet",
     "shifts": "clusters.parquet",
     "band": "a/run",
@@ -50,7 +57,7 @@ def test_every_kind_in_every_format(work, mmts, kind) -> None:
     for suffix, magic in MAGIC.items():
         output = work.folder / f"{kind}{suffix}"
         ran = mmts("plot", kind, *KINDS[kind].split(), "-o", output.name, "--width", 8.4)
-        assert (ran.code, ran.out, ran.err) == (0, f"{output.name}: written\n", "")
+        assert (ran.code, ran.out, ran.err) == (0, f"{output.name}: written\n{SAID.get(kind, '')}", "")
         assert output.read_bytes().startswith(magic)
     with Image.open(work.folder / f"{kind}.png") as image:
         image.load()
@@ -67,6 +74,14 @@ def test_a_title_makes_a_difference(work, mmts) -> None:
     mmts("plot", "shifts", "clusters.parquet", "-o", "a.svg")
     mmts("plot", "shifts", "clusters.parquet", "-o", "b.svg", "--title", "Rules")
     assert len((work.folder / "b.svg").read_bytes()) > len((work.folder / "a.svg").read_bytes())
+
+
+def test_the_colours_of_a_map_differ(work, mmts) -> None:
+    found = set()
+    for number, extra in enumerate(([], ["--color", "size"], ["--color", "recall", "--scores", "eval"])):
+        assert mmts("plot", "map", *MAP.split(), *extra, "-o", f"{number}.svg").code == 0
+        found.add((work.folder / f"{number}.svg").read_bytes())
+    assert len(found) == 3
 
 
 def test_a_band_from_shifts_takes_the_flags_of_plan(work, mmts) -> None:
@@ -92,6 +107,10 @@ def test_a_band_from_shifts_takes_the_flags_of_plan(work, mmts) -> None:
         ("frontier eval", "eval/sweep.parquet: no such file"),
         ("tail shifts.parquet", "shifts.parquet: no column 'cluster' as clusters have"),
         ("shifts text.parquet", "text.parquet: no column 'cluster' as clusters have"),
+        (f"map {MAP} --color recall", "--scores and --color recall go together; give both, or neither"),
+        (f"map {MAP} --scores eval", "--scores and --color recall go together; give both, or neither"),
+        (f"map {MAP} --color recall --scores nowhere", "nowhere/ranks.parquet: no such file"),
+        ("map few.parquet shifts.parquet --annotations annotations.parquet", "shifts.parquet: no column 'cluster'"),
         ("tail clusters.parquet --width 3", "--width 3: expected 5 to 60 (cm)"),
         ("tail clusters.parquet -o tail.gif", "tail.gif: not a picture format; end the name in .png, .svg, .pdf"),
     ],
@@ -111,7 +130,7 @@ def test_a_run_without_a_band_says_what_to_do(world, refused) -> None:
     )
 
 
-@pytest.mark.parametrize("kind", ["tail", "shifts", "band", "curves", "thirds"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_no_picture_replaces_an_input(work, refused, kind) -> None:
     inputs = KINDS[kind] if kind != "band" else "shifts.parquet --steps 9"
     source = {"curves": "a/run/steps.parquet", "thirds": "eval/metrics.json"}.get(kind, inputs.split()[0])

@@ -1,0 +1,98 @@
+"""k-means of the same samples with several numbers of clusters and seeds, in one pass over the data."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipelines.artifacts import StagePlan, read_clusters
+from pipelines.cluster.clustering import Clustering
+from pipelines.cluster.duplicates import count_distinct
+from pipelines.cluster.labels import write_labels
+from pipelines.cluster.method import Values
+from pipelines.cluster.methods.kmeans import KMeansRows, kmeans, kmeans_rows
+from pipelines.cluster.stage import Fitted, cluster_plan, read_fitted, write_clustering
+from pipelines.cluster.subject import Subject
+
+
+@dataclass
+class Clusterings:
+    """The clusterings of one subject, which is read and normalised once, when the first of them is made.
+
+    Attributes:
+        subject: What is clustered.
+        values: Options of ``kmeans``; each clustering has its own ``k`` and ``seed`` in their place.
+        fit_split: As for `pipelines.cluster.cluster`.
+        folder: Where a file of each is kept; None to keep none.
+        force: Make files again that are up to date.
+    """
+
+    subject: Subject
+    values: Values
+    fit_split: str | None
+    folder: Path | None = None
+    force: bool = False
+
+    @cached_property
+    def fitted(self) -> Fitted:
+        """What is clustered."""
+        return read_fitted(self.subject, self.values, self.fit_split)
+
+    @cached_property
+    def _rows(self) -> KMeansRows:
+        return kmeans_rows(self.fitted.samples.content, self.fitted.count_m, spherical=self.values["spherical"])
+
+    def distinct(self, enough: int) -> int:
+        """The number of distinct vectors to fit on, counted up to ``enough``."""
+        return count_distinct(self._rows.training_nd, stop=enough)
+
+    def vectors(self, samples: NDArray[np.int64]) -> NDArray[np.float32]:
+        """The vectors of some samples, as they are clustered."""
+        item_n = self.fitted.samples.item_n
+        return self._rows.rows_nd[samples if item_n is None else item_n[samples]]
+
+    def clusters(self, k: int, seed: int) -> NDArray[np.int64]:
+        """The cluster of each fitted sample; where there is a folder, its file is written, or read if up to date.
+
+        Raises:
+            InputError: As `pipelines.cluster.cluster`.
+        """
+        values = self._values(k, seed)
+        if self.folder is None:
+            of_samples = self.fitted.of_samples(self._cluster(values)).cluster_n
+        else:
+            plan = self._plan(self.folder, values)
+            if plan.finished(force=self.force) is None:
+                write_clustering(plan, self.fitted, self._cluster(values), self.subject.source)
+            of_samples = read_clusters(plan.output).column("cluster").to_numpy().astype(np.int64)
+        return of_samples[self.fitted.fitted_n]
+
+    def up_to_date(self, folder: Path, ks: Sequence[int], seeds: int) -> bool:
+        """Whether a folder has the files of all these clusterings."""
+        plans = (self._plan(folder, self._values(k, seed)) for k in ks for seed in range(seeds))
+        return all(plan.finished(force=self.force) is not None for plan in plans)
+
+    def label(self, folder: Path, ks: Sequence[int], seeds: int) -> None:
+        """Write the labels of the files in a folder beside them, where there are annotations with texts."""
+        if (texts := self.subject.text_file) is not None:
+            for k in ks:
+                for seed in range(seeds):
+                    write_labels(folder / file_name(k, seed), texts, fit_split=self.fit_split, force=self.force)
+
+    def _values(self, k: int, seed: int) -> dict[str, Any]:
+        return {**self.values, "k": k, "seed": seed}
+
+    def _plan(self, folder: Path, values: Values) -> StagePlan:
+        return cluster_plan(self.subject, folder / file_name(values["k"], values["seed"]), values, self.fit_split)
+
+    def _cluster(self, values: Values) -> Clustering:
+        return kmeans(self.fitted.samples.content, self.fitted.count_m, rows=self._rows, **values)
+
+
+def file_name(k: int, seed: int) -> str:
+    """What the file of a clustering is called in the folder of a sweep."""
+    return f"k{k}-seed{seed}.parquet"

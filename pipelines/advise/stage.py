@@ -1,0 +1,195 @@
+"""Entry points of ``advise``, and of ``cluster --sweep``, which keeps the clusterings."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from pipelines.advise.classes import find_classes
+from pipelines.advise.clusterings import Clusterings
+from pipelines.advise.settings import Settings
+from pipelines.advise.study import SCHEMA, Tell, study, table
+from pipelines.artifacts import StagePlan
+from pipelines.artifacts.files import require_file
+from pipelines.artifacts.writers import one_writer, removing_new_folders
+from pipelines.cluster.methods import METHODS
+from pipelines.cluster.subject import Subject
+from pipelines.errors import InputError
+from pipelines.progress import SILENT, Progress
+
+TABLE = "advice.parquet"
+
+
+def _nobody(text: str) -> None:
+    """Take a line in silence."""
+
+
+@one_writer
+def advise(
+    source: Path | str,
+    output: Path | str | None = None,
+    *,
+    settings: Settings | None = None,
+    by: str = "text",
+    annotations: Path | str | None = None,
+    media: Path | str | None = None,
+    media_weight: float | None = None,
+    fit_split: str | None = None,
+    force: bool = False,
+    progress: Progress = SILENT,
+    tell: Tell = _nobody,
+) -> dict[str, Any]:
+    """Find out which k-means, and the mean of how many, gives shifts that another run would give too.
+
+    Args:
+        source: Embeddings file; for ``by="media"`` a features file.
+        output: Parquet file for the table, a row for each k and number of clusterings averaged; None for none.
+        settings: What is tried; the defaults if None.
+        by: As for `pipelines.cluster.cluster`, and so are the next three.
+        annotations: See there.
+        media: See there.
+        media_weight: See there.
+        fit_split: Split to fit on and to count; ``train`` where the file has such rows, else all, if None.
+        force: Do the work even if the output is up to date.
+        progress: Where to report.
+        tell: Takes a line that says what is going to be done.
+
+    Returns:
+        ``source``, ``output``, ``up_to_date``, ``rows`` (fitted samples), ``k``, ``seeds``, ``rule``,
+        ``silhouette_sample``;
+        ``clusterings``, one a k, with ``adjusted_rand``, ``gini`` and ``silhouette``; ``shifts``, one a k and number
+        averaged, see `pipelines.advise.stability.Agreement`; ``candidates``, one a k, and ``advice``, the one that is
+        recommended, see `pipelines.advise.choice.Candidate`; ``wanted`` and ``most``, what a candidate aims at.
+        Figures are ``{"value", "low", "high"}``: the mean, and the smallest and largest over seeds or pairs.
+        ``classes``: null, or the ``annotations`` beside the source that it was made from, and their class ``columns``.
+
+    Raises:
+        InputError: The source can't be used, or the output can't be written.
+    """
+    settings = settings or Settings()
+    subject = _subject(source, by, annotations, media, media_weight)
+    if by == "text" and annotations is not None:
+        raise InputError("--annotations: needs --by media or joint; add it, or leave --annotations out")
+    runs = Clusterings(subject, _values({}), fit_split)
+    if output is None:
+        if force:
+            raise InputError("--force: is for the file that --output names; leave it out")
+        return _result(None, runs, study(runs, settings, progress, tell))
+    plan = _plan(runs, settings, Path(output))
+    if done := plan.finished(force=force):
+        return _result(plan.output, runs, done.summary, up_to_date=True)
+    return _result(plan.output, runs, _write(plan, study(runs, settings, progress, tell)))
+
+
+@one_writer
+def cluster_sweep(
+    source: Path | str,
+    output: Path | str,
+    *,
+    settings: Settings,
+    by: str = "text",
+    annotations: Path | str | None = None,
+    media: Path | str | None = None,
+    media_weight: float | None = None,
+    fit_split: str | None = None,
+    force: bool = False,
+    progress: Progress = SILENT,
+    tell: Tell = _nobody,
+    **options: Any,
+) -> dict[str, Any]:
+    """Cluster the same samples with several k and seeds, and compare the clusterings.
+
+    Args:
+        source: As for `pipelines.cluster.cluster`.
+        output: Folder to write: for each k and seed the file ``kK-seedS.parquet``, the same as `cluster` writes alone,
+            with its labels where there are annotations; and the table of `advise` as ``advice.parquet``.
+        settings: What is tried; ``ks`` has to be given.
+        by: As for `cluster`, and so are the next four.
+        annotations: See there.
+        media: See there.
+        media_weight: See there.
+        fit_split: See there.
+        force: Make files again that are up to date.
+        progress: Where to report.
+        tell: Takes a line that says what is going to be done.
+        **options: Other options of ``kmeans``.
+
+    Returns:
+        As `advise`; ``output`` is the folder.
+
+    Raises:
+        InputError: An input or option can't be used, or an output can't be written.
+    """
+    folder = Path(output)
+    for name in ("k", "seed"):
+        if options.pop(name, None) is not None:
+            raise InputError(f"--{name}: a sweep has its own; leave it out")
+    if folder.is_file() or folder.suffix == ".parquet":
+        raise InputError(f"{folder}: a sweep writes a folder with a file for each k and seed; name a folder")
+    subject = _subject(source, by, annotations, media, media_weight)
+    if subject.annotations is not None:
+        require_file(subject.annotations)  # before the work that its texts label
+    runs = Clusterings(subject, _values(options), fit_split, folder, force)
+    with removing_new_folders(folder):
+        plan = _plan(runs, settings, folder / TABLE)
+        done = plan.finished(force=force)
+        up_to_date = done is not None and runs.up_to_date(folder, done.summary["k"], settings.seeds)
+        found = done.summary if done and up_to_date else _write(plan, study(runs, settings, progress, tell))
+        runs.label(folder, found["k"], settings.seeds)
+        return _result(folder, runs, found, up_to_date=up_to_date)
+
+
+def _subject(
+    source: Path | str,
+    by: str,
+    annotations: Path | str | None,
+    media: Path | str | None,
+    media_weight: float | None,
+) -> Subject:
+    return Subject(
+        METHODS["kmeans"],
+        Path(source),
+        by,
+        annotations=None if annotations is None else Path(annotations),
+        media=None if media is None else Path(media),
+        media_weight=media_weight,
+    )
+
+
+def _values(options: dict[str, Any]) -> dict[str, Any]:
+    """The options of k-means, of which each clustering has its own k and seed.
+
+    Raises:
+        InputError: One can't be used.
+    """
+    return METHODS["kmeans"].values({**options, "k": 2}, tuple(METHODS.values()))
+
+
+def _plan(runs: Clusterings, settings: Settings, output: Path) -> StagePlan:
+    shared = {name: value for name, value in runs.values.items() if name not in ("k", "seed")}
+    return StagePlan(
+        "advise",
+        output,
+        {**asdict(settings), "fit_split": runs.fit_split, **runs.subject.parameters, **shared},
+        runs.subject.inputs,
+        libraries=("faiss-cpu", "scikit-learn", "numpy", "pyarrow"),
+        foreign=("features",),
+    )
+
+
+def _write(plan: StagePlan, found: dict[str, Any]) -> dict[str, Any]:
+    with plan.writer(SCHEMA) as writer:
+        writer.summary = found
+        writer.write(table(found))
+    return found
+
+
+def _result(
+    output: Path | None, runs: Clusterings, found: dict[str, Any], *, up_to_date: bool = False
+) -> dict[str, Any]:
+    return {
+        "source": str(runs.subject.source),
+        "output": None if output is None else str(output),
+        "up_to_date": up_to_date,
+        **found,
+        "classes": find_classes(runs.subject),
+    }

@@ -1,0 +1,140 @@
+"""The clusters as the page's table and map show them."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from pipelines.artifacts import RANKS, read_clusters, read_table
+from pipelines.views.tail import Tail, read_tail
+
+WITHIN = 10  # a query counts as found where its rank is this or better
+
+
+@dataclass(frozen=True, eq=False)
+class Clusters:
+    """Clusters, the largest first; all samples of noise together as one.
+
+    Attributes:
+        tail: What they come from, in which each sample of noise is a cluster of its own.
+        place_k: Place in the table of each cluster of ``tail`` ``(k,)``.
+        number_c: Number of each of c clusters in the table ``(c,)``; -1 for noise.
+        found_c: How many of its queries were found ``(c,)``; None without scores.
+        queries_c: How many queries it has ``(c,)``; None without scores.
+        labels: Words and nearest texts by number of the cluster.
+        noise: How many samples are in no cluster.
+    """
+
+    tail: Tail
+    place_k: NDArray[np.int64]
+    number_c: NDArray[np.int64]
+    found_c: NDArray[np.int64] | None
+    queries_c: NDArray[np.int64] | None
+    labels: dict[int, tuple[list[str], list[str]]]
+    noise: int
+
+    def name_of(self, row: int) -> str:
+        """The name of a cluster of ``tail``."""
+        return _name(int(self.tail.cluster_k[row]))
+
+    def said(self, number: int) -> str:
+        """A cluster in words: ``cluster 44 (runs, running, girl)``."""
+        words = ", ".join(self.labels.get(number, ([], []))[0])
+        return f"cluster {_name(number)}{f' ({words})' if words else ''}"
+
+    def places_of(self, cluster_n: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Places in the table of samples' clusters ``(n,)``."""
+        order = np.argsort(self.number_c)
+        place_n: NDArray[np.int64] = order[np.searchsorted(self.number_c[order], cluster_n)]
+        return place_n
+
+    def columns(self) -> dict[str, str]:
+        """The table's columns and their headings."""
+        found = {"name": "cluster"}
+        if self.labels:
+            found["words"] = "words that set it apart"
+        found["size"] = "training samples"
+        if self.tail.shifts is not None:
+            found["shift"] = "shift (mean)"
+        if self.queries_c is not None:
+            found |= {"recall": f"found within {WITHIN}", "queries": "text queries"}
+        if self.labels:
+            found["texts"] = "typical texts"
+        return found
+
+    def rows(self) -> list[dict[str, Any]]:
+        """The table's rows, for the page's script."""
+        first_c = np.unique(self.place_k, return_index=True)[1]
+        rows = []
+        for place, (number, row) in enumerate(zip(self.number_c.tolist(), first_c.tolist(), strict=True)):
+            words, texts = self.labels.get(number, ([], []))
+            queries = 0 if self.queries_c is None else int(self.queries_c[place])
+            found = 0 if self.found_c is None else int(self.found_c[place])
+            rows.append(
+                {
+                    "name": _name(number),
+                    "noise": number < 0,
+                    "size": int(self.tail.size_k[row]),
+                    "shift": None if self.tail.shifts is None else float(self.tail.shifts.mean_k[row]),
+                    "recall": 100 * found / queries if queries else None,
+                    "queries": queries,
+                    "words": ", ".join(words),
+                    "texts": texts,
+                }
+            )
+        return rows
+
+
+def read_cluster_rows(
+    clusters: Path, shifts: Path | None, scores: Path | None, labels: dict[int, tuple[list[str], list[str]]]
+) -> Clusters:
+    """Read clusters with what is known of each.
+
+    Args:
+        clusters: Clusters file.
+        shifts: Shifts file of the same samples.
+        scores: Folder of scores.
+        labels: Words and nearest texts by number of the cluster.
+
+    Raises:
+        InputError: A file can't be used.
+    """
+    tail = read_tail(clusters, shifts)
+    known, first, inverse_k = np.unique(tail.cluster_k, return_index=True, return_inverse=True)
+    order = np.argsort(first, kind="stable")
+    place = np.empty_like(order)
+    place[order] = np.arange(len(order))
+    number_c = known[order]
+    table = read_clusters(clusters)
+    found_c, queries_c = (None, None) if scores is None else _recall(scores, table, number_c)
+    noise = pc.sum(pc.less(table.column("cluster"), 0)).as_py() or 0
+    return Clusters(tail, place[inverse_k], number_c, found_c, queries_c, labels, noise)
+
+
+def _recall(
+    scores: Path, clusters: pa.Table, number_c: NDArray[np.int64]
+) -> tuple[NDArray[np.int64] | None, NDArray[np.int64] | None]:
+    """How many texts of each cluster found their medium, of how many."""
+    ranks = read_table(scores / "ranks.parquet", RANKS, ["query_id", "direction", "rank"])
+    ranks = ranks.filter(
+        pc.and_(pc.equal(ranks.column("direction"), "text_to_media"), pc.is_valid(ranks.column("rank")))
+    )
+    row_q = pc.index_in(ranks.column("query_id"), clusters.column("sample_id").combine_chunks())
+    known = row_q.is_valid()
+    if not pc.any(known).as_py():
+        return None, None
+    cluster_q = clusters.column("cluster").take(row_q.filter(known)).to_numpy()
+    rank_q = ranks.column("rank").filter(known).to_numpy()
+    order = np.argsort(number_c)
+    place_q = order[np.searchsorted(number_c[order], cluster_q)]
+    return np.bincount(place_q[rank_q <= WITHIN], minlength=len(number_c)), np.bincount(
+        place_q, minlength=len(number_c)
+    )
+
+
+def _name(number: int) -> str:
+    return "noise" if number < 0 else str(number)

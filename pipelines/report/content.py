@@ -1,0 +1,204 @@
+"""What a report says, section by section; what can't be shown is left out with the reason and the remedy."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from pipelines.artifacts import read_labels
+from pipelines.artifacts.run_config import read_run_parameters
+from pipelines.errors import InputError
+from pipelines.progress import Progress
+from pipelines.report.clusters import Clusters, read_cluster_rows
+from pipelines.report.page import Section
+from pipelines.report.sections.clusters import clusters_section
+from pipelines.report.sections.made import made_section
+from pipelines.report.sections.map import map_section
+from pipelines.report.sections.scores import scores_section
+from pipelines.report.sections.sweep import sweep_section
+from pipelines.report.sections.tail import tail_section
+from pipelines.report.sections.training import training_section
+from pipelines.report.sections.worst import shown_queries, worst_section
+from pipelines.report.sources import Sources
+from pipelines.report.summary import summary_lines
+from pipelines.sweep import frontier, read_sweep
+from pipelines.views.band import Band, band_of_run, plan_band
+from pipelines.views.curves import Curves, read_curves
+from pipelines.views.frontier import Frontier, frontier_of
+from pipelines.views.map import Map, read_map
+from pipelines.views.thirds import ThirdScores, read_scores, scores_of
+from pipelines.views.worst import WorstQuery, read_worst
+
+_T = TypeVar("_T")
+_PLANNED_STEPS = 1000
+
+
+@dataclass
+class Content:
+    """What a page says.
+
+    Attributes:
+        summary: What was found, in short.
+        sections: The sections, in order.
+        left_out: What isn't there and what would add it, a line each.
+        pictures: Thumbnails by key.
+        map_samples: How many samples are on the map.
+    """
+
+    summary: list[str] = field(default_factory=list)
+    sections: list[Section] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
+    pictures: dict[str, str] = field(default_factory=dict)
+    map_samples: int = 0
+
+
+def gather(sources: Sources, *, sample: int, seed: int, progress: Progress) -> Content:
+    """See everything that the sources have.
+
+    Args:
+        sources: Files and folders.
+        sample: Most samples on the map.
+        seed: Seed of the map.
+        progress: Where to report.
+    """
+    gathering = _Gathering(sources)
+    clusters = gathering.clusters()
+    view = None if clusters is None else gathering.map(sample, seed)
+    worst = gathering.worst()
+    curves, band = gathering.curves(), gathering.band()
+    thirds = gathering.thirds()
+    sweep = gathering.sweep()
+    content = gathering.content
+    pictures = gathering.pictures(view, worst)
+    if clusters is not None:
+        content.sections.append(tail_section(sources, clusters))
+    if clusters is not None:
+        if view is not None:
+            content.sections.append(map_section(view, clusters, pictures))
+            content.map_samples = len(view)
+        content.sections.append(clusters_section(clusters))
+    if curves is not None or band is not None:
+        content.sections.append(training_section(curves, *(band or (None, ""))))
+    if thirds is not None:
+        content.sections.append(scores_section(thirds))
+    if sweep is not None:
+        content.sections.append(sweep_section(*sweep))
+    if worst:
+        content.sections.append(worst_section(worst, clusters, pictures))
+    if content.sections:
+        content.sections.append(made_section(sources))
+        content.summary = summary_lines(sources, clusters, curves, thirds, sweep)
+    return content
+
+
+class _Gathering:
+    """Reads each view, and notes why one isn't there."""
+
+    def __init__(self, sources: Sources) -> None:
+        self.sources = sources
+        self.content = Content()
+
+    def _try(self, what: str, read: Callable[[], _T]) -> _T | None:
+        try:
+            return read()
+        except InputError as error:
+            self._leave_out(f"{what}: {error}")
+            return None
+
+    def _leave_out(self, line: str) -> None:
+        self.content.left_out.append(line)
+
+    def clusters(self) -> Clusters | None:
+        sources = self.sources
+        if sources.clusters is None:
+            self._leave_out("Your tail: no clusters were found; `mmts cluster` makes them, --clusters names them")
+            return None
+        path = sources.clusters
+        if sources.shifts is None:
+            self._leave_out("Shifts: no shifts were found; `mmts shifts` makes them, --shifts names them")
+        labels = read_labels(path)
+        if labels is None:
+            self._leave_out(f"Labels of clusters: `mmts cluster` with --annotations writes them beside {path.name}")
+        words = (
+            {} if labels is None else {each["cluster"]: (each["words"], each["texts"]) for each in labels.to_pylist()}
+        )
+        return self._try("Your tail", lambda: read_cluster_rows(path, sources.shifts, sources.scores, words))
+
+    def map(self, sample: int, seed: int) -> Map | None:
+        """The map; clusters are known."""
+        sources = self.sources
+        text, annotations, clusters = sources.text, sources.annotations, sources.clusters
+        for role, path in (("text", text), ("annotations", annotations)):
+            if path is None:
+                self._leave_out(f"The map: no {role} file was found; --{role} names it")
+        if text is None or annotations is None or clusters is None:
+            return None
+        return self._try(
+            "The map",
+            lambda: read_map(text, annotations, clusters=clusters, scores=sources.scores, most=sample, seed=seed),
+        )
+
+    def worst(self) -> list[WorstQuery]:
+        """The worst queries that the page shows."""
+        scores, annotations, clusters = self.sources.scores, self.sources.annotations, self.sources.clusters
+        if scores is None or annotations is None:
+            return []
+        found = self._try("Worst queries", lambda: read_worst(scores, annotations, clusters=clusters))
+        return shown_queries(found or [])
+
+    def pictures(self, view: Map | None, worst: list[WorstQuery]) -> dict[str, int]:
+        return {}
+
+    def curves(self) -> Curves | None:
+        run = self.sources.run
+        if run is None:
+            hint = (
+                "`mmts sweep SWEEP --train` trains the best setting" if self.sources.sweep else "`mmts train` makes one"
+            )
+            self._leave_out(f"Training: no run was found; {hint}")
+            return None
+        return self._try("Training", lambda: read_curves(run))
+
+    def band(self) -> tuple[Band, str] | None:
+        """The temperatures of head, middle and tail: of the run, of the best ``mmts`` of the sweep, or as planned."""
+        sources = self.sources
+        if sources.run is not None and read_run_parameters(sources.run).get("temperature") == "mmts":
+            run = sources.run
+            band = self._try(
+                "Temperatures of head and tail", lambda: band_of_run(run, sources.shifts, sources.annotations)
+            )
+            return None if band is None else (band, f"Of the run {run.name}")
+        if sources.shifts is None:
+            return None
+        shifts = sources.shifts
+        band = self._try(
+            "Temperatures of head and tail",
+            lambda: plan_band(shifts, steps=_PLANNED_STEPS, annotations=sources.annotations),
+        )
+        said = f"As `mmts plan` has it for {shifts.name} over {_PLANNED_STEPS:,} steps; no run here was trained so"
+        return None if band is None else (band, said)
+
+    def thirds(self) -> ThirdScores | None:
+        scores, sweep = self.sources.scores, self.sources.sweep
+        if scores is None and sweep is not None and (summary := self._try("Scores", lambda: read_sweep(sweep))):
+            best = next(each for each in summary["candidates"] if each["name"] == summary["best"])
+            return scores_of(f"the sweep's best setting, {best['name']}", best["scores"])
+        if scores is None:
+            of = f"`mmts eval {self.sources.run}` adds" if self.sources.run else "`mmts eval` adds"
+            self._leave_out(f"Scores by frequency, worst queries: no scores were found; {of} them, --scores names them")
+            return None
+        found = self._try("Scores by frequency", lambda: read_scores(scores))
+        if found is not None and not found.has_thirds:
+            self._leave_out(
+                "Scores of head and tail: score again with --frequency, a column of classes or a clusters file"
+            )
+        return found
+
+    def sweep(self) -> tuple[dict[str, Any], Frontier | None] | None:
+        folder = self.sources.sweep
+        if folder is None:
+            self._leave_out("Sweep: no sweep was found; `mmts sweep` tells which way of balancing helps")
+            return None
+        summary = self._try("Sweep", lambda: read_sweep(folder))
+        if summary is None:
+            return None
+        return summary, self._try("Head against tail", lambda: frontier_of(frontier(folder)))

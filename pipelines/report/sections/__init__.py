@@ -1,0 +1,1 @@
+"""The sections of a report, a file each: what a view found, in words, charts and tables."""

@@ -1,0 +1,162 @@
+"""Your tail: how many training samples each kind has, and what that makes of the shifts."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipelines.artifacts import Provenance, read_provenance
+from pipelines.report.clusters import Clusters
+from pipelines.report.figures import COLORS, axis, line, log_axis, plain
+from pipelines.report.page import Chart, Section, Table
+from pipelines.report.sources import Sources
+from pipelines.views.shifts import ShiftRules, read_shift_rules
+from pipelines.words import counted
+
+_TABLED = 50
+_THIRDS = ("tail", "middle", "head")
+
+
+def tail_section(sources: Sources, clusters: Clusters) -> Section:
+    """Clusters by size with their shifts, the rules side by side, and the table that a click filters."""
+    charts = [_sizes(clusters)]
+    provenance = None if sources.shifts is None else read_provenance(sources.shifts)
+    if sources.clusters is not None and clusters.tail.shifts is not None:
+        of = clusters.tail.shifts
+        low, high = float(of.minimum_k.min()), float(of.maximum_k.max())
+        if low < high:
+            rules = read_shift_rules(sources.clusters, minimum=low, maximum=high)
+            charts += [_rules(rules, provenance), _spread(rules)]
+    return Section(
+        id="tail",
+        title="Your tail",
+        words=_words(sources.clusters, clusters),
+        charts=charts,
+    )
+
+
+def _words(path: Path | None, clusters: Clusters) -> list[str]:
+    tail = clusters.tail
+    size_k = tail.size_k[tail.size_k > 0]
+    tenth = -(-len(size_k) // 10)
+    share = size_k[:tenth].sum() / size_k.sum()
+    unseen = len(tail.size_k) - len(size_k)
+    lines = [
+        f"{counted(len(size_k), 'cluster')} of training samples{f' in {path.name}' if path else ''}: the largest holds "
+        f"{size_k[0]:,}, the smallest {size_k[-1]:,}. The largest tenth holds {share:.0%} of the training samples. "
+        f"Gini coefficient {tail.gini:.2f}: 0 if all were equal, toward 1 the longer the tail."
+    ]
+    if unseen:
+        lines.append(f"{counted(unseen, 'more cluster')} {'has' if unseen == 1 else 'have'} no training sample at all.")
+    if clusters.noise:
+        lines.append(f"{counted(clusters.noise, 'sample')} in no cluster (noise), each counted as rare, of size 1.")
+    return lines
+
+
+def _sizes(clusters: Clusters) -> Chart:
+    tail = clusters.tail
+    place_k = np.arange(1, len(tail) + 1)
+    data: list[dict[str, Any]] = [
+        line(
+            "training samples",
+            place_k,
+            tail.size_k,
+            "--blue",
+            customdata=clusters.place_k.tolist(),
+            line={"shape": "hvh"},
+        )
+        | {
+            "fill": "tozeroy",
+            "mode": "lines+markers",
+            "marker": {"size": 4},
+            "hovertemplate": "cluster %{x} by size: %{y:,} samples<extra></extra>",
+        }
+    ]
+    layout: dict[str, Any] = {
+        "xaxis": axis("cluster, largest first", rangemode="tozero"),
+        "yaxis": axis("training samples", rangemode="tozero"),
+        "hovermode": "closest",
+    }
+    columns, extra = ["cluster, by size", "name", "training samples", "third"], []
+    message = f"From {tail.size_k[0]:,} training samples in the largest cluster to {tail.size_k[-1]:,} in the smallest."
+    if tail.shifts is not None:
+        of = tail.shifts
+        data.append(
+            line("shift", place_k, of.mean_k, "--red", yaxis="y2", customdata=clusters.place_k.tolist())
+            | {
+                "mode": "markers",
+                "marker": {"size": 5, "color": "--red"},
+                "hovertemplate": "shift %{y:.4g}<extra></extra>",
+            }
+        )
+        layout["yaxis2"] = axis(
+            "shift (mean of its samples)", overlaying="y", side="right", showgrid=False, rangemode="tozero"
+        )
+        columns.append("shift")
+        extra = [f"{shift:.4g}" for shift in of.mean_k]
+        message += f" Shifts reach from {of.minimum_k.min():.4g} to {of.maximum_k.max():.4g}."
+    message += " A click on a cluster shows it alone in the table of clusters."
+    rows = [
+        [
+            f"{place:,}",
+            clusters.name_of(row),
+            f"{tail.size_k[row]:,}",
+            _THIRDS[tail.third_k[row]],
+            *extra[row : row + 1],
+        ]
+        for row, place in enumerate(place_k[:_TABLED])
+    ]
+    more = f", the largest {_TABLED} of {len(tail):,}" if len(tail) > _TABLED else ""
+    return Chart(
+        "tail-sizes",
+        "Clusters by size",
+        message,
+        {"data": data, "layout": layout},
+        Table(f"Clusters{more}", columns, rows, words=["name", "third"]),
+    )
+
+
+def _rules(rules: ShiftRules, provenance: Provenance | None) -> Chart:
+    used = None if provenance is None else provenance.parameters.get("rule")
+    data = [
+        line(f"{name}{' (in use)' if name == used else ''}", rules.size_u, each.shift_u, color, line={"dash": dash})
+        | {"mode": "lines+markers", "marker": {"size": 4}}
+        for (name, each), color, dash in zip(rules.rules.items(), COLORS, ("solid", "dash", "dot"), strict=False)
+    ]
+    sizes = log_axis("training samples in the cluster", rules.size_u[0], rules.size_u[-1])
+    layout = {"xaxis": sizes, "yaxis": axis("shift")}
+    in_use = f" These shifts were made with the rule {used}." if used else ""
+    message = f"Each rule gives the smallest cluster the same shift, and the largest; they differ in between.{in_use}"
+    picked = np.unique(np.linspace(0, len(rules.size_u) - 1, 12).astype(int))
+    rows = [
+        [f"{rules.size_u[row]:,}", *(f"{each.shift_u[row]:.4g}" for each in rules.rules.values())] for row in picked
+    ]
+    table = Table("Shift by cluster size", ["training samples", *rules.rules], rows)
+    return Chart(
+        "shift-rules", "Shift by cluster size, for each rule", message, {"data": data, "layout": layout}, table
+    )
+
+
+def _spread(rules: ShiftRules) -> Chart:
+    middle_b = (rules.edges[:-1] + rules.edges[1:]) / 2
+    data = [
+        {"type": "bar", "name": name, "x": plain(middle_b), "y": each.samples_b.tolist(), "marker": {"color": color}}
+        for (name, each), color in zip(rules.rules.items(), COLORS, strict=False)
+    ]
+    layout = {"xaxis": axis("shift"), "yaxis": axis("training samples"), "barmode": "group", "bargap": 0.15}
+    half = {
+        name: each.samples_b[len(each.samples_b) // 2 :].sum() / each.samples_b.sum()
+        for name, each in rules.rules.items()
+    }
+    shares = ", ".join(f"{name} {share:.0%}" for name, share in half.items())
+    message = (
+        f"How many training samples each rule leaves where in the range. In the upper half of the range: {shares}."
+    )
+    rows = [
+        [f"{low:.4g} to {high:.4g}", *(f"{each.samples_b[row]:,}" for each in rules.rules.values())]
+        for row, (low, high) in enumerate(zip(rules.edges[:-1], rules.edges[1:], strict=True))
+    ]
+    table = Table("Training samples by shift", ["shift", *rules.rules], rows)
+    return Chart(
+        "shift-spread", "Training samples by shift, for each rule", message, {"data": data, "layout": layout}, table
+    )

@@ -1,0 +1,196 @@
+"""The page in a browser: nothing leaves it, and it answers to pointer, keyboard, theme and width."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipelines.report import report
+from report.projects import ATTACKS
+
+pytestmark = pytest.mark.slow
+
+WIDE, NARROW = 1440, 360
+SIZES = {"3": 56, "2": 24, "1": 12, "0": 4}  # training samples by cluster
+
+
+@pytest.fixture(scope="module")
+def written(project: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    output = tmp_path_factory.mktemp("page") / "report.html"
+    report(project.folder, output, media=project.folder / "images.zip")
+    return output
+
+
+class Opened:
+    """A page that was opened, with all it asked for and complained of."""
+
+    def __init__(self, browser: Any, path: Path, width: int, scheme: str) -> None:
+        self.complaints: list[str] = []
+        self.requests: list[str] = []
+        self.context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)
+        self.page = self.context.new_page()
+        self.page.on("console", lambda message: self.complaints.append(message.text))
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("request", lambda request: self.requests.append(request.url))
+        self.page.goto(path.as_uri())
+        self.page.wait_for_selector("html[data-ready]")
+
+    def rows(self) -> dict[str, int]:
+        """Training samples of the clusters in the table, by name."""
+        rows = self.page.locator("#cluster-rows tr:not(.gap)").all()
+        return {row.locator("th").inner_text(): int(row.locator("td.number").first.inner_text()) for row in rows}
+
+    def point(self, row: int) -> tuple[float, float]:
+        """Where on the screen a point of the map is."""
+        self.page.locator("#map-chart").scroll_into_view_if_needed()
+        x, y = self.page.evaluate(
+            """(row) => {
+                const chart = document.getElementById("map-chart"), layout = chart._fullLayout, all = chart.data[0];
+                return [layout.xaxis.l2p(all.x[row]) + layout._size.l, layout.yaxis.l2p(all.y[row]) + layout._size.t];
+            }""",
+            row,
+        )
+        box = self.page.locator("#map-chart").bounding_box()
+        return box["x"] + x, box["y"] + y
+
+    def background(self) -> str:
+        return str(self.page.evaluate("getComputedStyle(document.body).backgroundColor"))
+
+
+@pytest.fixture
+def opened(browser: Any, written: Path) -> Iterator[Callable[..., Opened]]:
+    """Opens the page; afterwards nothing was asked for, complained of, or run that stands in a text."""
+    made: list[Opened] = []
+
+    def open_page(width: int = WIDE, scheme: str = "light") -> Opened:
+        made.append(Opened(browser, written, width, scheme))
+        return made[-1]
+
+    yield open_page
+    for each in made:
+        assert each.complaints == []
+        assert [url for url in each.requests if not url.startswith("data:")] == [written.as_uri()]
+        assert each.page.evaluate("window.hacked") is None
+        each.context.close()
+
+
+def test_every_section_is_there_and_every_chart_is_drawn_and_described(opened):
+    page = opened().page
+    assert [each.inner_text() for each in page.locator("main h2").all()] == [
+        *("Your tail", "The map", "Clusters", "Training", "Scores by frequency", "Worst queries", "How it was made")
+    ]
+    charts = page.locator(".chart").all()
+    for chart in charts:
+        assert chart.get_attribute("role") == "img"
+        assert len(chart.get_attribute("aria-label")) > 20
+        assert chart.locator("svg.main-svg").count() > 0
+    # But for the map, whose table is that of the clusters, the numbers of each are there as a table too.
+    assert page.locator("figure details table").count() == len(charts) - 1 > 8
+
+
+def test_the_map_answers_a_hover_and_a_click_filters_the_table(opened):
+    view = opened()
+    assert view.rows() == SIZES
+    card = view.page.locator("#map-card")
+    assert not card.is_visible()
+    view.page.mouse.move(*view.point(0))
+    card.wait_for(state="visible")
+    shown = card.inner_text()
+    assert any(text.split()[0] in shown for text in ATTACKS)
+    name = shown.split("cluster ")[1].split(" ")[0]
+    view.page.mouse.click(*view.point(0))
+    view.page.wait_for_selector("#cluster-all:not([hidden])")
+    assert view.rows() == {name: SIZES[name]}
+    assert view.page.locator("#cluster-samples li").count() > 0
+    view.page.get_by_role("button", name="Show all clusters").click()
+    assert view.rows() == SIZES
+
+
+def test_a_click_on_the_tail_filters_the_table(opened):
+    view = opened()
+    view.page.evaluate("document.getElementById('tail-sizes').emit('plotly_click', { points: [{ customdata: 2 }] })")
+    assert view.rows() == {"1": 12}
+
+
+def test_the_map_takes_three_colourings_and_zooms(opened):
+    page = opened().page
+    colours = set()
+    for by in ("cluster", "size", "recall"):
+        page.select_option("#map-colour", by)
+        colours.add(str(page.evaluate("document.getElementById('map-chart').data[0].marker.color")))
+        assert page.locator("#map-legend").inner_text() != ""
+    assert len(colours) == 3
+    width = "(([low, high]) => high - low)(document.getElementById('map-chart').layout.xaxis.range)"
+    whole = page.evaluate(width)
+    page.get_by_role("button", name="Zoom in").click()
+    assert page.evaluate(width) == pytest.approx(0.6 * whole)
+    page.get_by_role("button", name="Whole map").click()
+    assert page.evaluate(width) == pytest.approx(whole)
+
+
+def test_clusters_are_searched_and_ordered(opened):
+    view = opened()
+    view.page.fill("#cluster-search", "word1")
+    assert view.rows() == {"1": 12}
+    view.page.fill("#cluster-search", "")
+    view.page.select_option("#cluster-order", "smallest")
+    assert list(view.rows()) == ["0", "1", "2", "3"]
+    view.page.select_option("#cluster-order", "recall")
+    assert sorted(view.rows()) == ["0", "1", "2", "3"]
+
+
+def test_texts_are_shown_as_they_are(opened):
+    page = opened().page
+    page.get_by_role("button", name="Show cluster 3 alone").click()
+    shown = page.locator("#cluster-samples").inner_text() + page.locator("#worst").inner_text()
+    for text in ATTACKS:
+        assert text.replace("\u2028", "").split("  ")[0] in shown.replace("\u2028", "")
+    assert page.locator("#cluster-rows td.words").first.inner_text() == f"{ATTACKS[0]}, word3"
+    assert page.locator("b").count() == 0  # no text became markup
+    assert page.locator("img[src=x]").count() == 0
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_theme_follows_the_system_and_the_button(opened, scheme):
+    view = opened(scheme=scheme)
+    other = {"light": "dark", "dark": "light"}[scheme]
+    before = view.background()
+    axis = "document.querySelector('#loss .xtick text').style.fill"
+    ink = view.page.evaluate(axis)
+    view.page.get_by_role("button", name=f"Switch to {other} colours").click()
+    assert view.background() != before
+    assert view.page.evaluate(axis) != ink  # charts too
+    assert view.background() == opened(scheme=other).background()
+
+
+@pytest.mark.parametrize("width", [NARROW, WIDE])
+def test_nothing_scrolls_sideways(opened, width):
+    page = opened(width).page
+    for details in page.locator("details").all():
+        details.evaluate("each => { each.open = true; }")
+    page.get_by_role("button", name="Show cluster 3 alone").click()
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_every_control_is_reached_by_keyboard_and_shows_it(opened):
+    view = opened()
+    wanted = ["Skip to the report", "theme", "map-colour", "map-in", "map-reset", "cluster-order", "cluster-search"]
+    reached: list[str] = []
+    while wanted[-1] not in reached:
+        view.page.keyboard.press("Tab")
+        reached.append(view.page.evaluate("document.activeElement.id || document.activeElement.textContent.trim()"))
+        assert view.page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
+    assert [each for each in reached if each in wanted] == wanted
+    view.page.get_by_role("button", name="Show cluster 2 alone").press("Enter")
+    assert view.rows() == {"2": 24}
+
+
+def test_worst_queries_are_of_the_tail_until_all_are_asked_for(opened):
+    page = opened().page
+    queries = page.locator(".query")
+    of_tail = page.locator(".query[data-tail=yes]").count()
+    assert 0 < of_tail < queries.count()
+    assert sum(each.is_visible() for each in queries.all()) == of_tail
+    page.select_option("#worst-of", "all")
+    assert all(each.is_visible() for each in queries.all())
