@@ -2,7 +2,8 @@
 
 import hashlib
 import os
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -106,6 +107,20 @@ def embedded_run(world, mmts) -> Path:
         assert ran.code == 0, ran.err
     assert mmts(*world.command("run", epochs=1)).code == 0
     return folder / "run"
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """Headless Chromium, which draws WebGL without a graphics card."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright: pip install 'mmts[dev]'")
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        pytest.skip("needs chromium: apt-get install chromium")
+    with playwright.sync_playwright() as started:
+        arguments = ["--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
+        browser = started.chromium.launch(executable_path=chromium, args=arguments)
+        yield browser
+        browser.close()
 
 
 class FakeEncoder:

@@ -82,6 +82,8 @@ def test_views_show_their_figures(world, scored) -> None:
         read_thirds(scored / "scores"),
     ]
     assert all(view._repr_png_().startswith(PNG) for view in views)
+    assert repr(views[1]).startswith("Band(quantity=temperature, lowest=0.03")
+    assert max(len(repr(view)) for view in views) < 120
 
 
 def test_every_such_view_has_a_figure() -> None:

@@ -54,7 +54,7 @@ def advise(
     ] = None,
     force: ForceOption = False,
 ) -> None:
-    """Advise how many clusters to make, and how many clusterings to average.
+    """Advise on the number of clusters, and of clusterings.
 
     Shifts follow from cluster sizes, and those from the seed of the clustering. This compares the shifts that several
     seeds give, and recommends the k that takes the fewest clusterings for shifts that others would give too.

@@ -24,8 +24,10 @@ class CentroidFit:
     spherical: bool
     max_points_per_centroid: int | None = None
 
-    def fit(self, rows_md: NDArray[np.float32], k: int) -> NDArray[np.float32]:
-        """(k, d) centroids of rows, at least k of which are distinct."""
+    def fit(
+        self, rows_md: NDArray[np.float32], k: int, start_kd: NDArray[np.float32] | None = None
+    ) -> NDArray[np.float32]:
+        """(k, d) centroids of rows, at least k of which are distinct; from rows, or from given centroids."""
         model = faiss.Kmeans(
             rows_md.shape[1],
             k,
@@ -35,7 +37,7 @@ class CentroidFit:
             min_points_per_centroid=1,
             max_points_per_centroid=self.max_points_per_centroid or len(rows_md),
         )
-        model.train(rows_md)
+        model.train(rows_md, init_centroids=start_kd)
         return np.asarray(model.centroids)
 
     def nearest(self, rows_nd: NDArray[np.float32], centroids_kd: NDArray[np.float32]) -> NDArray[np.int64]:

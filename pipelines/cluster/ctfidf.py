@@ -7,8 +7,9 @@ Source: Grootendorst, BERTopic, arXiv 2203.05794, equation 2. The weight of word
 where tf is the share of the cluster's words that are x, f(x) how often x occurs in all clusters together, and A the
 mean number of words in a cluster.
 
-There is no list of stop words: those of scikit-learn hold words that captions live by ("fire", "take", "two"), and
-words that are common everywhere have a small weight in any language.
+There is no list of stop words: those of scikit-learn hold words that captions live by ("fire", "take", "two"). Words
+that are common everywhere have a small weight in any language, and where there are few clusters, so that it is not
+small enough, they do not set a cluster apart: only words that do are its top words.
 """
 
 from collections.abc import Iterable
@@ -25,6 +26,7 @@ from sklearn.preprocessing import normalize
 _RUN = regex.compile(r"[\p{Han}\p{Hiragana}]+|[\p{L}\p{M}\p{N}--\p{Han}--\p{Hiragana}]+", regex.V1)
 _UNSPACED = regex.compile(r"[\p{Han}\p{Hiragana}]")
 _BLOCK_ROWS = 65_536
+_APART = 2  # times as frequent as in the other clusters is a word that sets a cluster apart
 
 
 def words_of(text: str) -> list[str]:
@@ -49,6 +51,7 @@ class ClassTfIdf:
         words: The words ``(v,)``, sorted.
         counts_nv: How often each text has each word, sparse.
         inverse_n: Which of the k clusters each text is in ``(n,)``.
+        counts_kv: How often each cluster has each word, sparse.
         weights_kv: Weight of each word in each cluster, sparse.
         rarity_v: ``log(1 + A / f)`` of each word.
     """
@@ -56,6 +59,7 @@ class ClassTfIdf:
     words: NDArray[np.object_]
     counts_nv: sparse.csr_array
     inverse_n: NDArray[np.int64]
+    counts_kv: sparse.csr_array
     weights_kv: sparse.csr_array
     rarity_v: NDArray[np.float64]
 
@@ -70,17 +74,24 @@ class ClassTfIdf:
         except ValueError:  # scikit-learn refuses a vocabulary of nothing: here it is one word that no text has
             counts_nv, words = sparse.csr_array((n, 1), dtype=np.int32), np.array([""], dtype=object)
         members_kn = sparse.csr_array((np.ones(n), (inverse_n, np.arange(n))), shape=(k, n))
-        counts_kv = members_kn @ counts_nv
+        counts_kv = sparse.csr_array(members_kn @ counts_nv)
         rarity_v = np.log1p(counts_kv.sum() / k / np.maximum(counts_kv.sum(axis=0), 1))
         weights_kv = sparse.csr_array(normalize(counts_kv, norm="l1").multiply(rarity_v))
-        return cls(words, counts_nv, inverse_n, weights_kv, rarity_v)
+        return cls(words, counts_nv, inverse_n, counts_kv, weights_kv, rarity_v)
 
     def top_words(self, count: int) -> list[list[str]]:
-        """The ``count`` words of largest weight in each of the k clusters; of equal ones the alphabet's first."""
+        """The ``count`` words of largest weight of each cluster; of equal ones the alphabet's first.
+
+        Of words that are at least twice as frequent there as in the other clusters, so there may be fewer.
+        """
+        total_k, total_v = self.counts_kv.sum(axis=1), self.counts_kv.sum(axis=0)
         top = []
-        for row in range(self.weights_kv.shape[0]):
+        for row, total in enumerate(total_k):
             cells = slice(*self.weights_kv.indptr[row : row + 2])
             column, weight = self.weights_kv.indices[cells], self.weights_kv.data[cells]
+            own, others = self.counts_kv[row, column], total_v[column] - self.counts_kv[row, column]
+            apart = own * (total_v.sum() - total) >= _APART * others * total
+            column, weight = column[apart], weight[apart]
             top.append(self.words[column[np.lexsort((column, -weight))[:count]]].tolist())
         return top
 

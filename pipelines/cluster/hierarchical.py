@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from pipelines.cluster.centroids import CentroidFit
 from pipelines.cluster.duplicates import count_distinct
@@ -13,7 +14,8 @@ from pipelines.cluster.duplicates import count_distinct
 def fit_two_levels(rows_md: NDArray[np.float32], k: int, centroids: CentroidFit) -> NDArray[np.float32]:
     """Fit about sqrt(k) coarse clusters, and within each its share of the k clusters, in proportion to its rows.
 
-    An iteration compares a row with about 2 sqrt(k) centroids in place of k.
+    An iteration compares a row with about sqrt(k) centroids in place of k. A last one compares it with all: where rows
+    that belong together lie across the border of two coarse clusters, they have centroids in either.
 
     Args:
         rows_md: (m, d) rows, at least k of them distinct.
@@ -29,7 +31,9 @@ def fit_two_levels(rows_md: NDArray[np.float32], k: int, centroids: CentroidFit)
     coarse_m = centroids.nearest(rows_md, coarse_cd)
     members = [rows_md[coarse_m == each] for each in np.unique(coarse_m)]
     shares = apportion(k, [len(rows) for rows in members], [count_distinct(rows) for rows in members])
-    return np.concatenate([centroids.fit(rows, share) for rows, share in zip(members, shares, strict=True)])
+    with threadpool_limits(1):  # starting threads takes longer than so small a problem
+        fine = [centroids.fit(rows, share) for rows, share in zip(members, shares, strict=True)]
+    return replace(centroids, niter=1).fit(rows_md, k, np.concatenate(fine))
 
 
 def apportion(seats: int, sizes: list[int], most: list[int]) -> list[int]:

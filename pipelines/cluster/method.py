@@ -113,6 +113,7 @@ class Method:
         source: What it reads: ``embeddings`` or ``annotations``.
         libraries: Distributions whose versions belong in the output's footer.
         results: Number of its results, see `StagePlan`.
+        has_labels: Whether there are clusters of several samples, for labels to say what is in them.
         require_effect: Refuses options that were given and have no effect beside the others:
             ``require_effect(given, values)``.
     """
@@ -125,6 +126,7 @@ class Method:
     source: str = "embeddings"
     libraries: tuple[str, ...] = ()
     results: int = 1
+    has_labels: bool = True
     require_effect: Callable[[Values, Values], None] = lambda given, values: None
 
     def values(self, given: Values, others: "tuple[Method, ...]") -> dict[str, Any]:

@@ -54,6 +54,8 @@ class Subject:
             raise InputError("--by joint needs --media, the features of the media")
         if self.annotations is not None and self.method.source == "annotations":
             raise InputError(f"--annotations: --method {self.method.name} reads them already; leave it out")
+        if self.annotations is not None and self.by == "text" and not self.method.has_labels:
+            raise InputError(f"--annotations: --method {self.method.name} has no clusters to label; leave it out")
         for flag, value, needs in (
             ("--media", self.media, ("joint",)),
             ("--media-weight", self.media_weight, ("joint",)),
@@ -93,7 +95,9 @@ class Subject:
 
     @property
     def text_file(self) -> Path | None:
-        """The annotations whose texts label the clusters; None where none are known."""
+        """The annotations whose texts label the clusters; None where none are known, or there is nothing to label."""
+        if not self.method.has_labels:
+            return None
         if self.annotations is None and self.method.source == "annotations":
             with open_parquet(self.source) as file:
                 return self.source if "text" in file.schema_arrow.names else None

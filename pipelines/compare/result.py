@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from pipelines.tables import Shown
-from pipelines.tables.scores import score_tables
+from pipelines.tables.scores import score_tables, shown_segments
 from pipelines.words import counted
 
 if TYPE_CHECKING:
@@ -61,7 +61,8 @@ def _seeds(seeds: list[int]) -> str:
 def _verdicts(differences: dict[str, Any]) -> "Iterator[str]":
     """The verdicts on the mean of both directions in words, a line a segment."""
     yield ""
-    for segment, directions in differences.items():
+    for segment in shown_segments(differences):
+        directions = differences[segment]
         for direction in ("mean",) if "mean" in directions else directions:
             of = f" {direction.replace('_', ' ')}" if direction != "mean" else ""
             words = ", ".join(
@@ -73,7 +74,8 @@ def _verdicts(differences: dict[str, Any]) -> "Iterator[str]":
 
 
 def _tables(differences: dict[str, Any], direction: str, width: int) -> "Iterator[Table]":
-    scores = {segment: of[direction] for segment, of in differences.items() if direction in of}
+    shown = [segment for segment in shown_segments(differences) if direction in differences[segment]]
+    scores = {segment: differences[segment][direction] for segment in shown}
     columns = {name: [_difference(name, score[name]) for score in scores.values()] for name in scores["overall"]}
     return score_tables(
         (direction.replace("_", " "),), [(segment.replace("_", " "),) for segment in scores], columns, width

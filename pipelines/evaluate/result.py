@@ -9,8 +9,7 @@ from pipelines.artifacts.files import read_json
 from pipelines.errors import InputError
 from pipelines.evaluate.class_lines import classes_said, slope_and_classes
 from pipelines.scores.queries import SHOTS_IN_WORDS
-from pipelines.scores.thirds import THIRDS
-from pipelines.tables.scores import score_tables
+from pipelines.tables.scores import score_tables, shown_segments
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -90,9 +89,11 @@ def _told(metrics: dict[str, Any]) -> Iterator[str]:
 
 
 def _tables(metrics: dict[str, Any], direction: str, width: int) -> "Iterator[Table]":
-    scores = {segment: of[direction] for segment, of in metrics["scores"].items() if direction in of}
-    if "shots" in metrics:  # thirds, too, would say the same twice
-        scores = {segment: score for segment, score in scores.items() if segment not in THIRDS}
+    scores = {
+        segment: metrics["scores"][segment][direction]
+        for segment in shown_segments(metrics["scores"])
+        if direction in metrics["scores"][segment]
+    }
     columns = {
         name: [_interval(score[name]) for score in scores.values()]  # all segments have the same metrics
         for name in scores["overall"]

@@ -59,6 +59,7 @@ def _draw_run(panels: dict[str, Axes], run: Curves, metric: str, style: dict[str
         panels["validation"].plot(run.step_v, score_v, **style)
         best = run.epoch_v == run.best_epoch
         panels["validation"].plot(
-            run.step_v[best], score_v[best], "o", markersize=9, markerfacecolor="none", markeredgecolor=style["color"]
+            *(run.step_v[best], score_v[best], "o"),
+            **{"markersize": 9, "markerfacecolor": "none", "markeredgecolor": style["color"], "clip_on": False},
         )
     return named

@@ -31,8 +31,8 @@ def draw_frontier(figure: Figure, frontier: Frontier) -> None:
     for words, point in marks.items():
         place = (point.scores["head"].value, point.scores["tail"].value)
         axes.plot(*place, "o", markersize=9, markerfacecolor="none", markeredgecolor="black", zorder=5)
-        offset = (7, 7) if words == "baseline" else (7, -13)  # apart, where both are one trial
-        axes.annotate(words, place, offset, textcoords="offset points", zorder=6, bbox=HALO)
+        side, offset = ("left", (7, 7)) if words == "baseline" else ("right", (-7, -12))  # apart, where both are one
+        axes.annotate(words, place, offset, textcoords="offset points", ha=side, zorder=6, bbox=HALO)
     axes.set(xlabel="head: mean of R@1, R@5, R@10 (%)", ylabel="tail: mean of R@1, R@5, R@10 (%)")
     legend_above(figure, drawn)
 

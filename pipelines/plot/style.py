@@ -1,7 +1,11 @@
 """How all figures look, and how one is written: sizes of papers, fonts in the file, colours that all can tell apart."""
 
 import io
-from collections.abc import Callable, Iterable, Mapping
+import re
+import textwrap
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +26,7 @@ _TWO_COLUMNS = 12.0  # cm; what is narrower has its panels one below the other
 _CM = 1 / 2.54  # inches
 _SCREEN_DOTS = 110  # an inch
 _SYMBOL, _LETTER, _ROW = 1.6, 0.17, 0.42  # cm that a symbol with its gaps, a letter and a row take in a legend
+_TOLD = 30  # missing letters
 _FORMATS = (".png", ".svg", ".pdf")
 
 # Okabe and Ito (2008): told apart by colour-blind readers too. Without black, and yellow, which is faint on white. In
@@ -77,10 +82,10 @@ def write_picture(output: Path | str, draw: Draw, *, width: float = PAGE_WIDTH, 
     with mpl.rc_context(_SETTINGS):
         figure = _drawn(draw, width)
         if title:
-            figure.suptitle(title, x=0.01, ha="left", fontsize=9)
+            _put_title(figure, textwrap.fill(title, int(width / _LETTER)))
         format_ = output.suffix.lower().lstrip(".")
         undated: Any = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(format_)
-        with replacing(output) as temporary:
+        with replacing(output) as temporary, _telling_missing_letters():
             figure.savefig(temporary, format=format_, metadata=undated)
     return output
 
@@ -101,6 +106,24 @@ def _drawn(draw: Draw, width: float) -> Figure:
     figure = Figure(figsize=(width * _CM, width * _CM / 2), layout="constrained")
     draw(figure)
     return figure
+
+
+@contextmanager
+def _telling_missing_letters() -> Iterator[None]:
+    """Warn once of all letters that the font lacks, where matplotlib warns of each."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        yield
+    lacking: dict[str, None] = {}
+    for each in caught:
+        found = re.match(r"Glyph (\d+) .* missing", str(each.message))
+        if found is None:
+            warnings.warn_explicit(each.message, each.category, each.filename, each.lineno)
+        else:
+            lacking[chr(int(found[1]))] = None
+    if lacking:
+        font = _SETTINGS["font.family"]
+        warnings.warn(f"letters that {font} lacks are drawn as boxes: {''.join(lacking)[:_TOLD]}", stacklevel=4)
 
 
 def require_picture(output: Path, inputs: Iterable[Path] = (), *, width: float = PAGE_WIDTH) -> None:
@@ -156,6 +179,17 @@ def legend_above(figure: Figure, drawn: Mapping[str, Any]) -> None:
     figure.legend(list(drawn.values()), names, loc="outside upper left", ncols=columns)
     rows = -(-len(names) // columns)
     figure.set_figheight(figure.get_figheight() + rows * _ROW * _CM)
+
+
+def _put_title(figure: Figure, title: str) -> None:
+    """Put a title on top, above the legend where there is one: a layout keeps no room for both there."""
+    if figure.legends:
+        legend = figure.legends[0]
+        legend.set_title(title)
+        legend.set_alignment("left")
+    else:
+        figure.suptitle(title, x=0.01, ha="left", fontsize=mpl.rcParams["font.size"])
+    figure.set_figheight(figure.get_figheight() + (1 + title.count("\n")) * _ROW * _CM)
 
 
 def _cut(name: str, letters: int) -> str:

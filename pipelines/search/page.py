@@ -54,17 +54,18 @@ def write_page(result: SearchResult, output: Path, pictures: Mapping[str, str], 
         }
         for found in result.queries
     ]
+    known = any(hit.third for found in result.queries for hit in found.hits)
+    thirds = f"Head, middle and tail by training cluster size: {result.cluster_sizes}." if known else ""
     page = (
         environment(_TEMPLATES)
         .get_template("found.html")
         .render(
             generator=f"mmts {library_versions(())['mmts']} search",
             title=f"Search in {result.run.resolve().name}",
-            about=f"The nearest of {result.searched}, run {result.run}",
+            about=f"The nearest of {result.searched}",
             queries=queries,
             has_pictures=bool(pictures),
-            explained="Similarity is the cosine of the run's vectors, at most 1. "
-            f"Head, middle and tail: {result.cluster_sizes}.",
+            explained=f"Similarity is the cosine of the run's vectors, at most 1. {thirds}",
             style=style(),
             script=theme_script() + Markup("startTheme();"),
         )

@@ -7,12 +7,13 @@ from typing import Any, get_args
 from pipelines.encoding import AS_IT_COMES, Encoding
 from pipelines.errors import InputError
 from pipelines.progress import SILENT, Progress
-from pipelines.runs.sources import Sources, find_sources
-from pipelines.search.collection import Among, Collection, read_collection
+from pipelines.runs.sources import find_sources
+from pipelines.search.collection import Among, read_collection
 from pipelines.search.encoded import encoded
 from pipelines.search.hits import Known
 from pipelines.search.nearest import nearest
 from pipelines.search.page import require_page, write_page
+from pipelines.search.pictures import pictures_of_files, pictures_of_media
 from pipelines.search.queries import Query, encode_queries, find_like
 from pipelines.search.result import Found, SearchResult
 
@@ -110,25 +111,7 @@ def search(
         page=None if page is None else Path(page),
     )
     if page is not None:
-        write_page(
-            result, Path(page), *_pictures(result, collection, sources, None if pictures is None else Path(pictures))
-        )
+        place = None if pictures is None else Path(pictures)
+        asked = pictures_of_files([query.value for query in queries if query.kind == "image"])
+        write_page(result, Path(page), pictures_of_media(result, collection, sources, place), asked)
     return result
-
-
-def _pictures(
-    result: SearchResult, collection: Collection, sources: Sources, pictures: Path | None
-) -> tuple[dict[str, str], dict[str, str]]:
-    """Thumbnails of what was found by media id, and of the files that were searched for by name."""
-    from pipelines.media import MediaList, holds_features, media_list
-    from pipelines.search.thumbnails import thumbnails
-
-    shown = {hit.media_id for found in result.queries for hit in found.hits}
-    shown |= {found.query.media_id for found in result.queries if found.query.media_id is not None}
-    where = pictures or sources.media
-    if where is not None and holds_features(where):
-        where = None
-    media = media_list(collection.annotations, sources.annotations).select(sorted(shown))
-    files = [found.query.value for found in result.queries if found.query.kind == "image"]
-    found = {} if where is None and media.places is None else thumbnails(media, where)
-    return found, thumbnails(MediaList(files, list(files)), None) if files else {}

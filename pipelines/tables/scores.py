@@ -1,8 +1,11 @@
 """Tables of scores, several side by side in columns as wide as the terminal, the others below."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING
+
+from pipelines.scores.queries import SHOTS
+from pipelines.scores.thirds import THIRDS
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -48,6 +51,12 @@ def score_tables(
         for place, row in enumerate(rows):
             table.add_row(*row, *(columns[name][place] for name in names))
         yield table
+
+
+def shown_segments(segments: Iterable[str]) -> list[str]:
+    """The segments that tables have a row of: no thirds where groups of classes follow from the same counts."""
+    found = list(segments)
+    return [name for name in found if name not in THIRDS] if set(SHOTS) & set(found) else found
 
 
 def _head(name: str) -> str:

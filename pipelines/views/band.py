@@ -15,7 +15,7 @@ from pipelines.views.pictured import Pictured
 _MOST_STEPS = 10**9  # far beyond any run
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Band(Pictured):
     """A planned run's temperatures, or margins.
 

@@ -18,7 +18,7 @@ from pipelines.views.pictured import Pictured
 Points = NDArray[np.float64]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Curves(Pictured):
     """One run. Of a long one each of p points stands for several steps in a row.
 

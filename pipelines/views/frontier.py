@@ -27,7 +27,7 @@ class TrialPoint:
     scores: Mapping[str, Score]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Frontier(Pictured):
     """All trials of a sweep.
 

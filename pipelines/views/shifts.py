@@ -30,7 +30,7 @@ class RuleShifts:
     clusters_b: NDArray[np.int64]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class ShiftRules(Pictured):
     """The shifts of clusters under each rule.
 

@@ -29,7 +29,7 @@ class ClusterShifts:
     maximum_k: NDArray[np.float64]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Tail(Pictured):
     """Clusters, the largest first; of equal ones the lower number.
 

@@ -35,7 +35,7 @@ class Score:
         return cls(score["value"], score["low"], score["high"])
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ThirdScores(Pictured):
     """The scores of one run on one split.
 
@@ -68,8 +68,8 @@ def read_thirds(folder: Path | str, *, name: str | None = None) -> ThirdScores:
     found = read_scores(folder, name=name)
     if not found.has_thirds:
         raise InputError(
-            f"{scores_folder(Path(folder)) / _METRICS}: its queries have no head and tail; score again with --frequency, a column of classes or a "
-            "clusters file"
+            f"{scores_folder(Path(folder)) / _METRICS}: its queries have no head and tail; score again with "
+            "--frequency, a column of classes or a clusters file"
         )
     return found
 

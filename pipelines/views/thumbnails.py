@@ -5,8 +5,12 @@ import io
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pipelines.artifacts import read_annotations
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 SIDE = 96
 MOST_BYTES = 2 * 2**20
@@ -77,12 +81,17 @@ def make_thumbnails(
         except DamagedMediumError as error:
             lacking[media_id] = error.reason
             continue
-        picture.thumbnail((side, side))
-        encoded = io.BytesIO()
-        picture.save(encoded, "WEBP", quality=_QUALITY, method=_EFFORT)
-        uri = f"data:image/webp;base64,{base64.b64encode(encoded.getvalue()).decode()}"
+        uri = thumbnail(picture, side)
         if len(uri) > room:
             return Thumbnails(uris, lacking, len(wanted) - row)
         room -= len(uri)
         uris[media_id] = uri
     return Thumbnails(uris, lacking)
+
+
+def thumbnail(picture: "Image.Image", side: int = SIDE) -> str:
+    """A picture as a data URI, its longer side ``side`` pixels at most; the picture is made smaller in place."""
+    picture.thumbnail((side, side))
+    encoded = io.BytesIO()
+    picture.save(encoded, "WEBP", quality=_QUALITY, method=_EFFORT)
+    return f"data:image/webp;base64,{base64.b64encode(encoded.getvalue()).decode()}"

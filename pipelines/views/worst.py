@@ -112,6 +112,8 @@ class _Samples:
 def _misses(scores: Path) -> list[_Row]:
     """The rows of ``misses.parquet``, each with the columns of its row in ``ranks.parquet``."""
     path, of_all = scores / "misses.parquet", scores / "ranks.parquet"
+    if not path.exists() and (scores / "classes.parquet").exists():
+        raise InputError(f"{scores}: classifies; see its classes.parquet, or score retrieval with `mmts eval`")
     if not path.exists():
         raise InputError(f"{scores}: has no misses.parquet; score again with `mmts eval`")
     made, made_with = read_provenance(path), read_provenance(of_all)

@@ -13,7 +13,7 @@ from bad_inputs.good import make_good
 
 # Wrong inputs by command: no fewer, so that none is dropped in silence.
 FEWEST = {
-    **{"prepare": 138, "embed": 83, "cluster": 38, "shifts": 44, "plan": 20, "train": 125, "eval": 97, "compare": 15},
+    **{"prepare": 138, "embed": 83, "cluster": 50, "shifts": 44, "plan": 20, "train": 125, "eval": 97, "compare": 15},
     **{"export": 33, "inspect": 8, "demo": 11, "run": 31, "sweep": 29, "frontier": 28},
 }
 LONGEST = 240

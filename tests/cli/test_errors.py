@@ -236,7 +236,7 @@ def test_missing_images(made, refused) -> None:
     [
         (
             "cluster embeddings.parquet -o x --method kmean",
-            "'kmean' is not one of 'class', 'hdbscan', 'kmeans'. (see mmts cluster --help)",
+            "'kmean' is not one of 'class', 'hdbscan', 'kmeans', 'knn'. (see mmts cluster --help)",
         ),
         ("cluster embeddings.parquet -o x --k four", "Invalid value for '--k': Input should be a valid integer"),
         ("cluster embeddings.parquet -o x --kk 4", "No such option: --kk"),

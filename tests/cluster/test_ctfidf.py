@@ -30,9 +30,14 @@ def test_weights_are_the_published_formula(tfidf) -> None:
     } == pytest.approx(WEIGHTS)
 
 
-def test_top_words_are_those_of_largest_weight(tfidf) -> None:
-    assert tfidf.top_words(2) == [["dog", "red"], ["cat", "red"]]
-    assert tfidf.top_words(9) == [["dog", "red", "runs"], ["cat", "red"]]
+def test_top_words_are_those_of_largest_weight_that_set_a_cluster_apart(tfidf) -> None:
+    assert tfidf.top_words(1) == [["dog"], ["cat"]]
+    assert tfidf.top_words(9) == [["dog", "runs"], ["cat"]]  # "red" is two of five words here, one of two there
+
+
+@pytest.mark.parametrize(("elsewhere", "words"), [("red dog dog dog", ["blue", "red"]), ("red dog", ["blue"])])
+def test_a_word_sets_a_cluster_apart_where_it_is_twice_as_frequent(elsewhere, words) -> None:
+    assert ClassTfIdf.fit(["red blue", elsewhere], np.array([0, 1]), 2).top_words(9)[0] == words
 
 
 def test_of_equal_words_the_alphabet_decides() -> None:

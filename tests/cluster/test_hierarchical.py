@@ -32,19 +32,18 @@ def test_all_seats_are_taken_and_none_too_many(sizes, data) -> None:
     assert all(1 <= share <= bound for share, bound in zip(shares, most, strict=True))
 
 
-def test_fine_centroids_are_those_of_each_coarse_cluster_alone() -> None:
-    """Euclidean, to convergence: within its coarse cluster each centroid is the mean of the rows nearest to it."""
+def test_by_definition() -> None:
+    """Euclidean: coarse clusters, each clustered alone into its share, and then one iteration with all in numpy."""
     matrix_nd = rows()
-    fit = CentroidFit(seed=3, niter=100, spherical=False)
-    centroids_kd = fit_two_levels(matrix_nd, 25, fit)
-    assert centroids_kd.shape == (25, 6)
+    fit = CentroidFit(seed=3, niter=20, spherical=False)
     coarse_n = fit.nearest(matrix_nd, fit.fit(matrix_nd, 5))
-    shares = apportion(25, np.bincount(coarse_n).tolist(), np.bincount(coarse_n).tolist())
-    for coarse, end in enumerate(np.cumsum(shares)):
-        inside_nd, fine_kd = matrix_nd[coarse_n == coarse], centroids_kd[end - shares[coarse] : end]
-        nearest_n = ((inside_nd[:, None] - fine_kd[None]) ** 2).sum(axis=2).argmin(axis=1)
-        means_kd = np.stack([inside_nd[nearest_n == fine].mean(axis=0) for fine in range(shares[coarse])])
-        assert fine_kd == pytest.approx(means_kd, abs=1e-5)
+    members = [matrix_nd[coarse_n == coarse] for coarse in range(5)]
+    shares = apportion(25, [len(each) for each in members], [len(each) for each in members])
+    fine_kd = np.concatenate([fit.fit(each, share) for each, share in zip(members, shares, strict=True)])
+    assert len(fine_kd) == 25
+    nearest_n = ((matrix_nd[:, None] - fine_kd[None]) ** 2).sum(axis=2).argmin(axis=1)
+    means_kd = np.stack([matrix_nd[nearest_n == cluster].mean(axis=0) for cluster in range(25)])
+    assert fit_two_levels(matrix_nd, 25, fit) == pytest.approx(means_kd, abs=1e-5)
 
 
 @pytest.mark.parametrize("spherical", [True, False])
@@ -87,9 +86,9 @@ def test_a_bound_on_rows_holds_on_both_levels(monkeypatch) -> None:
     given_bounds = []
     fit = CentroidFit.fit
 
-    def spied(self, rows_md, k):
+    def spied(self, rows_md, k, *start):
         given_bounds.append((k, self.max_points_per_centroid))
-        return fit(self, rows_md, k)
+        return fit(self, rows_md, k, *start)
 
     monkeypatch.setattr(CentroidFit, "fit", spied)
     kmeans(rows(), np.ones(400, bool), k=25, levels=2, max_points_per_centroid=4)

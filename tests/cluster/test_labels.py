@@ -79,7 +79,7 @@ def test_labels_are_made_once(annotated, write_artifact) -> None:
     assert write_labels(*annotated).stat().st_mtime_ns == before
     assert write_labels(*annotated, force=True).stat().st_mtime_ns > before
     write_artifact(annotated[1], {"sample_id": list("abcd"), "text": ["new"] * 4})
-    assert pq.read_table(write_labels(*annotated))["words"].to_pylist() == [["new"], ["new"]]
+    assert pq.read_table(write_labels(*annotated))["texts"].to_pylist() == [["new"], ["new"]]
 
 
 def test_a_sample_without_a_text_is_named(annotated, write_artifact) -> None:

@@ -183,6 +183,10 @@ def test_samples_without_a_medium_or_a_text_vector_are_counted(files, write_arti
             {"annotations": "a.parquet", "method": "class", "k": None, "columns": ["split"]},
             "--annotations: --method class reads them already; leave it out",
         ),
+        (
+            {"annotations": "a.parquet", "method": "knn", "k": None},
+            "--annotations: --method knn has no clusters to label; leave it out",
+        ),
         ({"media": "f.parquet"}, "--media: needs --by joint"),
         ({"by": "media", "annotations": "a.parquet", "media_weight": 0.5}, "--media-weight: needs --by joint"),
         (
@@ -238,3 +242,9 @@ def test_the_command_says_what_was_counted(files, mmts, monkeypatch, write_artif
     ran = mmts("cluster", "t.parquet", "-o", "j.parquet", "--annotations", "a.parquet", "--k", 2, *joint, "--json")
     assert ran.code == 0
     assert read_provenance(files / "j.parquet").parameters["media_weight"] == 0.2
+
+
+def test_neighborhoods_have_no_labels(files) -> None:
+    media = {"by": "media", "annotations": files / "a.parquet"}
+    assert "labels" not in cluster(files / "f.parquet", files / "c.parquet", method="knn", neighbors=2, **media).summary
+    assert not (files / "c.labels.parquet").exists()

@@ -17,6 +17,7 @@ from pipelines.errors import InputError
 from pipelines.evaluate import evaluate
 from pipelines.export.scores import score_tables
 from pipelines.runs.encoder import RunEncoder
+from pipelines.views.worst import read_worst
 
 KINDS = ["a_dog", "the/sea", "two_cats", "rock"]
 
@@ -272,6 +273,8 @@ def test_tables_for_people(labelled, command, mmts) -> None:
     assert list(shown) == ["overall", *(name for name in ("medium", "few") if name in metrics["scores"])]
     assert f"slope: {metrics['slope']['value']:+.1f} points of top-1" in "\n".join(lines)
     assert metrics["slope"]["classes"] == 4
+    assert set(metrics["scores"]) > {"head", "tail"}  # for those who read thirds
+    assert not any(line.startswith(("head", "middle", "tail")) for line in lines)
     worst = pq.read_table(out / "classes.parquet").to_pylist()[0]
     row = lines[next(i for i, line in enumerate(lines) if line.startswith("worst classes")) + 1].split()
     assert row[:4] == [worst["class"], f"{worst['train_count']:.0f}", str(worst["test_count"]), f"{worst['top-1']:.1f}"]
@@ -308,6 +311,13 @@ def test_what_makes_it_score_again(labelled, run) -> None:
     assert pq.read_table(out / "classes.parquet").num_rows == 4
 
 
+def test_a_report_of_the_worst_queries_says_where_mistakes_are(labelled, command, mmts) -> None:
+    out = labelled.folder / "s"
+    assert mmts(*command, out).code == 0
+    with pytest.raises(InputError, match=r"s: classifies; see its classes\.parquet, or score retrieval"):
+        read_worst(out, labelled.annotations)
+
+
 def test_the_table_of_classes_goes_with_its_scores(labelled, command, run, mmts) -> None:
     out = labelled.folder / "s"
     assert mmts(*command, out).code == 0
@@ -335,6 +345,8 @@ def test_compared_by_the_same_media(labelled, spaces, mmts) -> None:
     lines = mmts("compare", *folders, "--resamples", 20).out.splitlines()
     assert lines[0] == "protocol classes: 24 media queries"
     assert any(line.startswith("media to text") and line.endswith("mean per class") for line in lines)
+    assert any(line.startswith("few") for line in lines)
+    assert not any(line.startswith(("head", "middle", "tail")) for line in lines)  # the same counts, cut elsewhere
 
 
 def test_a_model_card_names_what_was_classified(labelled, spaces) -> None:

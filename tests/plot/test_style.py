@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from pipelines.errors import InputError
-from pipelines.plot.style import COLORS, THIRD_STYLES, write_picture
+from pipelines.plot.style import COLORS, THIRD_STYLES, legend_above, write_picture
 
 
 def draw(figure) -> None:
@@ -51,6 +51,37 @@ def test_the_width_is_in_centimetres(tmp_path, width) -> None:
     with Image.open(write_picture(tmp_path / "a.png", draw, width=width)) as image:
         assert image.width == pytest.approx(width / 2.54 * 300, abs=1)
         assert image.info["dpi"] == pytest.approx((300, 300), abs=0.1)
+
+
+@pytest.mark.parametrize("legend", [False, True])
+def test_a_title_of_any_length_hides_nothing(tmp_path, legend) -> None:
+    kept = []
+
+    def draw_with_legend(figure) -> None:
+        draw(figure)
+        if legend:
+            legend_above(figure, {"a line": figure.axes[0].lines[0]})
+        kept.append(figure)
+
+    heights = [
+        write_picture(tmp_path / "a.svg", draw_with_legend, title=title) and kept[-1].get_figheight()
+        for title in ("", "Short $", "Long enough " * 40)
+    ]
+    assert heights[0] < heights[1] < heights[2]
+    figure = kept[-1]
+    figure.draw_without_rendering()
+    above = [*figure.legends[0].get_texts(), figure.legends[0].get_title()] if legend else [figure._suptitle]
+    boxes = [figure.axes[0].get_tightbbox(), *(text.get_window_extent() for text in above)]
+    for number, box in enumerate(boxes):
+        assert 0 <= box.x0 < box.x1 <= figure.bbox.x1
+        assert 0 <= box.y0 < box.y1 <= figure.bbox.y1
+        assert not any(box.overlaps(other) for other in boxes[:number])
+
+
+def test_letters_that_the_font_lacks_are_told_once(tmp_path) -> None:
+    with pytest.warns(UserWarning, match="letters that DejaVu Sans lacks are drawn as boxes: 訓練$") as told:
+        write_picture(tmp_path / "a.png", draw, title="訓練 1, 訓練 2")
+    assert len(told) == 1
 
 
 @pytest.mark.parametrize("name", ["tail.doc", "tail"])

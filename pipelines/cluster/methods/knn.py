@@ -71,4 +71,5 @@ METHOD = Method(
     ),
     knn,
     libraries=("faiss-cpu",),
+    has_labels=False,
 )
