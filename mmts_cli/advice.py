@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mmts_cli.chain import shell_line
+from mmts_cli.labels import label_tables
 from mmts_cli.options import counted
 
 if TYPE_CHECKING:
@@ -41,11 +42,11 @@ def show(console: "Output", command: str, result: dict[str, Any], shared: Mappin
     words = [*_recommendation(result)]
     console.result(
         {"command": command, **result, "recommendation": words, "commands": lines},
-        lambda: _human(result, words, lines),
+        lambda: _human(result, words, lines, console.width),
     )
 
 
-def _human(result: dict[str, Any], words: list[str], lines: list[str]) -> "Iterator[RenderableType]":
+def _human(result: dict[str, Any], words: list[str], lines: list[str], width: int) -> "Iterator[RenderableType]":
     if result["output"] is not None:
         yield f"{result['output']}: {'up to date' if result['up_to_date'] else 'written'}"
     yield f"{result['rows']:,} samples, {counted(result['seeds'], 'clustering')} of each k"
@@ -57,6 +58,10 @@ def _human(result: dict[str, Any], words: list[str], lines: list[str]) -> "Itera
     yield _shifts(result)
     yield ""
     yield from words
+    if "labels" in result:
+        yield ""
+        yield f"one clustering with k {result['advice']['k']}, seed 0:"
+        yield from label_tables(result["labels"], width)
     yield ""
     yield from lines
 

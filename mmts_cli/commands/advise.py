@@ -43,7 +43,9 @@ def advise(
     annotations: Annotated[
         Path | None,
         typer.Option(
-            "--annotations", help="Annotations, which say which medium each sample has, for --by media, joint."
+            "--annotations",
+            help="annotations.parquet, to label the recommended clusters by their words and texts; --by media and "
+            "joint need it, as it says which medium each sample has.",
         ),
     ] = None,
     media: JointMediaOption = None,

@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from pipelines.artifacts import StagePlan, read_clusters
 from pipelines.cluster.clustering import Clustering
 from pipelines.cluster.duplicates import count_distinct
-from pipelines.cluster.labels import write_labels
+from pipelines.cluster.labels import labels_of, write_labels
 from pipelines.cluster.method import Values
 from pipelines.cluster.methods.kmeans import KMeansRows, kmeans, kmeans_rows
 from pipelines.cluster.stage import Fitted, cluster_plan, read_fitted, write_clustering
@@ -82,6 +83,13 @@ class Clusterings:
             for k in ks:
                 for seed in range(seeds):
                     write_labels(folder / file_name(k, seed), texts, fit_split=self.fit_split, force=self.force)
+
+    def labels(self, k: int) -> pa.Table | None:
+        """The labels of the first clustering of k clusters; None without annotations with texts."""
+        if (texts := self.subject.text_file) is None:
+            return None
+        clustering = self.fitted.of_samples(self._cluster(self._values(k, 0)))
+        return labels_of(self.fitted.table(clustering), texts, self.fit_split)
 
     def _values(self, k: int, seed: int) -> dict[str, Any]:
         return {**self.values, "k": k, "seed": seed}

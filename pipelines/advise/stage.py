@@ -8,7 +8,7 @@ from pipelines.advise.classes import find_classes
 from pipelines.advise.clusterings import Clusterings
 from pipelines.advise.settings import Settings
 from pipelines.advise.study import SCHEMA, Tell, study, table
-from pipelines.artifacts import StagePlan
+from pipelines.artifacts import StagePlan, largest_and_smallest
 from pipelines.artifacts.files import require_file
 from pipelines.artifacts.writers import one_writer, removing_new_folders
 from pipelines.cluster.methods import METHODS
@@ -17,6 +17,7 @@ from pipelines.errors import InputError
 from pipelines.progress import SILENT, Progress
 
 TABLE = "advice.parquet"
+_LABELS = 3
 
 
 def _nobody(text: str) -> None:
@@ -45,7 +46,7 @@ def advise(
         output: Parquet file for the table, a row for each k and number of clusterings averaged; None for none.
         settings: What is tried; the defaults if None.
         by: As for `pipelines.cluster.cluster`, and so are the next three.
-        annotations: See there.
+        annotations: See there; with them clusters of the recommended k are labelled.
         media: See there.
         media_weight: See there.
         fit_split: Split to fit on and to count; ``train`` where the file has such rows, else all, if None.
@@ -61,23 +62,24 @@ def advise(
         recommended, see `pipelines.advise.choice.Candidate`; ``wanted`` and ``most``, what a candidate aims at.
         Figures are ``{"value", "low", "high"}``: the mean, and the smallest and largest over seeds or pairs.
         ``classes``: null, or the ``annotations`` beside the source that it was made from, and their class ``columns``.
+        With annotations ``labels``, as `largest_and_smallest` has them, of one clustering with the recommended k.
 
     Raises:
         InputError: The source can't be used, or the output can't be written.
     """
     settings = settings or Settings()
     subject = _subject(source, by, annotations, media, media_weight)
-    if by == "text" and annotations is not None:
-        raise InputError("--annotations: needs --by media or joint; add it, or leave --annotations out")
+    if subject.annotations is not None:
+        require_file(subject.annotations)  # before the work that its texts label
     runs = Clusterings(subject, _values({}), fit_split)
     if output is None:
         if force:
             raise InputError("--force: is for the file that --output names; leave it out")
-        return _result(None, runs, study(runs, settings, progress, tell))
-    plan = _plan(runs, settings, Path(output))
+        return _result(None, runs, _labelled(runs, study(runs, settings, progress, tell)))
+    plan = _plan(runs, settings, Path(output), subject.annotations)
     if done := plan.finished(force=force):
         return _result(plan.output, runs, done.summary, up_to_date=True)
-    return _result(plan.output, runs, _write(plan, study(runs, settings, progress, tell)))
+    return _result(plan.output, runs, _write(plan, _labelled(runs, study(runs, settings, progress, tell))))
 
 
 @one_writer
@@ -138,6 +140,12 @@ def cluster_sweep(
         return _result(folder, runs, found, up_to_date=up_to_date)
 
 
+def _labelled(runs: Clusterings, found: dict[str, Any]) -> dict[str, Any]:
+    """What was found, with the labels of the recommended k where there are annotations."""
+    labels = runs.labels(found["advice"]["k"])
+    return found if labels is None else {**found, "labels": largest_and_smallest(labels, _LABELS)}
+
+
 def _subject(
     source: Path | str,
     by: str,
@@ -164,13 +172,13 @@ def _values(options: dict[str, Any]) -> dict[str, Any]:
     return METHODS["kmeans"].values({**options, "k": 2}, tuple(METHODS.values()))
 
 
-def _plan(runs: Clusterings, settings: Settings, output: Path) -> StagePlan:
+def _plan(runs: Clusterings, settings: Settings, output: Path, annotations: Path | None = None) -> StagePlan:
     shared = {name: value for name, value in runs.values.items() if name not in ("k", "seed")}
     return StagePlan(
         "advise",
         output,
         {**asdict(settings), "fit_split": runs.fit_split, **runs.subject.parameters, **shared},
-        runs.subject.inputs,
+        runs.subject.inputs | ({} if annotations is None else {"annotations": annotations}),
         libraries=("faiss-cpu", "scikit-learn", "numpy", "pyarrow"),
         foreign=("features",),
     )

@@ -12,7 +12,7 @@ from pipelines.artifacts.clips import CLIPS, Clips, clips_of, read_clips
 from pipelines.artifacts.clusters import NOISE, gini, has_noise, noise_apart, read_cluster_sizes, read_clusters
 from pipelines.artifacts.frequency import Frequency, frequency_file, mean_frequency, read_frequency
 from pipelines.artifacts.ids import align, first_few, require_unique, shortened
-from pipelines.artifacts.labels import labels_path, read_labels
+from pipelines.artifacts.labels import labels_path, largest_and_smallest, read_labels
 from pipelines.artifacts.opening import open_parquet
 from pipelines.artifacts.parquet import ArtifactWriter, read_table
 from pipelines.artifacts.plan import StagePlan, is_same_file, refuse_replacing_inputs
@@ -89,6 +89,7 @@ __all__ = [
     "is_same_file",
     "kind_of",
     "labels_path",
+    "largest_and_smallest",
     "mean_frequency",
     "noise_apart",
     "open_parquet",

@@ -2,6 +2,7 @@
 
 import warnings
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
@@ -40,3 +41,16 @@ def read_labels(clusters: Path) -> pa.Table | None:
         )
         return None
     return read_table(path, LABELS)
+
+
+def largest_and_smallest(labels: pa.Table, count: int) -> dict[str, Any]:
+    """Of labels, largest cluster first, those of the largest and of the smallest clusters, each cluster once.
+
+    Returns:
+        ``clusters``, how many there are, and up to ``count`` labels of the ``largest`` and of the ``smallest``.
+    """
+    return {
+        "clusters": labels.num_rows,
+        "largest": labels.slice(0, count).to_pylist(),
+        "smallest": labels.slice(max(count, labels.num_rows - count)).to_pylist(),
+    }

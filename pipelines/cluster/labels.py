@@ -48,7 +48,22 @@ def write_labels(clusters: Path, annotations: Path, *, fit_split: str | None = N
     )
     if plan.finished(force=force):
         return plan.output
-    table = read_table(clusters, CLUSTERS)
+    labels = labels_of(read_table(clusters, CLUSTERS), annotations, fit_split)
+    with plan.writer(_SCHEMA) as writer:
+        writer.summary = {"rows": labels.num_rows}
+        writer.write(labels)
+    return plan.output
+
+
+def labels_of(table: pa.Table, annotations: Path, fit_split: str | None = None) -> pa.Table:
+    """Label the clusters of a table, as `CLUSTERS`, by the texts of the samples that they were fitted on.
+
+    Returns:
+        As `label_clusters`.
+
+    Raises:
+        InputError: The annotations can't be used, or lack samples.
+    """
     texts = read_table(annotations, ANNOTATIONS)
     rows = align(table.column("sample_id"), texts.column("sample_id"), what="samples", path=annotations)
     texts = texts.take(pa.array(rows))
@@ -56,17 +71,13 @@ def write_labels(clusters: Path, annotations: Path, *, fit_split: str | None = N
         fitted = pc.equal(texts.column("split"), canonical_split(fit_split or "train"))
         if pc.any(fitted).as_py():  # else all were fitted, as `cluster` has said
             table, texts = table.filter(fitted), texts.filter(fitted)
-    labels = label_clusters(
+    return label_clusters(
         pc.fill_null(texts.column("text"), "").to_pylist(),
         table.column("cluster").fill_null(NOISE).to_numpy(),
         table.column("cluster_size").to_numpy(),
         table.column("similarity").to_numpy() if "similarity" in table.column_names else None,
         texts.column("media_id").to_numpy() if "media_id" in texts.column_names else None,
     )
-    with plan.writer(_SCHEMA) as writer:
-        writer.summary = {"rows": labels.num_rows}
-        writer.write(labels)
-    return plan.output
 
 
 def label_clusters(

@@ -120,6 +120,21 @@ class Fitted:
         """The clustering of the samples that follows from one of the items."""
         return clustering if self.samples.item_n is None else clustering.take(self.samples.item_n)
 
+    def table(self, clustering: Clustering) -> pa.Table:
+        """A clustering of the samples as `CLUSTERS`."""
+        similarity = clustering.similarity_n
+        return pa.table(
+            {
+                "sample_id": self.samples.ids,
+                "cluster": clustering.cluster_n.astype(np.int32),
+                "cluster_size": clustering.sizes(self.fitted_n),
+                "similarity": pa.nulls(len(self.samples.ids), pa.float32())
+                if similarity is None
+                else pa.array(similarity, from_pandas=True),  # NaN, of noise, is null
+            },
+            schema=_SCHEMA,
+        )
+
 
 def read_fitted(subject: Subject, values: Values, fit_split: str | None) -> Fitted:
     """Read what is clustered.
@@ -167,23 +182,11 @@ def write_clustering(plan: StagePlan, fitted: Fitted, of_items: Clustering, sour
         source: Where they come from, for the warning about noise.
     """
     fitted_n, clustering = fitted.fitted_n, fitted.of_samples(of_items)
-    size_n = clustering.sizes(fitted_n)
-    similarity = clustering.similarity_n
-    table = pa.table(
-        {
-            "sample_id": fitted.samples.ids,
-            "cluster": clustering.cluster_n.astype(np.int32),
-            "cluster_size": size_n,
-            "similarity": pa.nulls(len(size_n), pa.float32())
-            if similarity is None
-            else pa.array(similarity, from_pandas=True),  # NaN, of noise, is null
-        },
-        schema=_SCHEMA,
-    )
+    table = fitted.table(clustering)
     noise_n = clustering.cluster_n == NOISE
     with plan.writer(_SCHEMA) as writer:
         writer.summary = {
-            "rows": len(size_n),
+            "rows": table.num_rows,
             "fitted_rows": int(fitted_n.sum()),
             **describe_duplicates(fitted.samples, fitted.count_m),
             **clustering.describe(fitted_n),
@@ -191,7 +194,7 @@ def write_clustering(plan: StagePlan, fitted: Fitted, of_items: Clustering, sour
         if noise_n.any():
             writer.summary |= {"noise_rows": int(noise_n.sum()), "fitted_noise_rows": int((noise_n & fitted_n).sum())}
             warnings.warn(
-                f"{source}: {noise_n.sum():,} of {len(size_n):,} rows are noise, in no cluster: each counts as a "
+                f"{source}: {noise_n.sum():,} of {table.num_rows:,} rows are noise, in no cluster: each counts as a "
                 "cluster of size 1, so as rare; --noise nearest or own would number them",
                 stacklevel=3,
             )

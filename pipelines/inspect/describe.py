@@ -8,7 +8,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.artifacts import LABELS, kind_of, open_parquet, read_labels, read_provenance, read_table
+from pipelines.artifacts import (
+    LABELS,
+    kind_of,
+    largest_and_smallest,
+    open_parquet,
+    read_labels,
+    read_provenance,
+    read_table,
+)
 from pipelines.artifacts.provenance import is_intact
 
 
@@ -54,16 +62,7 @@ def describe(path: Path | str, *, rows: int = 5) -> dict[str, Any]:
 def _labels(path: Path, kind: str | None, rows: int) -> dict[str, Any]:
     """The labels that belong to a file: its own, or those beside it; each cluster once."""
     table = read_table(path, LABELS) if kind == "labels" else read_labels(path) if kind == "clusters" else None
-    if table is None:
-        return {}
-    smallest = table.slice(max(rows, table.num_rows - rows))
-    return {
-        "labels": {
-            "clusters": table.num_rows,
-            "largest": table.slice(0, rows).to_pylist(),
-            "smallest": smallest.to_pylist(),
-        }
-    }
+    return {} if table is None else {"labels": largest_and_smallest(table, rows)}
 
 
 def _column(column: pa.ChunkedArray, name: str) -> dict[str, Any]:

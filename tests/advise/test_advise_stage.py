@@ -90,7 +90,7 @@ def test_it_does_nothing_twice(embeddings, tmp_path) -> None:
     settings, output = Settings((3, 5), seeds=2), tmp_path / "a.parquet"
     told = []
     first = advise(embeddings, output, settings=settings, tell=told.append)
-    assert told == ["clustering 90 samples 4 times: k 3, 5, 2 seeds each"]
+    assert told == ["4 clusterings of 90 samples: k 3, 5, 2 seeds each"]
     again = advise(embeddings, output, settings=settings, tell=told.append)
     assert len(told) == 1
     assert again == {**first, "up_to_date": True}
@@ -164,3 +164,22 @@ def test_figures_can_be_json(embeddings) -> None:
     found = advise(embeddings, settings=Settings((60,), 2, sample=2))
     assert found["clusterings"][0]["silhouette"] is None
     json.dumps(found, allow_nan=False)
+
+
+def test_with_annotations_the_recommended_clusters_have_labels(embeddings, tmp_path, write_artifact, mmts) -> None:
+    """Those of the clustering that ``cluster`` makes with this k and seed 0."""
+    texts = {"sample_id": [f"s{row}" for row in range(ROWS)], "text": [f"word{row:03d}" for row in range(ROWS)]}
+    annotations = write_artifact(tmp_path / "a.parquet", {**texts, "split": ["train"] * TRAIN + ["test"] * 30})
+    settings = Settings((9,), seeds=2)
+    assert "labels" not in advise(embeddings, settings=settings)
+    found = advise(embeddings, tmp_path / "advice.parquet", settings=settings, annotations=annotations)
+    cluster(embeddings, tmp_path / "c.parquet", k=9, annotations=annotations)
+    expected = pq.read_table(tmp_path / "c.labels.parquet").to_pylist()
+    assert found["labels"] == {"clusters": 9, "largest": expected[:3], "smallest": expected[-3:]}
+    line = ("advise", embeddings, "--k", "9", "--seeds", 2, "-o", tmp_path / "advice.parquet")
+    shown = mmts(*line, "--annotations", annotations).out
+    assert "advice.parquet: up to date" in shown
+    assert "one clustering with k 9, seed 0:\n\nthe 3 largest of 9 clusters" in shown
+    assert expected[0]["texts"][0] in shown
+    write_artifact(annotations, {**texts, "text": ["new"] * ROWS})
+    assert not advise(embeddings, tmp_path / "advice.parquet", settings=settings, annotations=annotations)["up_to_date"]
