@@ -30,7 +30,7 @@ def study(runs: Clusterings, settings: Settings, progress: Progress, tell: Tell)
     fitted = np.flatnonzero(runs.fitted.fitted_n)
     silhouettes = _Silhouettes(runs, fitted, settings.sample)
     tell(
-        f"clustering {len(fitted):,} samples {len(ks) * len(seeds)} times: k {', '.join(map(str, ks))}, "
+        f"{len(ks) * len(seeds)} clusterings of {len(fitted):,} samples: k {', '.join(map(str, ks))}, "
         f"{len(seeds)} seeds each"
     )
     clusterings, shifts, candidates = [], [], []

@@ -25,7 +25,7 @@ def embeddings(tmp_path, monkeypatch, write_artifact):
 def test_what_it_says_fits_a_terminal_and_its_commands_work(embeddings, mmts, command, tmp_path) -> None:
     ran = mmts(*command.split())
     assert ran.code == 0
-    assert ran.err == "clustering 40 samples 4 times: k 4, 6, 2 seeds each\n"
+    assert ran.err == "4 clusterings of 40 samples: k 4, 6, 2 seeds each\n"
     lines = ran.out.splitlines()
     tables = [line for line in lines if "(" in line and ".." in line]
     assert len(tables) == 1 + 2 + 2 * 4  # with a heading

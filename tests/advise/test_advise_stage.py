@@ -90,7 +90,7 @@ def test_it_does_nothing_twice(embeddings, tmp_path) -> None:
     settings, output = Settings((3, 5), seeds=2), tmp_path / "a.parquet"
     told = []
     first = advise(embeddings, output, settings=settings, tell=told.append)
-    assert told == ["clustering 90 samples 4 times: k 3, 5, 2 seeds each"]
+    assert told == ["4 clusterings of 90 samples: k 3, 5, 2 seeds each"]
     again = advise(embeddings, output, settings=settings, tell=told.append)
     assert len(told) == 1
     assert again == {**first, "up_to_date": True}
