@@ -28,7 +28,7 @@ _STEPS = """
 prepare table {d}/captions.csv -o {d}/annotations.parquet --text-column caption --media-id-column image \
     --split-column split --class-column concept
 embed {d}/annotations.parquet -o {d}/texts.parquet
-cluster {d}/texts.parquet -o {d}/clusters-1.parquet --k 20 --seed 1
+cluster {d}/texts.parquet -o {d}/clusters-1.parquet --k 20 --seed 1 --annotations {d}/annotations.parquet
 cluster {d}/texts.parquet -o {d}/clusters-2.parquet --k 20 --seed 2
 cluster {d}/texts.parquet -o {d}/clusters-3.parquet --k 20 --seed 3
 cluster {d}/texts.parquet -o {d}/clusters-4.parquet --k 20 --seed 4
@@ -42,11 +42,14 @@ train {d}/annotations.parquet -o {d}/tower-run --media {d}/images.zip --media-mo
     --text {d}/texts.parquet --temperature fixed --tau 0.08 --epochs 10 --batch-size 128 --lr 2e-3 \
     --weight-decay 0.05 --dimension 256 --seed {seed}
 embed {d}/annotations.parquet -o {d}/features.parquet --media {d}/images.zip --model {d}/tower-run
+eval {d}/tower-run -o {d}/scores --frequency concept
 # 4. Who gains? Each strategy is tuned alike, then tested with several seeds.
 sweep {d}/annotations.parquet -o {d}/sweep --media {d}/features.parquet --text {d}/texts.parquet \
     --clusters {d}/clusters-1.parquet --clusters {d}/clusters-2.parquet --clusters {d}/clusters-3.parquet \
     --clusters {d}/clusters-4.parquet --frequency concept --strategies fixed,shifts,mmts,fixed+sampling,fixed+weight \
     --levels 5 --seeds 5 --epochs {epochs} --batch-size {batch} --dimension 256 --seed {seed}
+# 5. All of it on one page: the tail, a map, the sweep, and the worst queries.
+report {d} -o {d}/report.html
 """
 
 
@@ -66,8 +69,8 @@ def demo(
 ) -> None:
     """Show on generated data who gains from balancing head and tail.
 
-    Runs every stage, each as a command that you could type. A sweep at the end tunes five strategies alike and says
-    which of them helps, by how much, and for whom.
+    Runs every stage, each as a command that you could type. A sweep tunes five strategies alike and says which of them
+    helps, by how much, and for whom. A web page, report.html, shows all that was made.
 
     Example: mmts demo --dir mmts-demo
     """
@@ -91,6 +94,7 @@ def demo(
         "directory": str(directory),
         "imbalance": imbalance,
         "pictures": [str(directory / "long-tail.png"), str(directory / "temperature.png")],
+        "page": str(directory / "report.html"),
         "sweep": read_sweep(directory / "sweep"),
     }
     console.result(result, lambda: _human(result))
@@ -124,3 +128,4 @@ def _human(result: dict[str, Any]) -> "Iterator[RenderableType]":
         "makes other data, which may answer otherwise; so may yours."
     )
     yield f"pictures: {', '.join(result['pictures'])}"
+    yield f"all of it, to open in a browser: {result['page']}"

@@ -31,7 +31,8 @@ def draw_frontier(figure: Figure, frontier: Frontier) -> None:
     for words, point in marks.items():
         place = (point.scores["head"].value, point.scores["tail"].value)
         axes.plot(*place, "o", markersize=9, markerfacecolor="none", markeredgecolor="black", zorder=5)
-        side, offset = ("left", (7, 7)) if words == "baseline" else ("right", (-7, -12))  # apart, where both are one
+        # Above and to the right of the front there is nothing to hide; apart, where both are one.
+        side, offset = ("right", (-7, -12)) if words == "baseline" else ("left", (7, 7))
         axes.annotate(words, place, offset, textcoords="offset points", ha=side, zorder=6, bbox=HALO)
     axes.set(xlabel="head: mean of R@1, R@5, R@10 (%)", ylabel="tail: mean of R@1, R@5, R@10 (%)")
     legend_above(figure, drawn)

@@ -7,10 +7,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullFormatter, StrMethodFormatter
 from numpy.typing import NDArray
 
-from pipelines.plot.style import COLORS, HALO, MARKERS, legend_above, set_height
+from pipelines.plot.style import COLORS, HALO, MARKERS, legend_above, set_height, show_counts
 from pipelines.views.map import FOUND_WITHIN, Map
 
 Color = Literal["cluster", "size", "recall"]
@@ -45,8 +44,7 @@ def draw_map(figure: Figure, seen: Map, color: Color, words: Mapping[int, str]) 
         size_n = np.maximum(seen.size_n, 1).astype(np.float64)  # unseen in training: the rarest there are
         points = _draw_values(axes, seen, size_n, LogNorm(), area)
         bar = figure.colorbar(points, shrink=0.7, label="training samples in the cluster")
-        bar.ax.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
-        bar.ax.yaxis.set_minor_formatter(NullFormatter())
+        show_counts(bar.ax.yaxis, log=(size_n.min(), size_n.max()))
     else:
         assert seen.cluster_recall_n is not None
         points = _draw_values(axes, seen, 100 * seen.cluster_recall_n, Normalize(0, 100), area)

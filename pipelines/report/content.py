@@ -4,7 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from pipelines.artifacts import read_labels
+import numpy as np
+
+from pipelines.artifacts import read_labels, shortened
 from pipelines.artifacts.run_config import read_run_parameters
 from pipelines.errors import InputError
 from pipelines.progress import Progress
@@ -26,10 +28,12 @@ from pipelines.views.curves import Curves, read_curves
 from pipelines.views.frontier import Frontier, frontier_of
 from pipelines.views.map import Map, read_map
 from pipelines.views.thirds import ThirdScores, read_scores, scores_of
+from pipelines.views.thumbnails import make_thumbnails
 from pipelines.views.worst import WorstQuery, read_worst
 
 _T = TypeVar("_T")
 _PLANNED_STEPS = 1000
+_ROOM = 4 * 2**20  # bytes for thumbnails: with Plotly and 40,000 captions the page stays below 10 MB
 
 
 @dataclass
@@ -40,14 +44,14 @@ class Content:
         summary: What was found, in short.
         sections: The sections, in order.
         left_out: What isn't there and what would add it, a line each.
-        pictures: Thumbnails by key.
+        pictures: Thumbnails as data URIs.
         map_samples: How many samples are on the map.
     """
 
     summary: list[str] = field(default_factory=list)
     sections: list[Section] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
-    pictures: dict[str, str] = field(default_factory=dict)
+    pictures: list[str] = field(default_factory=list)
     map_samples: int = 0
 
 
@@ -68,7 +72,7 @@ def gather(sources: Sources, *, sample: int, seed: int, progress: Progress) -> C
     thirds = gathering.thirds()
     sweep = gathering.sweep()
     content = gathering.content
-    pictures = gathering.pictures(view, worst)
+    pictures = gathering.pictures(view, worst, seed)
     if clusters is not None:
         content.sections.append(tail_section(sources, clusters))
     if clusters is not None:
@@ -110,7 +114,9 @@ class _Gathering:
     def clusters(self) -> Clusters | None:
         sources = self.sources
         if sources.clusters is None:
-            self._leave_out("Your tail: no clusters were found; `mmts cluster` makes them, --clusters names them")
+            self._leave_out(
+                "Your tail, the map: no clusters were found; `mmts cluster` makes them, --clusters names them"
+            )
             return None
         path = sources.clusters
         if sources.shifts is None:
@@ -145,8 +151,26 @@ class _Gathering:
         found = self._try("Worst queries", lambda: read_worst(scores, annotations, clusters=clusters))
         return shown_queries(found or [])
 
-    def pictures(self, view: Map | None, worst: list[WorstQuery]) -> dict[str, int]:
-        return {}
+    def pictures(self, view: Map | None, worst: list[WorstQuery], seed: int) -> dict[str, int]:
+        """Numbers of the thumbnails by medium: of the worst queries, then of the map in an order drawn by chance."""
+        annotations, media = self.sources.annotations, self.sources.media
+        wanted = [each for query in worst for each in (query.media_id, *(found.media_id for found in query.found))]
+        if view is not None:
+            wanted += [view.media_ids[row] for row in np.random.default_rng(seed).permutation(len(view))]
+        if annotations is None or not wanted:
+            return {}
+        made = self._try("Thumbnails", lambda: make_thumbnails(annotations, wanted, media=media, most_bytes=_ROOM))
+        if made is None:
+            return {}
+        if made.left_out:
+            self._leave_out(
+                f"Thumbnails of {made.left_out:,} of {len(set(wanted)):,} media: the page has no room for them"
+            )
+        if made.lacking:
+            media_id, reason = next(iter(made.lacking.items()))
+            self._leave_out(f"Thumbnails of {len(made.lacking):,} media, the first {shortened(media_id)}: {reason}")
+        self.content.pictures = list(made.uris.values())
+        return {media_id: number for number, media_id in enumerate(made.uris)}
 
     def curves(self) -> Curves | None:
         run = self.sources.run
@@ -169,13 +193,18 @@ class _Gathering:
             return None if band is None else (band, f"Of the run {run.name}")
         if sources.shifts is None:
             return None
-        shifts = sources.shifts
+        shifts, settings, name = sources.shifts, dict[str, Any](), sources.shifts.name
+        if sources.kind == "sweep" and sources.sweep is not None:
+            candidates = read_sweep(sources.sweep)["candidates"]
+            best = next((each for each in candidates if each["settings"].get("shifts", "").endswith(name)), None)
+            if best is not None:
+                settings = {each: best["settings"].get(each) for each in ("alpha", "oscillations")}
+                settings["loss"], name = best["loss"], f"the best setting of {best['name']}"
         band = self._try(
             "Temperatures of head and tail",
-            lambda: plan_band(shifts, steps=_PLANNED_STEPS, annotations=sources.annotations),
+            lambda: plan_band(shifts, steps=_PLANNED_STEPS, annotations=sources.annotations, **settings),
         )
-        said = f"As `mmts plan` has it for {shifts.name} over {_PLANNED_STEPS:,} steps; no run here was trained so"
-        return None if band is None else (band, said)
+        return None if band is None else (band, f"As planned for {name}, over {_PLANNED_STEPS:,} steps")
 
     def thirds(self) -> ThirdScores | None:
         scores, sweep = self.sources.scores, self.sources.sweep
@@ -187,6 +216,9 @@ class _Gathering:
             self._leave_out(f"Scores by frequency, worst queries: no scores were found; {of} them, --scores names them")
             return None
         found = self._try("Scores by frequency", lambda: read_scores(scores))
+        if found is not None and not found.scores:
+            self._leave_out(f"Scores by frequency: {scores} has no scores but ranks")
+            return None
         if found is not None and not found.has_thirds:
             self._leave_out(
                 "Scores of head and tail: score again with --frequency, a column of classes or a clusters file"

@@ -88,7 +88,7 @@ class Page:
         summary: What was found, in short.
         sections: Its sections.
         left_out: What is not there and what would add it, a line each.
-        pictures: Thumbnails by key, as data URIs.
+        pictures: Thumbnails as data URIs.
         generator: What made it.
         record: What the stage wants to read back from it, as text.
     """
@@ -97,7 +97,7 @@ class Page:
     summary: Sequence[str]
     sections: Sequence[Section]
     left_out: Sequence[str]
-    pictures: Mapping[str, str]
+    pictures: Sequence[str]
     generator: str
     record: str
 

@@ -73,11 +73,11 @@ def find_sources(source: Path, given: Mapping[str, Path | None]) -> Sources:
     for flag, path in given.items():
         _require(flag, path)
     if is_run(source):
-        return _complete(Sources(source, "run", run=source), Shelf([source.parent]), given)
+        return _complete(Sources(source, "run", run=source), Shelf([_above(source)]), given)
     if is_sweep(source):
         best = source / "best"
         found = Sources(source, "sweep", sweep=source, run=best if is_run(best) else None)
-        return _complete(found, Shelf([source.parent, source, source / "shifts"]), given)
+        return _complete(found, Shelf([_above(source), source, source / "shifts"]), given)
     shelf = Shelf([source])
     found = Sources(source, "folder")
     found.sweep = _newest(found, "sweep", [each for each in shelf.subfolders() if is_sweep(each)])
@@ -86,6 +86,11 @@ def find_sources(source: Path, given: Mapping[str, Path | None]) -> Sources:
     if not (shelf.items or found.sweep or found.run):
         raise InputError(f"{source}: holds nothing that mmts wrote; give a run, a sweep, or the folder of a project")
     return _complete(found, shelf, given)
+
+
+def _above(folder: Path) -> Path:
+    """The folder around, also of ``.``."""
+    return folder.parent if folder.name not in ("", "..") else folder.resolve().parent
 
 
 def _complete(found: Sources, shelf: Shelf, given: Mapping[str, Path | None]) -> Sources:
@@ -99,6 +104,8 @@ def _complete(found: Sources, shelf: Shelf, given: Mapping[str, Path | None]) ->
             path = _on_shelf(found, role, shelf)
         setattr(found, role, path)
     found.clusters = given.get("clusters") or _clusters(found, recorded, shelf)
+    if found.clusters is None and found.text is not None:
+        found.clusters = _clusters_of(found, found.text, shelf)
     if found.text is None and found.clusters is not None:
         item = shelf.made_as(_input(read_provenance(found.clusters), "embeddings"), "embeddings")
         found.text = None if item is None else item.path
@@ -170,6 +177,18 @@ def _clusters(found: Sources, recorded: Mapping[str, str], shelf: Shelf) -> Path
                     )
                 return item.path
     return _on_shelf(found, "clusters", shelf) if found.kind == "folder" else None
+
+
+def _clusters_of(found: Sources, text: Path, shelf: Shelf) -> Path | None:
+    """The first clusters around that were made from the texts of a run that knows of none itself."""
+    made_as = next((item.fingerprint for item in shelf.of_kind("embeddings") if item.path.samefile(text)), None)
+    around = [
+        item for item in shelf.of_kind("clusters") if made_as and _input(item.provenance, "embeddings") == made_as
+    ]
+    if not around:
+        return None
+    found.notes.append(f"clusters: {around[0].path.name}, made from the same {text.name}; --clusters takes another")
+    return around[0].path
 
 
 def _on_shelf(found: Sources, role: str, shelf: Shelf) -> Path | None:

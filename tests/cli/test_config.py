@@ -62,7 +62,7 @@ def test_one_file_can_serve_several_commands(made, mmts, toml) -> None:
         ("spherical = 1", "flags.toml: spherical = 1: Input should be a valid boolean"),
         ('column = "noun"', "flags.toml: column = 'noun': Input should be a valid array"),
         ("source = 3", "flags.toml: source = 3: "),
-        ('method = "kmean"', "flags.toml: method = 'kmean': Input should be 'class', 'hdbscan' or 'kmeans'"),
+        ('method = "kmean"', "flags.toml: method = 'kmean': Input should be 'class', 'hdbscan', 'kmeans' or 'knn'"),
         ("k = ", "flags.toml: not valid TOML ("),
     ],
 )

@@ -1,6 +1,7 @@
 """``mmts compare``: differences of scored runs, aligned by query, and runs that can't be compared."""
 
 import json
+import re
 
 import numpy as np
 import pyarrow as pa
@@ -12,6 +13,7 @@ from pipelines.scores import bootstrap
 from .conftest import CAPTIONS, MEDIA, SAMPLES
 
 RESAMPLES = 50
+NUMBER = r"[+-][\d.]+"
 
 
 def without_verdicts(differences):
@@ -168,3 +170,17 @@ def test_files_that_were_changed(gallery, mmts, refused) -> None:
     gallery.scored("two", force=True)
     (two / "metrics.json").write_text("[]")
     assert "metrics.json: not the metrics of `mmts eval`" in refused("compare", one, two)
+
+
+def test_a_notebook_shows_what_the_command_prints(gallery, mmts, monkeypatch) -> None:
+    monkeypatch.setenv("COLUMNS", "160")
+    one, two = gallery.scored("one", 0, 1.5), gallery.scored("<two>", 1)
+    comparison = compare([one, two])
+    assert repr(comparison) == f"Comparison({one}; {two})"
+    html = comparison._repr_html_()
+    assert "<two>" not in html
+    cells = re.findall(r"<t[dh] [^>]*>(.*?)</t[dh]>", html)
+    printed = mmts("compare", one, two).out
+    numbers = sorted(re.findall(NUMBER, " ".join(cells)))
+    assert numbers
+    assert numbers == sorted(re.findall(NUMBER, printed[printed.index("text to media") :]))

@@ -26,7 +26,7 @@ def test_every_stage_is_run_once_and_the_sweep_has_the_last_word(demo, mmts, tmp
     folder = tmp_path / "d"
 
     commands = printed_commands(first.err)
-    stages = ["prepare", "embed", *["cluster"] * 4, "shifts", "plan", "train", "embed", "sweep"]
+    stages = ["prepare", "embed", *["cluster"] * 4, "shifts", "plan", "train", "embed", "eval", "sweep", "report"]
     assert [command[0] for command in commands] == stages
     from mmts_cli.app import app
 
@@ -47,12 +47,16 @@ def test_every_stage_is_run_once_and_the_sweep_has_the_last_word(demo, mmts, tmp
             image.load()
             assert len(image.convert("RGB").getcolors(image.width * image.height)) > 10
 
+    assert (folder / "clusters-1.labels.parquet").exists()
+    sections = "sections: tail, map, clusters, training, scores, sweep, worst, made"
+    assert sections in first.out
     written = {path: path.read_bytes() for path in folder.rglob("*.parquet")}
     second = demo()
     assert second.code == 0
     results = [line for line in second.out.splitlines() if line.startswith(f"{folder}/")]
     results = [line for line in results if ": written" in line or ": up to date" in line]
     undone = [line for line in results if not line.endswith(": up to date")]
+    assert sections in second.out
     assert undone == [f"{folder}/temperature.png: written"]
     assert "25 runs are there already" in second.err
     assert shown in second.out

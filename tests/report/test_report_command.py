@@ -19,8 +19,8 @@ def test_a_folder_is_shown_as_far_as_it_goes(mmts, folder, tmp_path):
     ran = mmts("report", folder, "-o", output)
     assert ran.code == 0, ran.err
     lines = ran.out.splitlines()
-    assert lines[0].startswith(f"{output}: written, 2.")
-    assert lines[1] == "sections: tail, clusters, training, made"
+    assert lines[0] == f"{output}: written"
+    assert lines[1] == "2.0 MB; sections: tail, clusters, training, made"
     assert [line for line in lines if line.startswith("  ")] == [
         f"  {role}: {folder / role}.parquet" for role in ("annotations", "clusters", "shifts")
     ]

@@ -68,6 +68,13 @@ def test_of_several_scores_the_newest_is_taken_and_said(trained):
     assert given.scores == trained.folder / "scores"
 
 
+def test_a_run_that_knows_no_clusters_takes_those_of_its_texts(trained):
+    train(trained.config("fixed"))
+    found = find_sources(trained.folder / "fixed", {})
+    assert found.clusters == trained.folder / "c1.parquet"  # clusters.parquet was not made from these texts
+    assert found.notes == ["clusters: c1.parquet, made from the same text.parquet; --clusters takes another"]
+
+
 def test_of_a_folder_the_run_with_scores_is_taken(trained):
     train(trained.config("later", seed=1))
     found = find_sources(trained.folder, {})

@@ -1,11 +1,13 @@
 """``mmts sweep``: flags, a TOML file, the table, and what it concludes."""
 
 import json
+import re
 import subprocess
 import sys
 
 import pytest
 
+from pipelines.sweep import open_sweep
 from pipelines.sweep.words import conclusion
 
 
@@ -36,6 +38,10 @@ def test_a_sweep_and_its_table_again(world, mmts, flags) -> None:
     shown = json.loads(mmts("sweep", folder, "--json").out)
     assert [each["name"] for each in shown["candidates"]] == ["fixed", "mmts+sampling"]
     assert shown["runs"] == 8
+    opened = open_sweep(folder)
+    assert repr(opened) == f"SweepResult({folder})"
+    assert len(opened.to_pandas()) == 8
+    assert re.search(r"<th [^>]*>recall_sum<br>on val</th>.*<td [^>]*>mmts\+sampling</td>", opened._repr_html_())
     assert f"{folder / 'sweep.parquet'}: sweep, 8 rows" in mmts("inspect", folder / "sweep.parquet").out
     assert f"{folder / 'frequency.parquet'}: frequency, " in mmts("inspect", folder / "frequency.parquet").out
 

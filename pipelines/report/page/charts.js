@@ -39,6 +39,7 @@ function layoutOf(layout) {
   });
 }
 
+const QUERIES = 10; // of the worst, at once
 const CONFIG = { displayModeBar: false, responsive: true, showTips: false };
 
 // Draw with `draw` now and after each change of the theme.
@@ -53,15 +54,21 @@ function drawFigures(figures) {
   }
 }
 
-// Of the worst queries, show those of the tail alone or all; there is no choice where thirds are not known.
+// Of the worst queries, show the first of the tail or of all, and more when asked; thirds need not be known.
 function startWorst() {
   const of = document.getElementById("worst-of");
-  if (!of) return;
-  const show = () => {
-    for (const query of document.querySelectorAll(".query")) query.hidden = of.value === "tail" && query.dataset.tail === "no";
-  };
-  of.addEventListener("change", show);
-  show();
+  for (const list of document.querySelectorAll(".queries")) {
+    const more = list.nextElementSibling.querySelector("button");
+    let limit = QUERIES;
+    const show = () => {
+      const wanted = [...list.children].filter((query) => of?.value !== "tail" || query.dataset.tail === "yes");
+      for (const query of list.children) query.hidden = !wanted.slice(0, limit).includes(query);
+      more.hidden = wanted.length <= limit;
+    };
+    more.addEventListener("click", () => { limit += QUERIES; show(); });
+    of?.addEventListener("change", show);
+    show();
+  }
 }
 
 // Pictures that several places of the page show are stored once.

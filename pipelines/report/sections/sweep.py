@@ -41,7 +41,9 @@ def _verdicts(summary: Mapping[str, Any]) -> Table:
     for candidate in summary["candidates"]:
         if "differences" in candidate:
             found = [candidate["differences"][name]["mean"]["mean_recall"] for name in segments]
-            rows.append([candidate["name"], *(f"{_signed(each)}\n{each['verdict']}" for each in found)])
+            rows.append(
+                [candidate["name"], *(f"{_signed(each)}\n{each['verdict'].partition(' (')[0]}" for each in found)]
+            )
     caption = f"Against {summary['baseline']}, on {summary['test_split']}: difference in the {_MEAN}, in points"
     return Table(caption, ["strategy", *segments], rows)
 

@@ -22,11 +22,14 @@ def tail_section(sources: Sources, clusters: Clusters) -> Section:
     charts = [_sizes(clusters)]
     provenance = None if sources.shifts is None else read_provenance(sources.shifts)
     if sources.clusters is not None and clusters.tail.shifts is not None:
-        of = clusters.tail.shifts
-        low, high = float(of.minimum_k.min()), float(of.maximum_k.max())
-        if low < high:
-            rules = read_shift_rules(sources.clusters, minimum=low, maximum=high)
-            charts += [_rules(rules, provenance), _spread(rules)]
+        range_of: dict[str, Any] = {} if provenance is None else provenance.parameters
+        low, high = range_of.get("minimum", 0.0), range_of.get("maximum", 0.0)
+        rises = low < high
+        # Of other shifts the range isn't known, or they fall with size: shares of the range hold for all.
+        unit = "shift" if rises else "shift, from that of the smallest cluster (0) to that of the largest (1)"
+        rules = read_shift_rules(sources.clusters, minimum=low if rises else 0.0, maximum=high if rises else 1.0)
+        if len(rules.size_u) > 1:
+            charts += [_rules(rules, unit, provenance), _spread(rules, unit)]
     return Section(
         id="tail",
         title="Your tail",
@@ -116,7 +119,7 @@ def _sizes(clusters: Clusters) -> Chart:
     )
 
 
-def _rules(rules: ShiftRules, provenance: Provenance | None) -> Chart:
+def _rules(rules: ShiftRules, unit: str, provenance: Provenance | None) -> Chart:
     used = None if provenance is None else provenance.parameters.get("rule")
     data = [
         line(f"{name}{' (in use)' if name == used else ''}", rules.size_u, each.shift_u, color, line={"dash": dash})
@@ -124,7 +127,7 @@ def _rules(rules: ShiftRules, provenance: Provenance | None) -> Chart:
         for (name, each), color, dash in zip(rules.rules.items(), COLORS, ("solid", "dash", "dot"), strict=False)
     ]
     sizes = log_axis("training samples in the cluster", rules.size_u[0], rules.size_u[-1])
-    layout = {"xaxis": sizes, "yaxis": axis("shift")}
+    layout = {"xaxis": sizes, "yaxis": axis(unit)}
     in_use = f" These shifts were made with the rule {used}." if used else ""
     message = f"Each rule gives the smallest cluster the same shift, and the largest; they differ in between.{in_use}"
     picked = np.unique(np.linspace(0, len(rules.size_u) - 1, 12).astype(int))
@@ -137,13 +140,13 @@ def _rules(rules: ShiftRules, provenance: Provenance | None) -> Chart:
     )
 
 
-def _spread(rules: ShiftRules) -> Chart:
+def _spread(rules: ShiftRules, unit: str) -> Chart:
     middle_b = (rules.edges[:-1] + rules.edges[1:]) / 2
     data = [
         {"type": "bar", "name": name, "x": plain(middle_b), "y": each.samples_b.tolist(), "marker": {"color": color}}
         for (name, each), color in zip(rules.rules.items(), COLORS, strict=False)
     ]
-    layout = {"xaxis": axis("shift"), "yaxis": axis("training samples"), "barmode": "group", "bargap": 0.15}
+    layout = {"xaxis": axis(unit), "yaxis": axis("training samples"), "barmode": "group", "bargap": 0.15}
     half = {
         name: each.samples_b[len(each.samples_b) // 2 :].sum() / each.samples_b.sum()
         for name, each in rules.rules.items()
