@@ -77,19 +77,24 @@ def found_instead(
         right_qb = is_right(columns)
         np.maximum(right_q, block_qb.max(axis=1, where=right_qb, initial=-np.inf), out=right_q)
         block_qb[right_qb] = -np.inf
-        best_qk = _first_of(block_qb, count)
+        best_qk, best_score_qk = _first_of(block_qb, count)
         item_qk = np.hstack([item_qk, start + best_qk])
-        score_qk = np.hstack([score_qk, np.take_along_axis(block_qb, best_qk, axis=1)])
+        score_qk = np.hstack([score_qk, best_score_qk])
         order_qk = np.argsort(-score_qk, axis=1, kind="stable")[:, :count]
         item_qk, score_qk = (np.take_along_axis(each, order_qk, axis=1) for each in (item_qk, score_qk))
     return Misses(right_q, np.where(np.isinf(score_qk), -1, item_qk), score_qk)
 
 
-def _first_of(block_qb: FloatArray, count: int) -> IntArray:
-    """Columns of the largest values of each row, the largest first; of equal ones the lower column first."""
+def _first_of(block_qb: FloatArray, count: int) -> tuple[IntArray, FloatArray]:
+    """Columns of the largest values of each row, and these values, the largest first; of equal ones the lower column.
+
+    Where a row has fewer that are finite, what follows is ``-inf``.
+    """
     rest_qb = block_qb.copy()
-    best = []
+    best, values = [], []
     for _ in range(min(count, block_qb.shape[1])):
         best.append(rest_qb.argmax(axis=1))
-        rest_qb[np.arange(len(rest_qb)), best[-1]] = -np.inf
-    return np.stack(best, axis=1)
+        place = np.arange(len(rest_qb)), best[-1]
+        values.append(rest_qb[place])
+        rest_qb[place] = -np.inf
+    return np.stack(best, axis=1), np.stack(values, axis=1)
