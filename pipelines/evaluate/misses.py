@@ -1,6 +1,7 @@
 """What worst queries found instead, as the rows of ``misses.parquet``."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
@@ -8,6 +9,7 @@ from numpy.typing import NDArray
 
 from pipelines.artifacts import MISSES
 from pipelines.evaluate.query_table import Ids
+from pipelines.scores.eccv import Positives
 from pipelines.scores.evaluation import Evaluation
 from pipelines.scores.misses import found_instead, worst_queries
 from pipelines.scores.queries import DIRECTIONS
@@ -24,12 +26,14 @@ class Compared:
         text_md: Embeddings of the texts ``(m, d)``.
         media_of_text: Medium of each text ``(m,)``.
         relevancy: Where relevancy is graded, that of media and texts: what has a relevancy of 1 is right.
+        positives: Where ground truths list them, what else is right, by direction.
     """
 
     media_nd: FloatArray
     text_md: FloatArray
     media_of_text: IntArray
     relevancy: Relevancy | None = None
+    positives: Mapping[str, Sequence[Positives]] = field(default_factory=dict)
 
 
 def miss_table(evaluation: Evaluation, ids: Ids, compared: Compared, block_bytes: int) -> pa.Table:
@@ -68,10 +72,14 @@ def _direction(direction: str, evaluation: Evaluation, ids: Ids, compared: Compa
         of_query, of_item = query, compared.media_of_text
         relevancy = compared.relevancy
     fold_i = fold_n[of_item]
+    listed = [_of_queries(each, query) for each in compared.positives.get(direction, ())]
 
     def is_right(columns: slice) -> NDArray[np.bool_]:
         if relevancy is None:
             own_qb: NDArray[np.bool_] = of_query[:, None] == of_item[columns]
+            for row_p, item_p in listed:
+                inside_p = (item_p >= columns.start) & (item_p < columns.stop)
+                own_qb[row_p[inside_p], item_p[inside_p] - columns.start] = True
             return own_qb
         code_qb = relevancy.codes[relevancy.row_key[query]].take(relevancy.column_key[columns], axis=1)
         right_qb: NDArray[np.bool_] = relevancy.grades[code_qb] == 1
@@ -94,3 +102,9 @@ def _direction(direction: str, evaluation: Evaluation, ids: Ids, compared: Compa
         "similarities": [scores[there].tolist() for scores, there in zip(found.similarity_qk, there_qk, strict=True)],
     }
     return pa.table(columns, schema=schema)
+
+
+def _of_queries(positives: Positives, query: IntArray) -> tuple[IntArray, IntArray]:
+    """The positives of some queries, which ascend: the place of each one's query among these, and its item."""
+    kept_p = np.isin(positives.query, query)
+    return np.searchsorted(query, positives.query[kept_p]), positives.item[kept_p]

@@ -27,6 +27,7 @@ from pipelines.scores.classification import score_classes
 from pipelines.scores.eccv import score_eccv
 from pipelines.scores.ek100 import score_ek100
 from pipelines.scores.evaluation import Evaluation
+from pipelines.scores.queries import DIRECTIONS
 from pipelines.scores.retrieval import score_retrieval
 from pipelines.scores.similarity import EmbeddingScores, FloatArray
 
@@ -159,7 +160,9 @@ def score_coco(inputs: Inputs, options: dict[str, Any]) -> Scored:
     found = inputs.embeddings(captions.media_ids, captions.sample_ids)
     sizes = find_sizes(inputs.sources, captions.sample_ids)
     evaluation = score_eccv(found.media_nd, found.text_md, captions.truth, cluster_size=sizes.size_n, **options)
-    compared = Compared(found.media_nd, found.text_md, captions.truth.text_media_index)
+    truth = captions.truth
+    positives = {name: (truth.eccv[name], truth.cxc[name]) for name in DIRECTIONS}
+    compared = Compared(found.media_nd, found.text_md, truth.text_media_index, positives=positives)
     return Scored(evaluation, Ids(captions.media_ids, captions.sample_ids.combine_chunks()), sizes, compared)
 
 

@@ -7,6 +7,9 @@ import pytest
 
 from pipelines.artifacts import read_provenance, vector_type
 from pipelines.evaluate import evaluate
+from pipelines.evaluate.misses import Compared, miss_table
+from pipelines.evaluate.query_table import Ids
+from pipelines.scores.eccv import CocoTruth, Positives, score_eccv
 
 from .kitchen import Kitchen
 
@@ -89,3 +92,22 @@ def test_what_is_fully_relevant_is_not_wrong(tmp_path, write_artifact) -> None:
         score = {item: float(unit[item] @ vector[of_query][query]) for item in items if classes[item] != classes[query]}
         expected = sorted(score, key=lambda item: -score[item])[:5]
         assert [item.removeprefix("clip ") for item in instead] == expected
+
+
+def test_what_a_ground_truth_lists_is_not_wrong() -> None:
+    """ECCV Caption lists images a and b for caption x, and CxC image d; for image c captions y and z."""
+    media_nd, text_md = np.array([[1, 0], [0.8, 0.6], [0, 1], [0.6, 0.8]]), np.array([[1, 0], [0, 1], [0, 1], [0, 1]])
+
+    def positives(query, *items):
+        return Positives(np.full(len(items), query), np.array(items), np.bincount([query] * len(items), minlength=4))
+
+    eccv = {"text_to_media": positives(1, 0, 1), "media_to_text": positives(2, 2)}
+    cxc = {"text_to_media": positives(1, 3), "media_to_text": positives(2, 3)}
+    truth = CocoTruth(np.arange(4), np.zeros(4, dtype=np.int64), cxc, eccv)
+    evaluation = score_eccv(media_nd, text_md, truth, resamples=0)
+    ids = Ids(pa.array(list("abcd")), pa.array(list("wxyz")))
+    both = {name: (eccv[name], cxc[name]) for name in eccv}
+    compared = Compared(media_nd, text_md, truth.text_media_index, positives=both)
+    rows = miss_table(evaluation, ids, compared, 2**20).to_pylist()
+    found = [(row["query_id"], row["retrieved"], round(row["similarity"], 3)) for row in rows]
+    assert found == [("x", ["c"], 0.8), ("c", ["x", "w"], 1.0)]
