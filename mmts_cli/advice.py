@@ -109,7 +109,8 @@ def _recommendation(result: dict[str, Any]) -> Iterator[str]:
         yield f"~: predicted from means of fewer, as {result['seeds']} clusterings are too few to compare"
         yield ""
     if clusterings is None:
-        yield f"no k is stable: {goal:g} takes means of more than {most} clusterings at every k"
+        tail = " with a tail" if any(each["clusterings"] for each in result["candidates"]) else ""
+        yield f"no k{tail} is stable: {goal:g} takes means of more than {most} clusterings at every k{tail}"
         yield f"closest: k {k}, averaged over {most} clusterings: rank correlation {best['agreement']:.2f}"
     elif clusterings == 1:
         yield f"recommended: k {k}, one clustering"

@@ -111,6 +111,14 @@ def test_it_says_when_no_k_is_stable_and_when_there_is_no_tail(shown) -> None:
     assert any(line.startswith("hardly a tail: ") and "(Gini 0.12)" in line for line in found["recommendation"])
 
 
+def test_a_stable_k_without_a_tail_is_not_denied(shown) -> None:
+    found = result(None)
+    found["candidates"][1] |= {"clusterings": 5, "has_tail": False}
+    words = shown("advise", found)["recommendation"]
+    assert words[0] == "no k with a tail is stable: 0.9 takes means of more than 32 clusterings at every k with a tail"
+    assert "  clusterings that other k take: 5 (k 100, hardly a tail)" in words
+
+
 def test_it_points_to_classes(shown) -> None:
     classes = {"annotations": "a.parquet", "columns": ["noun", "verb"]}
     words = shown("advise", {**result(1), "classes": classes})["recommendation"]
