@@ -82,14 +82,20 @@ class Clusterings:
         if (texts := self.subject.text_file) is not None:
             for k in ks:
                 for seed in range(seeds):
-                    write_labels(folder / file_name(k, seed), texts, fit_split=self.fit_split, force=self.force)
+                    write_labels(
+                        folder / file_name(k, seed),
+                        texts,
+                        split_file=self.subject.split_file,
+                        fit_split=self.fit_split,
+                        force=self.force,
+                    )
 
     def labels(self, k: int) -> pa.Table | None:
         """The labels of the first clustering of k clusters; None without annotations with texts."""
         if (texts := self.subject.text_file) is None:
             return None
         clustering = self.fitted.of_samples(self._cluster(self._values(k, 0)))
-        return labels_of(self.fitted.table(clustering), texts, self.fit_split)
+        return labels_of(self.fitted.table(clustering), texts, self.subject.split_file, self.fit_split)
 
     def _values(self, k: int, seed: int) -> dict[str, Any]:
         return {**self.values, "k": k, "seed": seed}

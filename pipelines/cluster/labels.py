@@ -16,6 +16,7 @@ from pipelines.artifacts import (
     align,
     canonical_split,
     labels_path,
+    read_class_columns,
     read_table,
 )
 
@@ -24,12 +25,20 @@ TEXTS = 3
 _SCHEMA = pa.schema(LABELS.columns)
 
 
-def write_labels(clusters: Path, annotations: Path, *, fit_split: str | None = None, force: bool = False) -> Path:
+def write_labels(
+    clusters: Path,
+    annotations: Path,
+    *,
+    split_file: Path | None = None,
+    fit_split: str | None = None,
+    force: bool = False,
+) -> Path:
     """Write the labels of a clusters file beside it, by the samples that the clusters were fitted on.
 
     Args:
         clusters: Clusters file.
         annotations: Annotations with the texts of its samples.
+        split_file: The file that said which split a sample is of; the annotations if None.
         fit_split: The split that the clusters were fitted on, as in `cluster`.
         force: Write them even if they are up to date.
 
@@ -48,15 +57,21 @@ def write_labels(clusters: Path, annotations: Path, *, fit_split: str | None = N
     )
     if plan.finished(force=force):
         return plan.output
-    labels = labels_of(read_table(clusters, CLUSTERS), annotations, fit_split)
+    labels = labels_of(read_table(clusters, CLUSTERS), annotations, split_file or annotations, fit_split)
     with plan.writer(_SCHEMA) as writer:
         writer.summary = {"rows": labels.num_rows}
         writer.write(labels)
     return plan.output
 
 
-def labels_of(table: pa.Table, annotations: Path, fit_split: str | None = None) -> pa.Table:
+def labels_of(table: pa.Table, annotations: Path, split_file: Path, fit_split: str | None = None) -> pa.Table:
     """Label the clusters of a table, as `CLUSTERS`, by the texts of the samples that they were fitted on.
+
+    Args:
+        table: The clusters.
+        annotations: As for `write_labels`, and so are the others.
+        split_file: See there.
+        fit_split: See there.
 
     Returns:
         As `label_clusters`.
@@ -67,8 +82,10 @@ def labels_of(table: pa.Table, annotations: Path, fit_split: str | None = None) 
     texts = read_table(annotations, ANNOTATIONS)
     rows = align(table.column("sample_id"), texts.column("sample_id"), what="samples", path=annotations)
     texts = texts.take(pa.array(rows))
-    if "split" in texts.column_names:
-        fitted = pc.equal(texts.column("split"), canonical_split(fit_split or "train"))
+    splits = read_class_columns(split_file, [])
+    if "split" in splits.column_names:
+        rows = align(table.column("sample_id"), splits.column("sample_id"), what="samples", path=split_file)
+        fitted = pc.equal(splits.column("split").take(pa.array(rows)), canonical_split(fit_split or "train"))
         if pc.any(fitted).as_py():  # else all were fitted, as `cluster` has said
             table, texts = table.filter(fitted), texts.filter(fitted)
     return label_clusters(

@@ -98,7 +98,7 @@ def cluster(
         result = write_clustering(plan, fitted, of_items, source)
     if (texts := subject.text_file) is None:
         return result
-    labels = write_labels(output, texts, fit_split=fit_split, force=force)
+    labels = write_labels(output, texts, split_file=subject.split_file, fit_split=fit_split, force=force)
     return replace(result, summary={**result.summary, "labels": str(labels)})
 
 

@@ -73,6 +73,13 @@ def test_only_texts_that_were_fitted_label_a_cluster(annotated) -> None:
     assert pq.read_table(write_labels(*annotated, fit_split="test"))["texts"].to_pylist() == [["bird"]]
 
 
+def test_without_splits_where_the_vectors_come_from_all_were_fitted(annotated, tmp_path, write_artifact) -> None:
+    """The annotations' own splits don't matter then, though they have some."""
+    vectors = write_artifact(tmp_path / "e.parquet", {"sample_id": list("cdab"), "embedding": [[1.0]] * 4})
+    texts = pq.read_table(write_labels(*annotated, split_file=vectors))["texts"].to_pylist()
+    assert texts == [["bird", "dog", "red dog"], ["cat"]]
+
+
 def test_labels_are_made_once(annotated, write_artifact) -> None:
     path = write_labels(*annotated)
     before = path.stat().st_mtime_ns
