@@ -49,4 +49,4 @@ def test_it_runs_and_shows_what_it_says(tutorial, tmp_path) -> None:
     assert "<img " in run
     assert "text to media" in run
     assert "temperature" in run
-    assert max(len(each["text/plain"]) for each in shown[1:3] + shown[4:10]) < 700
+    assert max(len(each["text/plain"]) for each in (shown[2], *shown[4:10])) < 200

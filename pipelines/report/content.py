@@ -65,17 +65,20 @@ def gather(sources: Sources, *, sample: int, seed: int, progress: Progress) -> C
         progress: Where to report.
     """
     gathering = _Gathering(sources)
-    clusters = gathering.clusters()
-    view = None if clusters is None else gathering.map(sample, seed)
-    worst = gathering.worst()
-    curves, band = gathering.curves(), gathering.band()
-    thirds = gathering.thirds()
-    sweep = gathering.sweep()
+    with progress.task("looking", 3, "parts") as task:
+        clusters = gathering.clusters()
+        view = None if clusters is None else gathering.map(sample, seed)
+        task.advance(note="map")
+        worst = gathering.worst()
+        curves, band = gathering.curves(), gathering.band()
+        thirds = gathering.thirds()
+        sweep = gathering.sweep()
+        task.advance(note="scores")
+        pictures = gathering.pictures(view, worst, seed)
+        task.advance(note="pictures")
     content = gathering.content
-    pictures = gathering.pictures(view, worst, seed)
     if clusters is not None:
         content.sections.append(tail_section(sources, clusters))
-    if clusters is not None:
         if view is not None:
             content.sections.append(map_section(view, clusters, pictures))
             content.map_samples = len(view)

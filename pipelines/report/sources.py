@@ -69,7 +69,8 @@ def find_sources(source: Path, given: Mapping[str, Path | None]) -> Sources:
         InputError: ``source`` is none of these, or a path that was given can't be used.
     """
     if not source.is_dir():
-        raise InputError(f"{source}: no such folder; give a run, a sweep, or a folder with files that mmts wrote")
+        what = "is a file" if source.exists() else "no such folder"
+        raise InputError(f"{source}: {what}; give a run, a sweep, or a folder with files that mmts wrote")
     for flag, path in given.items():
         _require(flag, path)
     if is_run(source):

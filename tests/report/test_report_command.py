@@ -61,6 +61,7 @@ def test_flags_name_what_is_shown(mmts, folder, tmp_path):
     ("arguments", "message"),
     [
         (("missing",), "missing: no such folder; give a run, a sweep, or a folder with files that mmts wrote"),
+        (("notes.html",), "notes.html: is a file; give a run, a sweep, or a folder with files that mmts wrote"),
         (("empty",), "empty: holds nothing that mmts wrote; give a run, a sweep, or the folder of a project"),
         (("{folder}", "--clusters", "none.parquet"), "none.parquet: no such file"),
         (
