@@ -6,16 +6,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pipelines.artifacts import Provenance, kind_of, open_parquet, read_provenance
-from pipelines.artifacts.files import read_json, require_file
 from pipelines.artifacts.places import media_path
 from pipelines.artifacts.run_config import read_run_parameters
 from pipelines.errors import InputError
-from pipelines.media import holds_features, media_files
+from pipelines.media import holds_features
+from pipelines.report.given import KINDS, require_given
 from pipelines.report.shelf import Item, Shelf, is_run, is_scores, is_sweep
 from pipelines.sweep import read_sweep
-
-FLAGS = ("annotations", "text", "media", "clusters", "shifts", "scores")
-_KINDS = {"annotations": "annotations", "text": "embeddings", "clusters": "clusters", "shifts": "shifts"}
 
 
 @dataclass
@@ -63,7 +60,7 @@ def find_sources(source: Path, given: Mapping[str, Path | None]) -> Sources:
 
     Args:
         source: The run, sweep or folder.
-        given: Paths by `FLAGS`.
+        given: Paths by flag, without its dashes; None for flags that were not given.
 
     Raises:
         InputError: ``source`` is none of these, or a path that was given can't be used.
@@ -71,8 +68,7 @@ def find_sources(source: Path, given: Mapping[str, Path | None]) -> Sources:
     if not source.is_dir():
         what = "is a file" if source.exists() else "no such folder"
         raise InputError(f"{source}: {what}; give a run, a sweep, or a folder with files that mmts wrote")
-    for flag, path in given.items():
-        _require(flag, path)
+    require_given(given)
     if is_run(source):
         return _complete(Sources(source, "run", run=source), Shelf([_above(source)]), given)
     if is_sweep(source):
@@ -194,7 +190,7 @@ def _clusters_of(found: Sources, text: Path, shelf: Shelf) -> Path | None:
 
 def _on_shelf(found: Sources, role: str, shelf: Shelf) -> Path | None:
     """The file of a role's kind from which most others were made; between equals the first by name."""
-    items = shelf.of_kind(_KINDS[role])
+    items = shelf.of_kind(KINDS[role])
     if not items:
         return None
     uses = {item.path: _uses(item, shelf) for item in items}
@@ -235,28 +231,3 @@ def _newest(found: Sources, role: str, folders: list[Path]) -> Path | None:
         remedy = "--scores takes another" if role == "scores" else f"give another {role} instead of the folder"
         found.notes.append(f"{role}: {newest.name}, the newest of {len(folders)} (others: {others}); {remedy}")
     return newest
-
-
-def _require(flag: str, path: Path | None) -> None:
-    """Check what a flag names.
-
-    Raises:
-        InputError: It isn't there, or is of another kind.
-    """
-    if path is None:
-        return
-    if flag == "media":
-        media_files(path)
-        if holds_features(path):
-            raise InputError(f"--media {path}: holds features; give the folder or archive of the images or clips")
-        return
-    if flag == "scores":
-        if not is_scores(path):
-            raise InputError(f"--scores {path}: not a folder that `mmts eval` wrote")
-        read_json(path / "metrics.json")
-        return
-    require_file(path)
-    with open_parquet(path) as file:
-        kind = kind_of(file.schema_arrow.names)
-    if kind != _KINDS[flag]:
-        raise InputError(f"--{flag} {path}: holds {kind or 'no artifact'}, expected {_KINDS[flag]}")

@@ -1,0 +1,45 @@
+"""What the flags of ``report`` name, checked before anything is read."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from pipelines.artifacts import kind_of, open_parquet
+from pipelines.artifacts.files import read_json, require_file
+from pipelines.errors import InputError
+from pipelines.media import holds_features, media_files
+from pipelines.report.shelf import is_scores
+
+KINDS = {"annotations": "annotations", "text": "embeddings", "clusters": "clusters", "shifts": "shifts"}
+
+
+def require_given(given: Mapping[str, Path | None]) -> None:
+    """Check what flags name.
+
+    Args:
+        given: Paths by flag, without its dashes: one of `KINDS`, ``media`` or ``scores``; None for flags that were not
+            given.
+
+    Raises:
+        InputError: A path isn't there, or is of another kind.
+    """
+    for flag, path in given.items():
+        if path is not None:
+            _require(flag, path)
+
+
+def _require(flag: str, path: Path) -> None:
+    if flag == "media":
+        media_files(path)
+        if holds_features(path):
+            raise InputError(f"--media {path}: holds features; give the folder or archive of the images or clips")
+        return
+    if flag == "scores":
+        if not is_scores(path):
+            raise InputError(f"--scores {path}: not a folder that `mmts eval` wrote")
+        read_json(path / "metrics.json")
+        return
+    require_file(path)
+    with open_parquet(path) as file:
+        kind = kind_of(file.schema_arrow.names)
+    if kind != KINDS[flag]:
+        raise InputError(f"--{flag} {path}: holds {kind or 'no artifact'}, expected {KINDS[flag]}")
