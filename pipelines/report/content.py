@@ -12,6 +12,7 @@ from pipelines.errors import InputError
 from pipelines.progress import Progress
 from pipelines.report.clusters import Clusters, read_cluster_rows
 from pipelines.report.page import Section
+from pipelines.report.sections.classes import classes_section
 from pipelines.report.sections.clusters import clusters_section
 from pipelines.report.sections.made import made_section
 from pipelines.report.sections.map import map_section
@@ -24,6 +25,7 @@ from pipelines.report.sources import Sources
 from pipelines.report.summary import summary_lines
 from pipelines.sweep import frontier, read_sweep
 from pipelines.views.band import Band, band_of_run, plan_band
+from pipelines.views.classes import ClassScores, is_classification, read_class_scores
 from pipelines.views.curves import Curves, read_curves
 from pipelines.views.frontier import Frontier, frontier_of
 from pipelines.views.map import Map, read_map
@@ -67,11 +69,11 @@ def gather(sources: Sources, *, sample: int, seed: int, progress: Progress) -> C
     gathering = _Gathering(sources)
     with progress.task("looking", 3, "parts") as task:
         clusters = gathering.clusters()
-        view = None if clusters is None else gathering.map(sample, seed)
+        view = gathering.map(sample, seed, clustered=clusters is not None)
         task.advance(note="map")
         worst = gathering.worst()
         curves, band = gathering.curves(), gathering.band()
-        thirds = gathering.thirds()
+        scores = gathering.scores()
         sweep = gathering.sweep()
         task.advance(note="scores")
         pictures = gathering.pictures(view, worst, seed)
@@ -79,21 +81,24 @@ def gather(sources: Sources, *, sample: int, seed: int, progress: Progress) -> C
     content = gathering.content
     if clusters is not None:
         content.sections.append(tail_section(sources, clusters))
-        if view is not None:
-            content.sections.append(map_section(view, clusters, pictures))
-            content.map_samples = len(view)
+    if view is not None:
+        content.sections.append(map_section(view, clusters, pictures))
+        content.map_samples = len(view)
+    if clusters is not None:
         content.sections.append(clusters_section(clusters))
     if curves is not None or band is not None:
         content.sections.append(training_section(curves, *(band or (None, ""))))
-    if thirds is not None:
-        content.sections.append(scores_section(thirds))
+    if isinstance(scores, ClassScores):
+        content.sections.append(classes_section(scores))
+    elif scores is not None:
+        content.sections.append(scores_section(scores))
     if sweep is not None:
         content.sections.append(sweep_section(*sweep))
     if worst:
         content.sections.append(worst_section(worst, clusters, pictures))
     if content.sections:
         content.sections.append(made_section(sources))
-        content.summary = summary_lines(sources, clusters, curves, thirds, sweep)
+        content.summary = summary_lines(sources, clusters, curves, scores, sweep)
     return content
 
 
@@ -103,6 +108,7 @@ class _Gathering:
     def __init__(self, sources: Sources) -> None:
         self.sources = sources
         self.content = Content()
+        self.classifies = sources.scores is not None and is_classification(sources.scores)
 
     def _try(self, what: str, read: Callable[[], _T]) -> _T | None:
         try:
@@ -117,9 +123,7 @@ class _Gathering:
     def clusters(self) -> Clusters | None:
         sources = self.sources
         if sources.clusters is None:
-            self._leave_out(
-                "Your tail, the map: no clusters were found; `mmts cluster` makes them, --clusters names them"
-            )
+            self._leave_out("Your tail: no clusters were found; `mmts cluster` makes them, --clusters names them")
             return None
         path = sources.clusters
         if sources.shifts is None:
@@ -132,24 +136,31 @@ class _Gathering:
         )
         return self._try("Your tail", lambda: read_cluster_rows(path, sources.shifts, sources.scores, words))
 
-    def map(self, sample: int, seed: int) -> Map | None:
-        """The map; clusters are known."""
+    def map(self, sample: int, seed: int, *, clustered: bool) -> Map | None:
+        """The map, with clusters where they could be read, and with recall where retrieval was scored."""
         sources = self.sources
-        text, annotations, clusters = sources.text, sources.annotations, sources.clusters
+        text, annotations = sources.text, sources.annotations
         for role, path in (("text", text), ("annotations", annotations)):
             if path is None:
                 self._leave_out(f"The map: no {role} file was found; --{role} names it")
-        if text is None or annotations is None or clusters is None:
+        if text is None or annotations is None:
             return None
+        clusters = sources.clusters if clustered else None
+        scores = None if self.classifies else sources.scores
         return self._try(
-            "The map",
-            lambda: read_map(text, annotations, clusters=clusters, scores=sources.scores, most=sample, seed=seed),
+            "The map", lambda: read_map(text, annotations, clusters=clusters, scores=scores, most=sample, seed=seed)
         )
 
     def worst(self) -> list[WorstQuery]:
         """The worst queries that the page shows."""
         scores, annotations, clusters = self.sources.scores, self.sources.annotations, self.sources.clusters
         if scores is None or annotations is None:
+            return []
+        if self.classifies:
+            self._leave_out(
+                f"Worst queries, recall on the map: the scores in {scores} are of a classification; `mmts eval` "
+                "without --protocol classes scores retrieval"
+            )
             return []
         found = self._try("Worst queries", lambda: read_worst(scores, annotations, clusters=clusters))
         return shown_queries(found or [])
@@ -193,7 +204,7 @@ class _Gathering:
             band = self._try(
                 "Temperatures of head and tail", lambda: band_of_run(run, sources.shifts, sources.annotations)
             )
-            return None if band is None else (band, f"Of the run {run.name}")
+            return None if band is None else (band, f'Of run "{run.resolve().name}"')
         if sources.shifts is None:
             return None
         shifts, settings, name = sources.shifts, dict[str, Any](), sources.shifts.name
@@ -209,16 +220,19 @@ class _Gathering:
         )
         return None if band is None else (band, f"As planned for {name}, over {_PLANNED_STEPS:,} steps")
 
-    def thirds(self) -> ThirdScores | None:
+    def scores(self) -> ThirdScores | ClassScores | None:
         scores, sweep = self.sources.scores, self.sources.sweep
         if scores is None and sweep is not None and (summary := self._try("Scores", lambda: read_sweep(sweep))):
             best = next(each for each in summary["candidates"] if each["name"] == summary["best"])
-            return scores_of(f"the sweep's best setting, {best['name']}", best["scores"])
+            return scores_of(f"of the sweep's best setting, {best['name']}", best["scores"])
         if scores is None:
             of = f"`mmts eval {self.sources.run}` adds" if self.sources.run else "`mmts eval` adds"
             self._leave_out(f"Scores by frequency, worst queries: no scores were found; {of} them, --scores names them")
             return None
-        found = self._try("Scores by frequency", lambda: read_scores(scores))
+        name = f'in "{scores.resolve().name}"'
+        if self.classifies:
+            return self._try("Scores by frequency", lambda: read_class_scores(scores, name=name))
+        found = self._try("Scores by frequency", lambda: read_scores(scores, name=name))
         if found is not None and not found.scores:
             self._leave_out(f"Scores by frequency: {scores} has no scores but ranks")
             return None

@@ -18,7 +18,12 @@ from pipelines.report.page import Page, render
 from pipelines.report.sources import Sources, find_sources
 
 MOST_SAMPLES = 100_000
-_RESULTS = 1  # raised by whoever changes what the page says of the same files
+_RESULTS = 2  # raised by whoever changes what the page says of the same files
+# What is shown of the folder of a run, of scores or of a sweep.
+_SHOWN = (
+    *("config.json", "steps.parquet", "metrics.json", "ranks.parquet", "misses.parquet", "classes.parquet"),
+    *("sweep.json", "sweep.parquet"),
+)
 _RECORD = re.compile(r'<meta name="mmts-report" content="([^"]*)">')
 _RECORD_WITHIN = 100_000
 
@@ -92,7 +97,7 @@ def report(
         "map_samples": content.map_samples,
     }
     page = Page(
-        title=f"{source.resolve().name}: report",
+        title=f'Report on the {found.kind} "{source.resolve().name}"',
         summary=content.summary,
         sections=content.sections,
         left_out=content.left_out,
@@ -130,8 +135,7 @@ def _fingerprint(found: Sources, sample: int, seed: int) -> str:
     files: dict[str, Path] = {}
     for role, path in found.used().items():
         if role in ("run", "scores", "sweep"):
-            names = ("config.json", "steps.parquet", "metrics.json", "ranks.parquet", "sweep.json", "sweep.parquet")
-            files |= {f"{role} {name}": path / name for name in names if (path / name).is_file()}
+            files |= {f"{role} {name}": path / name for name in _SHOWN if (path / name).is_file()}
         elif role == "media":
             files |= {f"{role} {name}": file for name, file in media_inputs(path).items()}
         else:

@@ -9,10 +9,12 @@ import pyarrow.compute as pc
 from pipelines.artifacts import read_annotations
 from pipelines.artifacts.run_config import read_run_parameters
 from pipelines.report.clusters import Clusters
+from pipelines.report.sections.classes import few_against_many
 from pipelines.report.sections.scores import head_against_tail
 from pipelines.report.sections.training import best_epoch_said
 from pipelines.report.sources import Sources
 from pipelines.sweep.words import conclusion
+from pipelines.views.classes import ClassScores
 from pipelines.views.curves import Curves
 from pipelines.views.frontier import Frontier
 from pipelines.views.thirds import ThirdScores
@@ -23,7 +25,7 @@ def summary_lines(
     sources: Sources,
     clusters: Clusters | None,
     curves: Curves | None,
-    thirds: ThirdScores | None,
+    scores: ThirdScores | ClassScores | None,
     sweep: tuple[dict[str, Any], Frontier | None] | None,
 ) -> list[str]:
     """A line about the data, the tail, the run, its scores, and what a sweep found."""
@@ -36,8 +38,10 @@ def summary_lines(
         )
     if sources.run is not None and curves is not None:
         lines.append(f"{_run(sources.run)} {best_epoch_said(curves)}".strip())
-    if thirds is not None:
-        lines.append(head_against_tail(thirds))
+    if isinstance(scores, ClassScores):
+        lines.append(few_against_many(scores))
+    elif scores is not None:
+        lines.append(head_against_tail(scores))
     if sweep is not None:
         lines += [f"Sweep: {line}." for line in _found(sweep[0])]
     return lines

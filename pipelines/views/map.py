@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from pipelines.artifacts import RANKS, align, read_annotations, read_clusters, read_table, read_vectors
 from pipelines.errors import InputError
+from pipelines.views.classes import is_classification
 from pipelines.views.layout import lay_out
 
 MOST_POINTS = 100_000
@@ -73,8 +74,11 @@ def read_map(
         seed: Seed of what is drawn and of the layout.
 
     Raises:
-        InputError: A file can't be used, ``most`` is below 1, or samples are missing in one of the files.
+        InputError: A file can't be used, ``most`` is below 1, ``scores`` are of a classification, or samples are
+            missing in one of the files.
     """
+    if scores is not None and is_classification(Path(scores)):
+        raise InputError(f"{scores}: classifies, so nothing was searched for; score retrieval with `mmts eval`")
     if most < 1:
         raise InputError(f"{most} points: expected at least 1")
     vectors = read_vectors(embeddings)

@@ -200,3 +200,20 @@ def test_worst_queries_are_of_the_tail_until_all_are_asked_for(opened):
     pictures = texts.locator(".query").first.locator("img")
     assert pictures.count() == 6  # the right medium and five others
     assert all(each.evaluate("each => each.naturalWidth") > 0 for each in pictures.all())
+
+
+def test_a_map_without_clusters_has_one_colour_and_answers_a_hover(browser, world) -> None:
+    (world.folder / "clusters.parquet").unlink()
+    (world.folder / "shifts.parquet").unlink()
+    output = world.folder / "report.html"
+    report(world.folder, output)
+    view = Opened(browser, output, WIDE, "light")
+    card = view.page.locator("#map-card")
+    view.page.mouse.move(*view.point(0))
+    card.wait_for(state="visible")
+    assert card.inner_text().startswith("caption m")
+    assert "cluster" not in card.inner_text()
+    view.page.mouse.click(*view.point(0))
+    view.page.get_by_role("button", name="Zoom in").click()
+    assert view.complaints == []
+    view.context.close()

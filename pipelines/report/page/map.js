@@ -120,18 +120,18 @@ class SampleMap {
     for (const name of ["x", "y", "cluster", "recall", "picture"]) this[name] = data[name] && typed(data[name]);
     this.box = document.getElementById("map-chart");
     this.card = document.getElementById("map-card");
-    this.by = document.getElementById("map-colour");
+    this.by = document.getElementById("map-colour"); // null where all have one colour
     this.chosen = null;
     this.touch = matchMedia("(pointer: coarse)").matches;
     this.extent = { x: this.reach(this.x), y: this.reach(this.y) };
-    this.by.addEventListener("change", () => this.draw());
+    this.by?.addEventListener("change", () => this.draw());
     for (const [id, factor] of [["map-in", 0.6], ["map-out", 1 / 0.6], ["map-reset", null]]) {
       document.getElementById(id).addEventListener("click", () => this.zoom(factor));
     }
     keepDrawn(() => this.draw()).then(() => {
       this.box.on("plotly_hover", ({ points, event }) => this.show(this.sample(points[0]), event));
       this.box.on("plotly_unhover", () => { this.card.hidden = true; });
-      this.box.on("plotly_click", ({ points }) => choose(this.cluster[this.sample(points[0])]));
+      this.box.on("plotly_click", ({ points }) => this.cluster && choose(this.cluster[this.sample(points[0])]));
     });
   }
 
@@ -148,6 +148,10 @@ class SampleMap {
 
   // Colours of all points as numbers, with the scale that they are drawn in and what the legend says.
   coloured() {
+    if (!this.by) { // neither clusters nor scores are known
+      const scale = [[0, colour("--blue")], [1, colour("--blue")]];
+      return { values: new Uint8Array(this.x.length), scale, range: [0, 1], legend: [] };
+    }
     if (this.by.value === "size") {
       const sizes = this.clusters.map(({ size }) => Math.log10(Math.max(size, 1)));
       const most = Math.max(...sizes), least = Math.min(...sizes);
@@ -216,11 +220,12 @@ class SampleMap {
   }
 
   show(row, event) {
-    const cluster = this.clusters[this.cluster[row]];
+    const cluster = this.cluster && this.clusters[this.cluster[row]];
     const picture = this.picture_of(row);
     const scored = this.recall !== null && this.recall[row] !== NOT_SCORED;
     const found = !scored ? null : { 0: "not found within 10", 100: "found within 10" }[this.recall[row]] ?? "found within 10 in one direction";
-    const lines = [this.ids[row], `cluster ${cluster.name} (${count(cluster.size)})${cluster.words ? `: ${cluster.words}` : ""}`, found];
+    const kind = cluster && `cluster ${cluster.name} (${count(cluster.size)})${cluster.words ? `: ${cluster.words}` : ""}`;
+    const lines = [this.ids[row], kind, found];
     this.card.replaceChildren(...(picture ? [element("img", { src: picture, alt: "" })] : []),
       element("p", { dir: "auto" }, this.texts[row]),
       ...lines.filter(Boolean).map((line) => element("p", { class: "faint" }, line)));

@@ -10,17 +10,13 @@
   showPictures(data.pictures);
   startWorst();
   drawFigures(data.figures);
-  if (data.clusters) {
-    let map = null;
-    const table = new ClusterTable(data.clusters, data.pictures, (place) => map?.choose(place));
-    if (data.map) {
-      map = new SampleMap(data.map, data.clusters, data.pictures, (place) => table.choose(place));
-      table.samples = (place) => map.samplesOf(place);
-    }
-    document.getElementById("tail-sizes")?.on("plotly_click", ({ points }) => {
-      table.choose(points[0].customdata);
-      document.getElementById("clusters").scrollIntoView();
-    });
-  }
+  let map = null, table = null;
+  if (data.clusters) table = new ClusterTable(data.clusters, data.pictures, (place) => map?.choose(place));
+  if (data.map) map = new SampleMap(data.map, data.clusters, data.pictures, (place) => table?.choose(place));
+  if (map && table) table.samples = (place) => map.samplesOf(place);
+  document.getElementById("tail-sizes")?.on("plotly_click", ({ points }) => {
+    table.choose(points[0].customdata);
+    document.getElementById("clusters").scrollIntoView();
+  });
   document.documentElement.dataset.ready = "true"; // for whoever waits until all is drawn
 })();

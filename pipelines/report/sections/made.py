@@ -39,7 +39,7 @@ def made_section(sources: Sources) -> Section:
 def _step(role: str, path: Path, sources: Sources) -> Step:
     footer = path / _FOOTERS[role] if role in _FOOTERS else path
     provenance = read_provenance(footer) if footer.suffix == ".parquet" and footer.is_file() else None
-    title = f"{role}: {path.name}"
+    title = f"{role}: {path.name or path.resolve().name}{'/' if path.is_dir() else ''}"
     if provenance is None:
         return Step(title, "not written by mmts" if path.is_file() or path.is_dir() else "", str(path))
     return Step(title, _about(provenance), _settings(role, path, provenance, sources))

@@ -14,12 +14,12 @@ _TYPES = {"f4": np.float32, "i4": np.int32, "u1": np.uint8}
 _NOT_SCORED = 255  # map.js knows it too
 
 
-def map_section(view: Map, clusters: Clusters, pictures: dict[str, int]) -> Section:
+def map_section(view: Map, clusters: Clusters | None, pictures: dict[str, int]) -> Section:
     """The map of samples.
 
     Args:
-        view: The samples and where they lie; their clusters are known.
-        clusters: The clusters in the order of the page's table.
+        view: The samples and where they lie.
+        clusters: The clusters in the order of the page's table; None where ``view`` has none.
         pictures: Numbers of the thumbnails by medium; media without one are not in it.
     """
     part = f", {len(view):,} of {view.of:,} drawn by chance" if len(view) < view.of else ""
@@ -27,17 +27,17 @@ def map_section(view: Map, clusters: Clusters, pictures: dict[str, int]) -> Sect
         f"Each of the {len(view):,} points is a sample{part}; what lies close is alike. Only neighbourhoods mean "
         f"something: axes and distances between groups don't. Laid out by {view.method}."
     )
-    scored = view.recall_n is not None
     recall_n = np.full(len(view), np.nan) if view.recall_n is None else view.recall_n
+    scored = bool((~np.isnan(recall_n)).any())
     order = np.argsort(~np.isnan(recall_n), kind="stable")  # what has scores is drawn on top
     picture_n = np.array([pictures.get(media_id, -1) for media_id in view.media_ids])
-    assert view.cluster_n is not None, "a map is drawn where clusters are known"
+    cluster_n = None if clusters is None or view.cluster_n is None else clusters.places_of(view.cluster_n)
     data = {
         "ids": [view.sample_ids[row] for row in order],
         "texts": [view.texts[row] for row in order],
         "x": _packed(view.place_n2[order, 0], "f4"),
         "y": _packed(view.place_n2[order, 1], "f4"),
-        "cluster": _packed(clusters.places_of(view.cluster_n)[order], "i4"),
+        "cluster": None if cluster_n is None else _packed(cluster_n[order], "i4"),
         "recall": _packed(_percent(recall_n)[order], "u1") if scored else None,
         "picture": _packed(picture_n[order], "i4") if pictures else None,
     }
@@ -46,9 +46,17 @@ def map_section(view: Map, clusters: Clusters, pictures: dict[str, int]) -> Sect
         title="The map",
         words=[message],
         include="map.html",
-        content={"message": message, "scored": scored, "within": FOUND_WITHIN},
+        content={"message": message, "colours": _colours(clustered=cluster_n is not None, scored=scored)},
         data={"map": data},
     )
+
+
+def _colours(*, clustered: bool, scored: bool) -> dict[str, str]:
+    """What the map may be coloured by, in words, by the value of its control."""
+    colours = {"cluster": "cluster", "size": "cluster size"} if clustered else {}
+    if scored:
+        colours["recall"] = f"whether found within {FOUND_WITHIN}"
+    return colours
 
 
 def _percent(share_n: NDArray[np.float64]) -> NDArray[np.float64]:
