@@ -12,7 +12,7 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipelines.artifacts import read_provenance
+from pipelines.artifacts import scores_of_run
 from pipelines.evaluate.result import ScoresResult, open_scores
 from pipelines.sweep.result import open_sweep
 from pipelines.tables import Shown, to_html
@@ -88,14 +88,9 @@ def open_run(folder: Path | str) -> Run:
     """
     folder = Path(folder)
     result = read_result(folder)
-    trained = read_provenance(folder / "steps.parquet")
-    found = []
-    beside = folder.parent if folder.name else folder.resolve().parent  # "." is its own parent
-    for ranks in sorted({*folder.glob("*/ranks.parquet"), *beside.glob("*/ranks.parquet")}):
-        made = read_provenance(ranks)
-        if made and trained and made.inputs.get("run", {}).get("fingerprint") == trained.fingerprint:
-            found.append(open_scores(ranks.parent))
-    return Run(result, found)
+    around = folder.parent if folder.name else folder.resolve().parent  # "." is its own parent
+    folders = sorted(each for place in {folder, around} for each in place.iterdir())
+    return Run(result, [open_scores(each) for each in scores_of_run(folder, folders)])
 
 
 def _settings_table(settings: dict[str, Any]) -> "Table":

@@ -36,7 +36,7 @@ from pipelines.artifacts.schemas import (
     Kind,
     kind_of,
 )
-from pipelines.artifacts.scored import scores_folder
+from pipelines.artifacts.scored import is_scores, scores_folder, scores_of_run
 from pipelines.artifacts.shifts import Shifts, read_shifts, select_shifts
 from pipelines.artifacts.splits import canonical_split, plain_splits
 from pipelines.artifacts.text import text_column
@@ -87,6 +87,7 @@ __all__ = [
     "gini",
     "has_noise",
     "is_same_file",
+    "is_scores",
     "kind_of",
     "labels_path",
     "largest_and_smallest",
@@ -111,6 +112,7 @@ __all__ = [
     "require_unique",
     "rows_of_split",
     "scores_folder",
+    "scores_of_run",
     "select_shifts",
     "shortened",
     "text_column",

@@ -3,11 +3,10 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from pipelines.artifacts import kind_of, open_parquet
+from pipelines.artifacts import is_scores, kind_of, open_parquet
 from pipelines.artifacts.files import read_json, require_file
 from pipelines.errors import InputError
 from pipelines.media import holds_features, media_files
-from pipelines.report.shelf import is_scores
 
 KINDS = {"annotations": "annotations", "text": "embeddings", "clusters": "clusters", "shifts": "shifts"}
 

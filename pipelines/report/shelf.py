@@ -76,11 +76,6 @@ def is_sweep(folder: Path) -> bool:
     return (folder / "sweep.json").is_file() or (folder / "sweep.parquet").is_file()
 
 
-def is_scores(folder: Path) -> bool:
-    """Whether a folder holds scores of ``mmts eval``."""
-    return (folder / "ranks.parquet").is_file() and (folder / "metrics.json").is_file()
-
-
 def _each_once(folders: Iterable[Path]) -> list[Path]:
     """Folders by the first of the paths that lead to each."""
     found: dict[Path, Path] = {}

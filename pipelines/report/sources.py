@@ -5,13 +5,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from pipelines.artifacts import Provenance, kind_of, open_parquet, read_provenance
+from pipelines.artifacts import Provenance, is_scores, kind_of, open_parquet, read_provenance, scores_of_run
 from pipelines.artifacts.places import media_path
 from pipelines.artifacts.run_config import read_run_parameters
 from pipelines.errors import InputError
 from pipelines.media import holds_features
 from pipelines.report.given import KINDS, require_given
-from pipelines.report.shelf import Item, Shelf, is_run, is_scores, is_sweep
+from pipelines.report.shelf import Item, Shelf, is_run, is_sweep
 from pipelines.sweep import read_sweep
 
 
@@ -206,15 +206,8 @@ def _uses(item: Item, shelf: Shelf) -> int:
 
 
 def _scores_of(run: Path, shelf: Shelf) -> list[Path]:
-    """Folders of scores of this run."""
-    steps = run / "steps.parquet"
-    provenance = read_provenance(steps) if steps.is_file() else None
-    if provenance is None:
-        return []
-    inside = Shelf([run])
-    folders = [each for each in (*inside.subfolders(), *shelf.subfolders()) if is_scores(each)]
-    made = {each: read_provenance(each / "ranks.parquet") for each in dict.fromkeys(folders)}
-    return [folder for folder, of in made.items() if _input(of, "run") == provenance.fingerprint]
+    """Folders of scores of this run: in its folder, or around."""
+    return scores_of_run(run, [*Shelf([run]).subfolders(), *shelf.subfolders()])
 
 
 def _input(provenance: Provenance | None, role: str) -> str | None:

@@ -7,6 +7,7 @@ import pytest
 from pipelines.cluster import cluster
 from pipelines.errors import InputError
 from pipelines.evaluate import evaluate
+from pipelines.notebook import open_run
 from pipelines.report.shelf import Shelf
 from pipelines.report.sources import find_sources
 from pipelines.shifts import shifts
@@ -57,6 +58,16 @@ def test_scores_of_another_run_are_not_taken(trained):
     evaluate(trained.folder / "other-scores", run=trained.folder / "other", resamples=0)
     assert find_sources(trained.folder / "other", {}).scores == trained.folder / "other-scores"
     assert find_sources(trained.folder / "run", {}).scores == trained.folder / "scores"
+
+
+def test_unfinished_and_damaged_scores_around_are_no_hindrance(trained):
+    for name, file, content in (("half", "metrics.json", None), ("damaged", "ranks.parquet", b"PAR1 no more")):
+        shutil.copytree(trained.folder / "scores", trained.folder / name)
+        (trained.folder / name / file).unlink()
+        if content is not None:
+            (trained.folder / name / file).write_bytes(content)
+    assert find_sources(trained.folder / "run", {}).scores == trained.folder / "scores"
+    assert [each.output for each in open_run(trained.folder / "run").scores] == [trained.folder / "scores"]
 
 
 def test_of_several_scores_the_newest_is_taken_and_said(trained):

@@ -75,7 +75,7 @@ def worst_section(queries: Sequence[WorstQuery], clusters: Clusters | None, pict
     )
     content = {
         "groups": [group for group in groups if group.queries],
-        "has_thirds": any(query.third is not None for query in queries),
+        "has_tail": any(query.third == "tail" for query in queries),
     }
     return Section(id="worst", title="Worst queries", words=[words], include="worst.html", content=content)
 
