@@ -244,6 +244,8 @@ def test_towers_read_prompts_and_damaged_images_are_left_out(labelled, mmts) -> 
     assert list(metrics["bad_media"]) == [bad]
     after = ranks_of(labelled.folder / "t")
     assert {each: row["rank"] for each, row in after.items()} == {each: before[each]["rank"] for each in others}
+    lines = mmts(*command, "-o", labelled.folder / "t", "--max-bad", 1).out.splitlines()
+    assert f"1 media can't be decoded and are left out, first: {bad}" in lines  # they have no texts here
 
 
 @pytest.fixture
