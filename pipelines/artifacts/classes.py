@@ -6,6 +6,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipelines.artifacts.ids import first_few
 from pipelines.artifacts.opening import open_parquet
 from pipelines.artifacts.parquet import read_table
 from pipelines.artifacts.schemas import Kind
@@ -33,7 +34,7 @@ def class_column(table: pa.Table, name: str, path: Path) -> pa.Array:
     column = table.column(name).combine_chunks()
     if column.null_count:
         first = table.column("sample_id").filter(pc.is_null(column)).slice(0, 3).to_pylist()
-        raise InputError(f"{path}: {column.null_count} rows have no {name}, first: {', '.join(first)}")
+        raise InputError(f"{path}: {column.null_count} rows have no {name}, first: {first_few(first)}")
     if pa.types.is_nested(column.type):
         return pa.array([str(value) for value in column.to_pylist()])
     return column

@@ -9,12 +9,11 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from pipelines.artifacts.annotations import rows_of_split
-from pipelines.artifacts.ids import require_unique
+from pipelines.artifacts.ids import first_few, require_unique
 from pipelines.artifacts.parquet import read_table
 from pipelines.artifacts.schemas import Kind
 from pipelines.errors import InputError
 
-_SHOWN = 3
 CLIPS = Kind(
     "EK-100 annotations",
     "sample_id",
@@ -98,5 +97,4 @@ def clips_of(table: pa.Table, split: str, path: Path) -> Clips:
 def _refuse_rows(table: pa.Table, bad: pa.ChunkedArray, what: str, path: Path) -> None:
     rows = table.column("sample_id").filter(bad)
     if len(rows):
-        shown = ", ".join(rows.slice(0, _SHOWN).to_pylist())
-        raise InputError(f"{path}: {len(rows)} rows {what}, first: {shown}")
+        raise InputError(f"{path}: {len(rows)} rows {what}, first: {first_few(rows.slice(0, 3).to_pylist())}")

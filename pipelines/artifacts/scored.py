@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from pathlib import Path
 
+from pipelines.artifacts.ids import first_few
 from pipelines.artifacts.provenance import Provenance, read_provenance
 from pipelines.errors import InputError
 
@@ -19,7 +20,9 @@ def scores_folder(folder: Path) -> Path:
         return folder
     within = sorted(file.parent for file in folder.glob("*/ranks.parquet"))
     if len(within) > 1:
-        raise InputError(f"{folder}: holds several folders of scores ({', '.join(p.name for p in within)}); name one")
+        raise InputError(
+            f"{folder}: holds several folders of scores ({first_few(each.name for each in within)}); name one"
+        )
     if not within:
         raise InputError(f"{folder}: has no ranks.parquet; score the run with `mmts eval`")
     return within[0]

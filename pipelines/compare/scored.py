@@ -65,7 +65,11 @@ def read_scored(folder: Path) -> Scored:
         if not part.num_rows:
             raise InputError(f"{ranks}: has no rows of direction {direction}; score the run again")
         require_unique(part.column("query_id"), f"query_id ({direction})", ranks)
-    gallery = f"of {metrics['gallery']['media']:,} media" if "gallery" in metrics else "of the split's media"
+    gallery = "of the split's media"
+    if "gallery" in metrics:
+        gallery = f"of {metrics['gallery']['media']:,} media"
+    elif "classes" in metrics:
+        gallery = f"of {metrics['classes']['candidates']:,} classes"
     return Scored(
         folder,
         fingerprint_of(ranks),
@@ -83,7 +87,8 @@ def in_order_of(first: Scored, other: Scored) -> Scored:
     Raises:
         InputError: The two were scored by other rules or on other queries; says how many differ and which first.
     """
-    for name, remedy in (("protocol", "--protocol"), ("ties", "--ties"), ("gallery", "--gallery")):
+    what_is_found = "classes" if first.protocol == "classes" else "--gallery"
+    for name, remedy in (("protocol", "--protocol"), ("ties", "--ties"), ("gallery", what_is_found)):
         was, now = getattr(first, name), getattr(other, name)
         if was != now:
             raise InputError(

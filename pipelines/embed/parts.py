@@ -86,10 +86,11 @@ class Parts:
         for line in self._journal.read().splitlines(keepends=True):
             try:
                 part = json.loads(line)
-            except ValueError:
+                data = self._vectors.read(part["rows"] * self._dimension * self.dtype.itemsize)
+                whole = line.endswith(b"\n") and _digest(data) == part["digest"]
+            except (ValueError, TypeError, KeyError):
                 break
-            data = self._vectors.read(part["rows"] * self._dimension * self.dtype.itemsize)
-            if _digest(data) != part["digest"]:
+            if not whole:
                 break
             found.append(part)
             lines, size = lines + len(line), size + len(data)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pipelines.artifacts.files import nearest, require_file
+from pipelines.artifacts.ids import first_few
 from pipelines.errors import InputError
 
 
@@ -21,8 +22,8 @@ def read_csv_columns(path: Path, names: Sequence[str]) -> list[tuple[str, ...]]:
             present = list(reader.fieldnames or [])
             for name in names:
                 if name not in present:
-                    columns = ", ".join(present)
-                    raise InputError(f"{path}: no column '{name}'{nearest(name, present)} (columns: {columns})")
+                    seen = f"{nearest(name, present)} (columns: {first_few(present)})"
+                    raise InputError(f"{path}: no column '{name}'{seen}")
             rows = [tuple((row[name] or "").strip() for name in names) for row in reader]
     except (UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{path}: not a CSV file in UTF-8 ({error})") from error

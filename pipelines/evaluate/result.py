@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipelines.artifacts import StageResult
+from pipelines.artifacts import StageResult, first_few
 from pipelines.artifacts.files import read_json
 from pipelines.errors import InputError
 from pipelines.evaluate.class_lines import classes_said, slope_and_classes
@@ -70,8 +70,9 @@ def _told(metrics: dict[str, Any]) -> Iterator[str]:
         media, distractors = (metrics["gallery"][name] for name in ("media", "distractors"))
         yield f"gallery: {media:,} media, {distractors:,} of them distractors"
     if "bad_media" in metrics:
-        named = ", ".join(list(metrics["bad_media"])[:3])
-        yield f"{len(metrics['bad_media']):,} media can't be decoded and are left out with their texts, first: {named}"
+        texts = "" if protocol == "classes" else " with their texts"
+        named = first_few(metrics["bad_media"])
+        yield f"{len(metrics['bad_media']):,} media can't be decoded and are left out{texts}, first: {named}"
     if "shots" in metrics:
         yield f"many, medium, few: {SHOTS_IN_WORDS} ({metrics['cluster_sizes']})"
     elif "thirds" in metrics:

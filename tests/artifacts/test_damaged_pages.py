@@ -19,6 +19,7 @@ def values(name: str, kind: pa.DataType) -> list:
         pa.bool_(): lambda _: numbers.random() < 0.5,
         pa.list_(pa.int32()): lambda row: [row, row + 1],
         pa.list_(pa.string()): lambda row: [f"{name}-{row}"],
+        pa.list_(pa.float32()): lambda row: [row / 4, row + 0.5],
     }
     make = made.get(kind, lambda row: row if pa.types.is_integer(kind) else numbers.random())
     return [[numbers.random() for _ in range(4)] if "embedding" in name else make(row) for row in range(ROWS)]

@@ -79,7 +79,10 @@ def test_what_was_encoded_is_not_encoded_again(
         ("vectors.bin", lambda data: data + b"half a part", 3),
         ("vectors.bin", lambda data: bytes([data[0] ^ 1]) + data[1:], 0),
         ("journal.jsonl", lambda data: data[:-3], 2),
+        ("journal.jsonl", lambda data: data[:-1], 2),
         ("journal.jsonl", lambda data: data + b'{"rows": 1', 3),
+        ("journal.jsonl", lambda data: data + b"7\n", 3),
+        ("journal.jsonl", lambda data: data + b"{}\n", 3),
     ],
 )
 def test_what_is_torn_is_made_again(annotations, tmp_path, fake_encoder, unbroken, name, change, kept) -> None:

@@ -244,6 +244,8 @@ def test_towers_read_prompts_and_damaged_images_are_left_out(labelled, mmts) -> 
     assert list(metrics["bad_media"]) == [bad]
     after = ranks_of(labelled.folder / "t")
     assert {each: row["rank"] for each, row in after.items()} == {each: before[each]["rank"] for each in others}
+    lines = mmts(*command, "-o", labelled.folder / "t", "--max-bad", 1).out.splitlines()
+    assert f"1 media can't be decoded and are left out, first: {bad}" in lines  # they have no texts here
 
 
 @pytest.fixture
@@ -347,6 +349,24 @@ def test_compared_by_the_same_media(labelled, spaces, mmts) -> None:
     assert any(line.startswith("media to text") and line.endswith("mean per class") for line in lines)
     assert any(line.startswith("few") for line in lines)
     assert not any(line.startswith(("head", "middle", "tail")) for line in lines)  # the same counts, cut elsewhere
+
+
+def test_answers_from_other_classes_are_not_compared(labelled, spaces) -> None:
+    """A class that only training has, and that is one more to choose from."""
+    files, _, classes = spaces
+    options = {"media": files["media"], "protocol": "classes", "column": "label", "resamples": 0}
+    evaluate(labelled.folder / "one", **{**files, **options})
+    rows = pq.read_table(files["annotations"]).to_pylist()
+    [added] = [{**row, "sample_id": "new", "media_id": "new", "split": "train", "label": "new"} for row in rows[:1]]
+    table = pa.Table.from_pylist([*rows, added])
+    annotations = labelled.write(labelled.folder / "more.parquet", table.to_pydict())
+    vectors = pa.array([v.astype(np.float32).tolist() for v in (*classes.values(), np.ones(6))], vector_type(6))
+    text = labelled.write(labelled.folder / "more-text.parquet", {"sample_id": [*classes, "new"], "embedding": vectors})
+    evaluate(labelled.folder / "two", annotations=annotations, text=text, **options)
+    with pytest.raises(
+        InputError, match=r"two: gallery of 5 classes, but .*one has of 4 classes; score .* same classes"
+    ):
+        compare([labelled.folder / "one", labelled.folder / "two"], resamples=20)
 
 
 def test_a_model_card_names_what_was_classified(labelled, spaces) -> None:
