@@ -202,11 +202,25 @@ def test_worst_queries_are_of_the_tail_until_all_are_asked_for(opened):
     assert all(each.evaluate("each => each.naturalWidth") > 0 for each in pictures.all())
 
 
+def test_shifts_without_a_range_fit_a_phone(browser, world) -> None:
+    """Nothing records the range of shifts that mmts didn't make, and their axes say so."""
+    (world.folder / "text.parquet").unlink()
+    output = world.folder / "report.html"
+    report(world.folder, output)
+    view = Opened(browser, output, NARROW, "light")
+    assert view.page.evaluate("document.documentElement.scrollWidth") <= NARROW
+    view.context.close()
+
+
 def test_a_map_without_clusters_has_one_colour_and_answers_a_hover(browser, world) -> None:
     (world.folder / "clusters.parquet").unlink()
     (world.folder / "shifts.parquet").unlink()
-    output = world.folder / "report.html"
-    report(world.folder, output)
+    folder = world.folder.rename(world.folder.parent / ("long" * 20))
+    output = folder / "report.html"
+    report(folder, output)
+    narrow = Opened(browser, output, NARROW, "light")
+    assert narrow.page.evaluate("document.documentElement.scrollWidth") <= NARROW  # though it names a long path
+    narrow.context.close()
     view = Opened(browser, output, WIDE, "light")
     card = view.page.locator("#map-card")
     view.page.mouse.move(*view.point(0))

@@ -26,7 +26,7 @@ def tail_section(sources: Sources, clusters: Clusters) -> Section:
         low, high = range_of.get("minimum", 0.0), range_of.get("maximum", 0.0)
         rises = low < high
         # Of other shifts the range isn't known, or they fall with size: shares of the range hold for all.
-        unit = "shift" if rises else "shift, from that of the smallest cluster (0) to that of the largest (1)"
+        unit = "shift" if rises else "shift (share of the range)"
         rules = read_shift_rules(sources.clusters, minimum=low if rises else 0.0, maximum=high if rises else 1.0)
         if len(rules.size_u) > 1:
             charts += [_rules(rules, unit, provenance), _spread(rules, unit)]
