@@ -205,8 +205,8 @@ class _Gathering:
             if strategy != "mmts":  # its curves show its temperatures; a plan would be another run's
                 if sources.shifts is not None:
                     self._leave_out(
-                        f"Temperatures of head and tail: {run.resolve().name} was trained with --temperature {strategy}; "
-                        f"`mmts plan {sources.shifts}` says what they would be with mmts"
+                        f"Temperatures of head and tail: {run.resolve().name} was trained with --temperature "
+                        f"{strategy}; `mmts plan {sources.shifts}` says what they would be with mmts"
                     )
                 return None
             band = self._try(
