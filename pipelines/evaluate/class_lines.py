@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 _SHOWN = 5
+_FEW_IN_GROUP, _FEW_IN_CLASS = 10, 5  # test media; fewer say little
 _NAMED = 3
 
 
@@ -31,13 +32,17 @@ def classes_said(metrics: dict[str, Any]) -> "Iterator[str]":
 
 
 def slope_and_classes(metrics: dict[str, Any], table: Path, width: int) -> "Iterator[RenderableType]":
-    """The slope in words, and the worst and best classes.
+    """Which groups are too small to tell, the slope in words, and the worst and best classes.
 
     Args:
         metrics: What ``metrics.json`` holds.
         table: ``classes.parquet``, which lists the classes from the worst on.
         width: Characters in a line.
     """
+    small = {name: n for name, n in metrics.get("shots", {}).get("media_to_text", {}).items() if 0 < n < _FEW_IN_GROUP}
+    if small:
+        yield ""
+        yield from (f"{name}: {n} test {'medium' if n == 1 else 'media'}: too few to tell" for name, n in small.items())
     slope = metrics["slope"]
     if slope is not None:
         within = "" if slope["low"] is None else f" ({slope['low']:+.1f} to {slope['high']:+.1f})"
@@ -46,7 +51,12 @@ def slope_and_classes(metrics: dict[str, Any], table: Path, width: int) -> "Iter
             f"slope: {slope['value']:+.1f} points of top-1{within} with ten times the training media, over "
             f"{slope['classes']:,} classes"
         )
-    rows = [row for row in read_table(table, CLASSES).to_pylist() if row["test_count"]]
+    tested = [row for row in read_table(table, CLASSES).to_pylist() if row["test_count"]]
+    rows = [row for row in tested if row["test_count"] >= _FEW_IN_CLASS]
+    if len(rows) < len(tested):
+        yield ""
+        few = f"fewer than {_FEW_IN_CLASS} test media"
+        yield f"not listed here: {len(tested) - len(rows):,} of {len(tested):,} classes, which have {few}"
     worst = rows[: min(_SHOWN, (len(rows) + 1) // 2)]
     best = sorted(rows[len(worst) :], key=lambda row: (-row["top-1"], -row["test_count"]))[:_SHOWN]
     for title, some in (("worst classes", worst), ("best classes", best)):

@@ -6,6 +6,7 @@ from typing import Literal
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from pipelines.artifacts import read_annotations, require_texts, rows_of_split
@@ -24,6 +25,7 @@ class Collection:
         among: What is searched.
         ids: ``media_id`` of each medium, or ``sample_id`` of the first sample of each distinct text ``(n,)``.
         item_of_sample: The medium or the text of each sample of the split, a place in ``ids``.
+        in_all: How many media or distinct texts all splits have.
     """
 
     annotations: pa.Table
@@ -31,6 +33,7 @@ class Collection:
     among: Among
     ids: pa.ChunkedArray
     item_of_sample: NDArray[np.int64]
+    in_all: int
 
     @property
     def key(self) -> str:
@@ -53,8 +56,9 @@ def read_collection(path: Path, split: str, among: Among) -> Collection:
     samples = table if split == ALL_SPLITS else rows_of_split(table, split, path)
     if among == "text":
         require_texts(samples, path)
-    column = samples.column("media_id" if among == "media" else "text").combine_chunks()
+    name = "media_id" if among == "media" else "text"
+    column = samples.column(name).combine_chunks()
     item_of_sample = column.dictionary_encode().indices.to_numpy().astype(np.int64)
     first_n = np.unique(item_of_sample, return_index=True)[1]
     ids = samples.column("media_id" if among == "media" else "sample_id").take(pa.array(first_n))
-    return Collection(table, samples, among, ids, item_of_sample)
+    return Collection(table, samples, among, ids, item_of_sample, pc.count_distinct(table.column(name)).as_py())

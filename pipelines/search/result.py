@@ -41,6 +41,7 @@ class SearchResult(Shown):
         among: ``media`` or ``text``.
         split: The split that was searched.
         candidates: How many media or distinct texts there are.
+        in_all: How many all splits have.
         vectors: File of their vectors; None where it couldn't be kept.
         up_to_date: Whether that was there already.
         cluster_sizes: Where cluster sizes and thirds come from, or why there are none.
@@ -53,6 +54,7 @@ class SearchResult(Shown):
     among: Among
     split: str
     candidates: int
+    in_all: int
     vectors: Path | None
     up_to_date: bool
     cluster_sizes: str
@@ -78,7 +80,10 @@ class SearchResult(Shown):
             kept = "vectors not kept: the run's folder is read-only"
         else:
             kept = f"{self.vectors}: {'up to date' if self.up_to_date else 'written'}"
-        yield f"{self.searched} ({kept})"
+        more = "" if self.split == ALL_SPLITS else f"; --split all searches all {self.in_all:,}"
+        yield f"{self.searched}{more} ({kept})"
+        if any(hit.third for found in self.queries for hit in found.hits):
+            yield f"third: by training cluster size ({self.cluster_sizes})"
         if self.bad_media:
             named = ", ".join(list(self.bad_media)[:3])
             yield f"{len(self.bad_media):,} media can't be decoded and are left out, first: {named}"

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, get_args
 
+from pipelines.artifacts.splits import canonical_split
 from pipelines.encoding import AS_IT_COMES, Encoding
 from pipelines.errors import InputError
 from pipelines.progress import SILENT, Progress
@@ -75,6 +76,7 @@ def search(
     if page is not None:
         require_page(Path(page), force=force)
     sources = find_sources(run, media, text, annotations, frequency)
+    split = canonical_split(split)
     collection = read_collection(sources.annotations, split, among)
     queries = [
         *(Query("text", each) for each in texts),
@@ -103,6 +105,7 @@ def search(
         among,
         split,
         candidates=summary["rows"],
+        in_all=collection.in_all,
         vectors=kept,
         up_to_date=vectors.up_to_date,
         cluster_sizes=known.said,

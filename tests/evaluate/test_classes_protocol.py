@@ -15,6 +15,7 @@ from pipelines.artifacts import read_provenance, read_vectors, vector_type
 from pipelines.compare import compare
 from pipelines.errors import InputError
 from pipelines.evaluate import evaluate
+from pipelines.evaluate.class_lines import slope_and_classes
 from pipelines.export.scores import score_tables
 from pipelines.runs.encoder import RunEncoder
 from pipelines.views.worst import read_worst
@@ -277,12 +278,24 @@ def test_tables_for_people(labelled, command, mmts) -> None:
     assert metrics["slope"]["classes"] == 4
     assert set(metrics["scores"]) > {"head", "tail"}  # for those who read thirds
     assert not any(line.startswith(("head", "middle", "tail")) for line in lines)
-    worst = pq.read_table(out / "classes.parquet").to_pylist()[0]
+    classes = pq.read_table(out / "classes.parquet").to_pylist()
+    listed = [each for each in classes if each["test_count"] >= 5]
+    assert f"not listed here: {4 - len(listed)} of 4 classes, which have fewer than 5 test media" in lines
+    worst = listed[0]
     row = lines[next(i for i, line in enumerate(lines) if line.startswith("worst classes")) + 1].split()
     assert row[:4] == [worst["class"], f"{worst['train_count']:.0f}", str(worst["test_count"]), f"{worst['top-1']:.1f}"]
-    assert sum(line.startswith(tuple(KINDS)) for line in lines) == 4  # each class once
+    assert sum(line.startswith(tuple(KINDS)) for line in lines) == len(listed)  # each once
     assert lines[-1] == f"all classes: {out / 'classes.parquet'}"
     assert mmts(*command, out).out.splitlines() == [f"{out}: up to date", *lines[1:]]
+
+
+def test_small_groups_are_marked(labelled, command, mmts) -> None:
+    out = labelled.folder / "s"
+    assert mmts(*command, out).code == 0
+    metrics = json.loads((out / "metrics.json").read_text())
+    metrics["shots"]["media_to_text"] = {"many": 0, "medium": 10, "few": 2}
+    said = [line for line in slope_and_classes(metrics, out / "classes.parquet", 80) if isinstance(line, str)]
+    assert [line for line in said if "too few" in line] == ["few: 2 test media: too few to tell"]
 
 
 def test_what_makes_it_score_again(labelled, run) -> None:

@@ -16,7 +16,8 @@ def test_the_nearest_are_shown_with_their_texts(world, embedded_run, mmts) -> No
     assert [len(each["hits"]) for each in result["queries"]] == [3, 3]
     best = result["queries"][1]["hits"][0]
     shown = mmts("search", embedded_run, "a dog", "--like", query, "--top", 3, "--clusters", world.clusters).out
-    assert shown.startswith("24 media of split test (")
+    assert shown.startswith("24 media of split test; --split all searches all 92 (")
+    assert shown.splitlines()[1] == f"third: by training cluster size ({result['cluster_sizes']})"
     assert "media-test.parquet: up to date)" in shown
     assert '\n"a dog"\n' in shown
     assert f'\nsample {query}: "caption {query}"\n' in shown

@@ -106,6 +106,8 @@ def test_vectors_are_kept_and_made_again_where_what_they_come_from_changed(world
     assert again.queries == first.queries
     assert search(embedded_run, like=like, split="all").candidates == 92
     assert search(embedded_run, like=like, among="text").vectors == embedded_run / "search" / "text-test.parquet"
+    assert not search(embedded_run, like=like, split="val").up_to_date
+    assert search(embedded_run, like=like, split="Valid").up_to_date
     changed = world.rewrite("annotations", lambda table: table.slice(1), to="fewer.parquet")
     assert not search(embedded_run, like=like, annotations=changed).up_to_date
     assert not search(embedded_run, like=like, force=True).up_to_date
