@@ -20,7 +20,7 @@ run() {  # NAME SEED FLAGS...
     name=$1 seed=$2
     shift 2
     mmts train "$annotations" -o "$out/$name-$seed" --media "$media" --text "$texts" --epochs 30 --batch-size 512 \
-        --seed "$seed" --quiet "$@"
+        --seed "$seed" --resume --quiet "$@"
     mmts eval "$out/$name-$seed" -o "$out/$name-$seed/scores" --split val --frequency "$frequency" --quiet
 }
 for seed in 1 2 3; do

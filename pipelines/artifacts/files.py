@@ -34,7 +34,7 @@ def require_file(path: Path) -> None:
             raise InputError(f"{path}: is a directory; a file was expected")
         if not path.exists():
             folder = path.parent
-            hint = nearest(path.name, [p.name for p in folder.iterdir()]) if folder.is_dir() else ""
+            hint = nearest(path.name, _visible(folder)) if folder.is_dir() else ""
             raise InputError(f"{path}: no such file{hint}")
         if path.stat().st_size == 0:
             raise InputError(f"{path}: the file is empty (0 bytes)")
@@ -42,6 +42,11 @@ def require_file(path: Path) -> None:
             pass
     except OSError as error:
         raise InputError(f"{path}: can't be read ({error.strerror})") from error
+
+
+def _visible(folder: Path) -> list[str]:
+    """The names in a folder, without hidden ones such as locks."""
+    return [path.name for path in folder.iterdir() if not path.name.startswith(".")]
 
 
 def require_writable(path: Path) -> None:

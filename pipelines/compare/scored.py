@@ -11,7 +11,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from pipelines.artifacts import RANKS, align, fingerprint_of, open_parquet, read_table, require_unique, scores_folder
+from pipelines.artifacts import (
+    RANKS,
+    align,
+    fingerprint_of,
+    open_parquet,
+    read_provenance,
+    read_table,
+    require_unique,
+    scores_folder,
+)
 from pipelines.artifacts.files import read_json
 from pipelines.errors import InputError
 from pipelines.scores.queries import DIRECTIONS, SHOTS, QueryScores
@@ -31,6 +40,7 @@ class Scored:
         ties: The rule for ties it was scored by.
         gallery: Which media were ranked, in words.
         trained: How the run was trained, its ``parameters``, ``inputs`` and ``seed``; None where no run was scored.
+        classes: What stood for the classes, of protocol ``classes``: ``templates`` and the files used, by role.
         tables: Rows of ``ranks.parquet`` by direction.
     """
 
@@ -40,6 +50,7 @@ class Scored:
     ties: str
     gallery: str
     trained: dict[str, Any] | None
+    classes: dict[str, Any]
     tables: dict[str, pa.Table]
 
 
@@ -77,8 +88,19 @@ def read_scored(folder: Path) -> Scored:
         metrics["ties"]["rule"],
         gallery,
         metrics.get("trained"),
+        _classes(metrics, ranks) if metrics["protocol"] == "classes" else {},
         tables,
     )
+
+
+def _classes(metrics: dict[str, Any], ranks: Path) -> dict[str, Any]:
+    """What stood for the classes: ``templates``, with a file of ``class names``, or ``class vectors``."""
+    made = read_provenance(ranks)
+    files = made.inputs if made else {}
+    if "templates" not in metrics:
+        return {"class vectors": files["text"]} if "text" in files else {}
+    names = {"class names": files["class names"]} if "class names" in files else {}
+    return {"templates": metrics["templates"], **names}
 
 
 def in_order_of(first: Scored, other: Scored) -> Scored:

@@ -51,11 +51,12 @@ def group_by_setting(scored: Sequence[Scored]) -> list[Setting]:
 
 
 def _key(scored: Scored) -> str:
-    """What two runs of one setting have in common: parameters and the contents of the input files, but not the seed."""
+    """What two runs of one setting have in common: parameters, what input files hold and prompts, but not the seed."""
     if scored.trained is None:
         return str(scored.folder)
     contents = {role: each["fingerprint"] for role, each in scored.trained["inputs"].items()}
-    return json.dumps([scored.trained["parameters"], contents], sort_keys=True)
+    classes = {name: each if name == "templates" else each["fingerprint"] for name, each in scored.classes.items()}
+    return json.dumps([scored.trained["parameters"], contents, classes], sort_keys=True)
 
 
 def _names(first_runs: list[Scored]) -> list[str]:
@@ -75,7 +76,13 @@ def _described(run: Scored) -> dict[str, Any] | None:
     if run.trained is None:
         return None
     parameters = {name.replace("_", "-"): value for name, value in run.trained["parameters"].items()}
-    return parameters | {role: each["name"] for role, each in run.trained["inputs"].items()}
+    classes = {name: _templates(each) if name == "templates" else each["name"] for name, each in run.classes.items()}
+    return parameters | {role: each["name"] for role, each in run.trained["inputs"].items()} | classes
+
+
+def _templates(texts: list[str]) -> str:
+    first, *others = texts
+    return f"'{first}'" + (f" and {len(others)} more" if others else "")
 
 
 def _keys(descriptions: list[dict[str, Any]]) -> list[str]:

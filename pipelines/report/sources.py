@@ -13,6 +13,7 @@ from pipelines.media import holds_features
 from pipelines.report.given import KINDS, require_given
 from pipelines.report.shelf import Item, Shelf, is_run, is_sweep
 from pipelines.sweep import read_sweep
+from pipelines.views.classes import is_classification
 
 
 @dataclass
@@ -112,9 +113,9 @@ def _complete(found: Sources, shelf: Shelf, given: Mapping[str, Path | None]) ->
     if given.get("scores") is not None:
         found.scores = given["scores"]
     elif found.run is not None:
-        found.scores = _newest(found, "scores", of_run)
+        found.scores = _newest_scores(found, of_run)
     elif found.kind == "folder":
-        found.scores = _newest(found, "scores", [each for each in shelf.subfolders() if is_scores(each)])
+        found.scores = _newest_scores(found, [each for each in shelf.subfolders() if is_scores(each)])
     return found
 
 
@@ -213,6 +214,15 @@ def _scores_of(run: Path, shelf: Shelf) -> list[Path]:
 def _input(provenance: Provenance | None, role: str) -> str | None:
     """The fingerprint of an input."""
     return None if provenance is None else provenance.inputs.get(role, {}).get("fingerprint")
+
+
+def _newest_scores(found: Sources, folders: list[Path]) -> Path | None:
+    """The newest scores; those of a classification, which have no worst queries, where there are no others."""
+    retrieval = [each for each in folders if not is_classification(each)]
+    if retrieval and len(retrieval) < len(folders):
+        others = ", ".join(each.name for each in folders if each not in retrieval)
+        found.notes.append(f"scores: of retrieval, not of classification ({others}); --scores takes another")
+    return _newest(found, "scores", retrieval or folders)
 
 
 def _newest(found: Sources, role: str, folders: list[Path]) -> Path | None:

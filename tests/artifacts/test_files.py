@@ -41,6 +41,12 @@ def test_a_missing_file_is_refused_with_the_nearest_name_beside_it(tmp_path) -> 
         require_file(tmp_path / "missing" / "caption.csv")
 
 
+def test_no_hidden_file_is_named_for_a_missing_one(tmp_path) -> None:
+    (tmp_path / ".texts.parquet.lock").touch()
+    with pytest.raises(InputError, match=r"no such file$"):
+        require_file(tmp_path / "text.parquet")
+
+
 def test_replacing_puts_the_whole_file_in_place(tmp_path) -> None:
     path = tmp_path / "file"
     path.write_text("old")

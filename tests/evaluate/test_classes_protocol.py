@@ -351,6 +351,24 @@ def test_compared_by_the_same_media(labelled, spaces, mmts) -> None:
     assert not any(line.startswith(("head", "middle", "tail")) for line in lines)  # the same counts, cut elsewhere
 
 
+def test_prompts_are_part_of_a_setting(labelled, run) -> None:
+    names = labelled.folder / "names.json"
+    names.write_text(json.dumps({each: f"{each} or so" for each in KINDS}))
+    options = {"run": run, "protocol": "classes", "column": "label", "resamples": 0}
+    folders = []
+    for name, prompts in {"s": {}, "t": {"templates": "photo"}, "u": {"class_names": names}}.items():
+        evaluate(labelled.folder / name, **options, **prompts)
+        folders.append(labelled.folder / name)
+    assert [each["name"] for each in compare(folders, resamples=20)["settings"]] == [
+        "templates '{}'",
+        "templates 'a photo of a {}.'",
+        "templates '{}', class names names.json",
+    ]
+    evaluate(labelled.folder / "again", **options)
+    with pytest.raises(InputError, match="again: scores seed 0 of the same setting as"):
+        compare([*folders, labelled.folder / "again"], resamples=20)
+
+
 def test_answers_from_other_classes_are_not_compared(labelled, spaces) -> None:
     """A class that only training has, and that is one more to choose from."""
     files, _, classes = spaces
