@@ -209,15 +209,20 @@ def thirds(
 ) -> None:
     """Scores of head, middle and tail with 95% intervals, the mean of both directions.
 
+    Of 'mmts eval --protocol classes', those of classes with many, medium and few training media.
+
     Example: mmts plot thirds baseline/eval mmts/eval -o thirds.pdf
     """
     from pipelines.plot.thirds import draw_thirds
+    from pipelines.scores.queries import SHOTS_IN_WORDS
+    from pipelines.views.classes import ClassScores, read_by_frequency
     from pipelines.views.names import names_apart
-    from pipelines.views.thirds import read_thirds
 
     _require(path, [folder / "metrics.json" for folder in scores], width)
-    seen = [read_thirds(folder, name=name) for folder, name in zip(scores, names_apart(scores), strict=True)]
-    _write(console, "thirds", path, lambda figure: draw_thirds(figure, seen), width, title)
+    seen = [read_by_frequency(folder, name=name) for folder, name in zip(scores, names_apart(scores), strict=True)]
+    of_classes = any(isinstance(each, ClassScores) for each in seen)
+    said = {"groups": f"many, medium and few are {SHOTS_IN_WORDS}"} if of_classes else {}
+    _write(console, "thirds", path, lambda figure: draw_thirds(figure, seen), width, title, **said)
 
 
 def frontier(
