@@ -1,5 +1,6 @@
 """What ``mmts advise`` and ``mmts cluster --sweep`` found: tables, and a recommendation in words."""
 
+import shlex
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -63,6 +64,7 @@ def _human(result: dict[str, Any], words: list[str], lines: list[str], width: in
         yield f"one clustering with k {result['advice']['k']}, seed 0:"
         yield from label_tables(result["labels"], width)
     yield ""
+    yield "to make these shifts:"
     yield from lines
 
 
@@ -108,10 +110,13 @@ def _recommendation(result: dict[str, Any]) -> Iterator[str]:
     if any(each["pairs"] == 0 for each in result["shifts"]):
         yield f"~: predicted from means of fewer, as {result['seeds']} clusterings are too few to compare"
         yield ""
+    yield _tail(best)
+    yield ""
     if clusterings is None:
         tail = " with a tail" if any(each["clusterings"] for each in result["candidates"]) else ""
         yield f"no k{tail} is stable: {goal:g} takes means of more than {most} clusterings at every k{tail}"
         yield f"closest: k {k}, averaged over {most} clusterings: rank correlation {best['agreement']:.2f}"
+        yield "  mmts cluster --method knn counts the samples near each one instead, which no seed changes"
     elif clusterings == 1:
         yield f"recommended: k {k}, one clustering"
         yield f"why: the shifts of two have a rank correlation of {best['agreement']:.2f} (goal: {goal:g})"
@@ -128,13 +133,31 @@ def _recommendation(result: dict[str, Any]) -> Iterator[str]:
             f"  one is not enough: the shifts of two correlate by {one['rank_correlation']['value']:.2f}, and "
             f"{one['changed_thirds']['value']:.0f}% of samples change thirds (by chance: 67%)"
         )
-    if not best["has_tail"]:
-        yield f"hardly a tail: clusters are much of one size (Gini {best['gini']:.2f}); balancing can't do much here"
     if result["classes"] is not None:
         path, columns = result["classes"]["annotations"], result["classes"]["columns"]
-        line = ["cluster", path, "-o", "classes.parquet", "--method", "class", "--column", columns[0]]
+        line = [
+            "cluster",
+            path,
+            "-o",
+            str(Path(path).with_name("classes.parquet")),
+            "--method",
+            "class",
+            "--column",
+            columns[0],
+        ]
         yield f"{path} has classes ({', '.join(columns)}), whose sizes no seed changes: {shell_line(line)}"
     yield "not told by these figures: whether shifts help, and at which k; validation tells (mmts sweep)"
+
+
+def _tail(best: dict[str, Any]) -> str:
+    """Whether there is a tail, and by which yardstick."""
+    from pipelines.advise.choice import GINI_WITHOUT_STRUCTURE, LEAST_GINI
+
+    verdict = f"Gini of sizes {best['gini']:.2f} at k {best['k']}"
+    yardstick = f"from {LEAST_GINI:g} on a tail; up to {GINI_WITHOUT_STRUCTURE:g} without any structure"
+    if best["has_tail"]:
+        return f"a tail: {verdict} ({yardstick})"
+    return f"hardly a tail: {verdict} ({yardstick}); balancing can't do much here"
 
 
 def _takes(candidate: dict[str, Any], most: int) -> str:
@@ -144,23 +167,36 @@ def _takes(candidate: dict[str, Any], most: int) -> str:
 
 
 def _commands(result: dict[str, Any], shared: Mapping[str, Any], *, kept: bool) -> list[str]:
-    """The command lines that make the recommended shifts; clusterings that a sweep has kept are not made again."""
+    """The command lines that make the recommended shifts, beside the source; what a sweep has kept isn't made again."""
     best, rule = result["advice"], result["rule"]
+    beside = Path(result["source"]).parent
     clusterings = best["clusterings"] or result["most"]
     flags = [word for name, value in shared.items() for word in _typed(name, value)]
     lines = []
     if clusterings == 1 and not kept:
-        files = ["clusters.parquet"]
-        lines.append(["cluster", result["source"], "-o", *files, "--k", str(best["k"]), *flags])
+        files = shlex.quote(str(beside / "clusters.parquet"))
+        lines.append(
+            shell_line(
+                ["cluster", result["source"], "-o", str(beside / "clusters.parquet"), "--k", str(best["k"]), *flags]
+            )
+        )
     else:
-        folder = Path(result["output"] if kept else "clusters")
-        files = [str(folder / f"k{best['k']}-seed{seed}.parquet") for seed in range(clusterings)]
+        folder = Path(result["output"]) if kept else beside / "clusters"
+        files = _files(folder / f"k{best['k']}-seed", clusterings, result["seeds"] if kept else 0)
         if not kept or clusterings > result["seeds"]:
             sweep = ["--sweep", str(best["k"]), "--seeds", str(clusterings)]
-            lines.append(["cluster", result["source"], "-o", str(folder), *sweep, *flags])
+            lines.append(shell_line(["cluster", result["source"], "-o", str(folder), *sweep, *flags]))
     # The paper's range; what is best is for validation to say.
-    lines.append(["shifts", *files, "-o", "shifts.parquet", "--min", "0.05", "--max", "0.2", "--rule", rule])
-    return [shell_line(line) for line in lines]
+    output = shlex.quote(str(beside / "shifts.parquet"))
+    lines.append(f"mmts shifts {files} -o {output} --min 0.05 --max 0.2 --rule {rule}")
+    return lines
+
+
+def _files(stem: Path, clusterings: int, there: int) -> str:
+    """The files of so many clusterings, for a shell: by a pattern, which labels don't match, unless more are there."""
+    if there > clusterings:
+        return " ".join(shlex.quote(f"{stem}{seed}.parquet") for seed in range(clusterings))
+    return f"{shlex.quote(str(stem))}*[0-9].parquet"
 
 
 def _typed(name: str, value: Any) -> list[str]:

@@ -8,7 +8,8 @@ from pipelines.advise.stability import Agreement, needed, predicted
 
 WANTED = 0.9  # rank correlation of shifts with those that as many other clusterings give
 MOST = 32  # clusterings that are worth making
-LEAST_GINI = 0.2  # k-means of points without structure has up to 0.13, sizes spread evenly from 1 to 5 have 0.22
+LEAST_GINI = 0.2  # sizes spread evenly from 1 to 5 have 0.22
+GINI_WITHOUT_STRUCTURE = 0.13  # at most, of k-means of points without structure
 
 
 @dataclass(frozen=True)

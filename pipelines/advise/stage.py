@@ -1,5 +1,6 @@
 """Entry points of ``advise``, and of ``cluster --sweep``, which keeps the clusterings."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,8 @@ from pipelines.cluster.subject import Subject
 from pipelines.errors import InputError
 from pipelines.progress import SILENT, Progress
 
-TABLE = "advice.parquet"
 _LABELS = 3
+_KS_NAMED = 10
 
 
 def _nobody(text: str) -> None:
@@ -103,7 +104,8 @@ def cluster_sweep(
     Args:
         source: As for `pipelines.cluster.cluster`.
         output: Folder to write: for each k and seed the file ``kK-seedS.parquet``, the same as `cluster` writes alone,
-            with its labels where there are annotations; and the table of `advise` as ``advice.parquet``.
+            with its labels where there are annotations; and the table of `advise`, named by its k, such as
+            ``advice-k50-100.parquet``, so that sweeps over other k can share the folder.
         settings: What is tried; ``ks`` has to be given.
         by: As for `cluster`, and so are the next four.
         annotations: See there.
@@ -132,12 +134,19 @@ def cluster_sweep(
         require_file(subject.annotations)  # before the work that its texts label
     runs = Clusterings(subject, _values(options), fit_split, folder, force)
     with removing_new_folders(folder):
-        plan = _plan(runs, settings, folder / TABLE)
+        plan = _plan(runs, settings, folder / _table_name(settings.ks or ()))
         done = plan.finished(force=force)
         up_to_date = done is not None and runs.up_to_date(folder, done.summary["k"], settings.seeds)
         found = done.summary if done and up_to_date else _write(plan, study(runs, settings, progress, tell))
         runs.label(folder, found["k"], settings.seeds)
         return _result(folder, runs, found, up_to_date=up_to_date)
+
+
+def _table_name(ks: Sequence[int]) -> str:
+    """``advice-k50-100.parquet``; of many k the first and the last."""
+    ks = sorted(set(ks))
+    named = "-".join(map(str, ks)) if len(ks) <= _KS_NAMED else f"{ks[0]}-to-{ks[-1]}"
+    return f"advice-k{named}.parquet"
 
 
 def _labelled(runs: Clusterings, found: dict[str, Any]) -> dict[str, Any]:

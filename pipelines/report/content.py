@@ -202,8 +202,16 @@ class _Gathering:
     def band(self) -> tuple[Band, str] | None:
         """The temperatures of head, middle and tail: of the run, of the best ``mmts`` of the sweep, or as planned."""
         sources = self.sources
-        if sources.run is not None and read_run_parameters(sources.run).get("temperature") == "mmts":
+        if sources.run is not None:
             run = sources.run
+            strategy = read_run_parameters(run).get("temperature")
+            if strategy != "mmts":  # its curves show its temperatures; a plan would be another run's
+                if sources.shifts is not None:
+                    self._leave_out(
+                        f"Temperatures of head and tail: {run.resolve().name} was trained with --temperature "
+                        f"{strategy}; `mmts plan {sources.shifts}` says what they would be with mmts"
+                    )
+                return None
             band = self._try(
                 "Temperatures of head and tail", lambda: band_of_run(run, sources.shifts, sources.annotations)
             )

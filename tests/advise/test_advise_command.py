@@ -1,5 +1,7 @@
 """``mmts advise`` and ``mmts cluster --sweep``."""
 
+import glob
+import itertools
 import json
 import shlex
 
@@ -32,8 +34,10 @@ def test_what_it_says_fits_a_terminal_and_its_commands_work(embeddings, mmts, co
     assert max(map(len, tables)) <= 80
     typed = [line for line in lines if line.startswith("mmts ")]
     assert [line.split()[1] for line in typed] == ["cluster", "shifts"]
+    assert lines[lines.index(typed[0]) - 1] == "to make these shifts:"
     for line in typed:
-        assert mmts(*shlex.split(line)[1:]).code == 0, line
+        words = [sorted(glob.glob(word)) if "*" in word else [word] for word in shlex.split(line)[1:]]
+        assert mmts(*itertools.chain(*words)).code == 0, line
     assert (tmp_path / "shifts.parquet").exists()
 
 
@@ -75,7 +79,9 @@ def shown(capsys):
 
 def test_one_clustering_is_a_file(shown) -> None:
     found = shown("advise", result(1), {"by": "text", "fit_split": "my train"})
-    assert found["recommendation"][:2] == [
+    assert found["recommendation"][:4] == [
+        "a tail: Gini of sizes 0.30 at k 50 (from 0.2 on a tail; up to 0.13 without any structure)",
+        "",
         "recommended: k 50, one clustering",
         "why: the shifts of two have a rank correlation of 0.91 (goal: 0.9)",
     ]
@@ -88,12 +94,29 @@ def test_one_clustering_is_a_file(shown) -> None:
 def test_several_are_a_sweep_with_the_same_options(shown) -> None:
     shared = {"by": "joint", "media": "m.parquet", "media_weight": 0.3, "spherical": False, "niter": None}
     found = shown("advise", result(2), shared)
-    assert found["recommendation"][0] == "recommended: k 50, averaged over 2 clusterings"
+    assert found["recommendation"][2] == "recommended: k 50, averaged over 2 clusterings"
     assert found["commands"] == [
         "mmts cluster 'my texts.parquet' -o clusters --sweep 50 --seeds 2 --by joint --media m.parquet "
         "--media-weight 0.3 --euclidean",
-        "mmts shifts clusters/k50-seed0.parquet clusters/k50-seed1.parquet -o shifts.parquet --min 0.05 --max 0.2 "
+        "mmts shifts clusters/k50-seed*[0-9].parquet -o shifts.parquet --min 0.05 --max 0.2 --rule log",
+    ]
+
+
+def test_files_are_beside_the_input(shown) -> None:
+    found = shown("advise", {**result(2), "source": "my data/e.parquet"})
+    assert found["commands"] == [
+        "mmts cluster 'my data/e.parquet' -o 'my data/clusters' --sweep 50 --seeds 2",
+        "mmts shifts 'my data/clusters/k50-seed'*[0-9].parquet -o 'my data/shifts.parquet' --min 0.05 --max 0.2 "
         "--rule log",
+    ]
+
+
+def test_a_pattern_takes_no_labels(tmp_path) -> None:
+    for name in ("k5-seed0.parquet", "k5-seed12.parquet", "k5-seed0.labels.parquet", "k50-seed1.parquet"):
+        (tmp_path / name).touch()
+    assert sorted(path.name for path in tmp_path.glob("k5-seed*[0-9].parquet")) == [
+        "k5-seed0.parquet",
+        "k5-seed12.parquet",
     ]
 
 
@@ -101,21 +124,23 @@ def test_several_are_a_sweep_with_the_same_options(shown) -> None:
 def test_what_a_sweep_has_kept_is_not_made_again(shown, clusterings, commands) -> None:
     found = shown("cluster", {**result(clusterings), "output": "kept"})
     assert [line.split()[1] for line in found["commands"]] == commands
-    assert f"kept/k50-seed{clusterings - 1}.parquet" in found["commands"][-1]
+    files = found["commands"][-1].split(" -o ")[0].split()[2:]
+    assert files == (["kept/k50-seed0.parquet"] if clusterings == 1 else ["kept/k50-seed*[0-9].parquet"])
 
 
 def test_it_says_when_no_k_is_stable_and_when_there_is_no_tail(shown) -> None:
     found = shown("advise", result(None, has_tail=False, gini=0.12))
-    assert found["recommendation"][0] == "no k is stable: 0.9 takes means of more than 32 clusterings at every k"
+    assert found["recommendation"][2] == "no k is stable: 0.9 takes means of more than 32 clusterings at every k"
     assert "  clusterings that other k take: over 32 (k 100)" in found["recommendation"]
-    assert any(line.startswith("hardly a tail: ") and "(Gini 0.12)" in line for line in found["recommendation"])
+    assert found["recommendation"][0].startswith("hardly a tail: Gini of sizes 0.12 at k 50 (from 0.2 on a tail")
+    assert any("mmts cluster --method knn" in line for line in found["recommendation"])
 
 
 def test_a_stable_k_without_a_tail_is_not_denied(shown) -> None:
     found = result(None)
     found["candidates"][1] |= {"clusterings": 5, "has_tail": False}
     words = shown("advise", found)["recommendation"]
-    assert words[0] == "no k with a tail is stable: 0.9 takes means of more than 32 clusterings at every k with a tail"
+    assert words[2] == "no k with a tail is stable: 0.9 takes means of more than 32 clusterings at every k with a tail"
     assert "  clusterings that other k take: 5 (k 100, hardly a tail)" in words
 
 

@@ -56,7 +56,7 @@ def test_silhouettes_of_a_sample_are_of_as_many_rows_always_the_same(embeddings)
 def test_a_sweep_writes_what_lone_clusterings_write(embeddings, tmp_path) -> None:
     cluster_sweep(embeddings, tmp_path / "sweep", settings=Settings((3, 5), seeds=2))
     names = sorted(path.name for path in (tmp_path / "sweep").iterdir() if path.name[0] != ".")
-    assert names == ["advice.parquet", *(f"k{k}-seed{seed}.parquet" for k in (3, 5) for seed in (0, 1))]
+    assert names == ["advice-k3-5.parquet", *(f"k{k}-seed{seed}.parquet" for k in (3, 5) for seed in (0, 1))]
     for k, seed in ((3, 0), (5, 1)):
         cluster(embeddings, tmp_path / "alone.parquet", k=k, seed=seed)
         kept = tmp_path / "sweep" / f"k{k}-seed{seed}.parquet"
@@ -69,7 +69,7 @@ def test_both_give_the_same_advice(embeddings, tmp_path) -> None:
     kept = cluster_sweep(embeddings, tmp_path / "sweep", settings=settings)
     alone = advise(embeddings, tmp_path / "a.parquet", settings=settings)
     assert {**kept, "output": None} == {**alone, "output": None}
-    tables = [read_table(path, ADVICE) for path in (tmp_path / "sweep" / "advice.parquet", tmp_path / "a.parquet")]
+    tables = [read_table(path, ADVICE) for path in (tmp_path / "sweep" / "advice-k3-5.parquet", tmp_path / "a.parquet")]
     assert tables[0].equals(tables[1])
 
 
@@ -107,8 +107,21 @@ def test_a_sweep_makes_only_what_is_missing(embeddings, tmp_path) -> None:
     before = {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
     assert not cluster_sweep(embeddings, folder, settings=settings)["up_to_date"]
     written = {path.name for path in folder.iterdir() if path.stat().st_mtime_ns != before.get(path.name)}
-    assert written - {".advice.parquet.lock"} == {"k5-seed0.parquet", "advice.parquet"}
+    assert written - {".advice-k3-5.parquet.lock"} == {"k5-seed0.parquet", "advice-k3-5.parquet"}
     assert not cluster_sweep(embeddings, folder, settings=settings, niter=3)["up_to_date"]
+
+
+def test_sweeps_over_other_k_share_a_folder(embeddings, tmp_path) -> None:
+    folder = tmp_path / "sweep"
+    first, many = Settings((5, 3, 3), 2), Settings(tuple(range(2, 13)), 2)
+    for settings in (first, Settings((5,), 3), many):
+        cluster_sweep(embeddings, folder, settings=settings)
+    assert sorted(path.name for path in folder.glob("advice*")) == [
+        "advice-k2-to-12.parquet",
+        "advice-k3-5.parquet",
+        "advice-k5.parquet",
+    ]
+    assert cluster_sweep(embeddings, folder, settings=first)["up_to_date"]
 
 
 def test_media_are_clustered_once_and_counted_by_sample(world, tmp_path) -> None:

@@ -107,3 +107,12 @@ def test_clips_are_shown_by_their_middle_frames(clips) -> None:
     worst = output.read_text().partition('<section id="worst"')[2]
     used = set(re.findall(r'data-picture="(\d+)"', worst))
     assert used == {str(number) for number in range(6)}
+
+
+def test_a_run_of_another_strategy_has_no_plan_of_temperatures(world, mmts, tmp_path):
+    train(world.config("run", temperature="fixed", tau=0.05, epochs=2))
+    output = tmp_path / "report.html"
+    ran = mmts("report", world.folder / "run", "-o", output, "--shifts", world.shifts)
+    assert ran.code == 0, ran.err
+    assert "Temperatures of head and tail: run was trained with --temperature fixed; `mmts plan" in ran.out
+    assert "As planned" not in output.read_text()
