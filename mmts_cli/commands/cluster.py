@@ -195,7 +195,10 @@ def _neighborhoods(summary: dict[str, Any]) -> "Iterator[str]":
         f"{summary['fitted_rows']:,} fitted rows ({summary['rows']:,} in all): largest {summary['largest']:,}, median "
         f"{summary['median']:,.0f}, smallest {summary['smallest']:,}"
     )
-    yield f"as uneven as {summary['effective_clusters']:,.0f} clusters of Gini {summary['gini']:.3f}"
+    yield (
+        f"neighborhoods overlap; clusters that don't, with each row in one of its neighborhood's size, would be "
+        f"{summary['effective_clusters']:,.0f}, of Gini {summary['gini']:.3f} (0: all of one size)"
+    )
     if summary["recall"] < 1:
         yield f"by an approximate index, which finds {100 * summary['recall']:.1f}% of the neighbors of a sample"
 

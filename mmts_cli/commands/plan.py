@@ -77,7 +77,9 @@ def plan(
 
         title = f"{band.quantity} of each third of the samples over the run"
         write_picture(picture, lambda figure: draw_band(figure, band), title=title)
-    output.result(_json(band, steps, picture), lambda: _human(band, steps, picture))
+    output.result(
+        _json(band, steps, picture), lambda: _human(band, steps, picture, split_known=annotations is not None)
+    )
 
 
 def _json(band: "Band", steps: int, picture: Path | None) -> dict[str, Any]:
@@ -88,6 +90,7 @@ def _json(band: "Band", steps: int, picture: Path | None) -> dict[str, Any]:
         "lowest": band.lowest,
         "highest": band.highest,
         "settings": dict(band.settings),
+        "thirds_of": band.thirds_of,
         "groups": {
             line.name: {
                 "samples": line.samples,
@@ -102,7 +105,7 @@ def _json(band: "Band", steps: int, picture: Path | None) -> dict[str, Any]:
     }
 
 
-def _human(band: "Band", steps: int, picture: Path | None) -> "Iterator[RenderableType]":
+def _human(band: "Band", steps: int, picture: Path | None, *, split_known: bool) -> "Iterator[RenderableType]":
     from rich.table import Table
 
     settings = ", ".join(f"{name} {number:.4g}" for name, number in band.settings.items())
@@ -116,5 +119,7 @@ def _human(band: "Band", steps: int, picture: Path | None) -> "Iterator[Renderab
         values = (min(line.minimum), sum(line.mean) / len(line.mean), max(line.maximum))
         table.add_row(line.name, f"{line.samples:,}", sizes, *(f"{value:.4f}" for value in values))
     yield table
+    rest = "" if split_known else "; with --annotations only those of --split count, as in training"
+    yield f"thirds of {band.thirds_of}{rest}"
     if picture is not None:
         yield f"{picture}: written"

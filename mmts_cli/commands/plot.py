@@ -27,6 +27,13 @@ TitleOption = Annotated[str, typer.Option("--title", help="Title above the figur
 
 _PAGE = 17.0
 
+TrainedOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--annotations", help="Of clusters by --method knn, count the training samples alone (default: all samples)."
+    ),
+]
+
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the app."""
@@ -44,18 +51,21 @@ def tail(
     shift_file: Annotated[
         Path | None, typer.Argument(metavar="[SHIFTS]", help="shifts.parquet, to draw the shift of each cluster below.")
     ] = None,
+    annotations: TrainedOption = None,
     width: WidthOption = _PAGE,
     title: TitleOption = "",
 ) -> None:
     """The long tail: cluster sizes, largest first, by head, middle and tail.
+
+    Of clusters by --method knn, which overlap, the samples are drawn, each with the size of its neighborhood.
 
     Example: mmts plot tail clusters.parquet shifts.parquet -o tail.pdf
     """
     from pipelines.plot.tail import draw_tail
     from pipelines.views.tail import read_tail
 
-    _require(path, [file for file in (clusters, shift_file) if file is not None], width)
-    seen = read_tail(clusters, shift_file)
+    _require(path, [file for file in (clusters, shift_file, annotations) if file is not None], width)
+    seen = read_tail(clusters, shift_file, annotations)
     _write(console, "tail", path, lambda figure: draw_tail(figure, seen), width, title)
 
 
@@ -105,6 +115,7 @@ def shifts(
     console: "Output",
     clusters: Annotated[Path, typer.Argument(help="clusters.parquet.")],
     path: PictureOption,
+    annotations: TrainedOption = None,
     width: WidthOption = _PAGE,
     title: TitleOption = "",
 ) -> None:
@@ -117,8 +128,8 @@ def shifts(
     from pipelines.plot.shifts import draw_shifts
     from pipelines.views.shifts import read_shift_rules
 
-    _require(path, [clusters], width)
-    seen = read_shift_rules(clusters)
+    _require(path, [file for file in (clusters, annotations) if file is not None], width)
+    seen = read_shift_rules(clusters, annotations=annotations)
     _write(console, "shifts", path, lambda figure: draw_shifts(figure, seen), width, title)
 
 
@@ -198,15 +209,20 @@ def thirds(
 ) -> None:
     """Scores of head, middle and tail with 95% intervals, the mean of both directions.
 
+    Of 'mmts eval --protocol classes', those of classes with many, medium and few training media.
+
     Example: mmts plot thirds baseline/eval mmts/eval -o thirds.pdf
     """
     from pipelines.plot.thirds import draw_thirds
+    from pipelines.scores.queries import SHOTS_IN_WORDS
+    from pipelines.views.classes import ClassScores, read_by_frequency
     from pipelines.views.names import names_apart
-    from pipelines.views.thirds import read_thirds
 
     _require(path, [folder / "metrics.json" for folder in scores], width)
-    seen = [read_thirds(folder, name=name) for folder, name in zip(scores, names_apart(scores), strict=True)]
-    _write(console, "thirds", path, lambda figure: draw_thirds(figure, seen), width, title)
+    seen = [read_by_frequency(folder, name=name) for folder, name in zip(scores, names_apart(scores), strict=True)]
+    of_classes = any(isinstance(each, ClassScores) for each in seen)
+    said = {"groups": f"many, medium and few are {SHOTS_IN_WORDS}"} if of_classes else {}
+    _write(console, "thirds", path, lambda figure: draw_thirds(figure, seen), width, title, **said)
 
 
 def frontier(

@@ -71,7 +71,7 @@ def shifts(
         from pipelines.views.tail import read_tail
 
         tail_seen = read_tail(clusters[0], path)
-        title = f"{counted(len(tail_seen), 'cluster')} of {clusters[0].name}"
+        title = f"{tail_seen.counted(len(tail_seen))} of {clusters[0].name}"
         write_picture(picture, lambda figure: draw_tail(figure, tail_seen), title=title)
     output.result(stage_json("shifts", result), lambda: _human(result))
 

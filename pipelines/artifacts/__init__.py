@@ -9,7 +9,15 @@ embeddings = read_vectors("embeddings.parquet")    # ids and an (n, d) float32 m
 from pipelines.artifacts.annotations import read_annotations, require_texts, rows_of_split, with_media_ids
 from pipelines.artifacts.classes import class_column, read_class_columns
 from pipelines.artifacts.clips import CLIPS, Clips, clips_of, read_clips
-from pipelines.artifacts.clusters import NOISE, gini, has_noise, noise_apart, read_cluster_sizes, read_clusters
+from pipelines.artifacts.clusters import (
+    NOISE,
+    gini,
+    gini_of_samples,
+    has_noise,
+    noise_apart,
+    read_cluster_sizes,
+    read_clusters,
+)
 from pipelines.artifacts.frequency import Frequency, frequency_file, mean_frequency, read_frequency
 from pipelines.artifacts.ids import align, first_few, require_unique, shortened
 from pipelines.artifacts.labels import labels_path, largest_and_smallest, read_labels
@@ -85,6 +93,7 @@ __all__ = [
     "first_few",
     "frequency_file",
     "gini",
+    "gini_of_samples",
     "has_noise",
     "is_same_file",
     "is_scores",

@@ -82,6 +82,17 @@ def gini(sizes: NDArray[np.integer[Any]]) -> float:
     return float((2 * np.arange(1, k + 1) - k - 1) @ sizes / (k * sizes.sum()))
 
 
+def gini_of_samples(size_n: NDArray[np.integer[Any]]) -> float:
+    """Gini coefficient of clusters, from the sizes ``(n,)``, above 0, of the clusters of n samples, see `gini`.
+
+    Where clusters overlap, that of clusters that don't, in which each of a cluster's n samples is 1/n of it.
+    """
+    size_n, n = np.sort(size_n), len(size_n)
+    share_n = 1 / size_n / (1 / size_n).sum()
+    below_n = (np.arange(1, n + 1) - 0.5) / n  # samples in smaller clusters: the Lorenz curve
+    return float(1 - 2 * share_n @ below_n)
+
+
 def _noise_of_size_1(table: pa.Table) -> pa.Table:
     cluster, size = table.column("cluster").fill_null(NOISE), table.column("cluster_size")
     rare = pc.if_else(pc.less(cluster, 0), pa.scalar(1, size.type), size)

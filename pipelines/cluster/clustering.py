@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.artifacts import NOISE, gini, noise_apart
+from pipelines.artifacts import NOISE, gini, gini_of_samples, noise_apart
 
 
 @dataclass(frozen=True)
@@ -82,14 +82,11 @@ def describe_overlapping(size_n: NDArray[np.int64]) -> dict[str, Any]:
 
     Returns:
         ``largest``, ``smallest``, and what the same sizes would be of clusters that don't overlap, in which each of a
-        cluster's n samples is 1/n of it: ``effective_clusters``, their number, and ``gini``, see `gini`.
+        cluster's n samples is 1/n of it: ``effective_clusters``, their number, and ``gini``, see `gini_of_samples`.
     """
-    size_n = np.sort(size_n)
-    share_n = 1 / size_n / (1 / size_n).sum()
-    below_n = (np.arange(1, len(size_n) + 1) - 0.5) / len(size_n)  # samples in smaller clusters: the Lorenz curve
     return {
-        "largest": int(size_n[-1]),
-        "smallest": int(size_n[0]),
+        "largest": int(size_n.max()),
+        "smallest": int(size_n.min()),
         "effective_clusters": float((1 / size_n).sum()),
-        "gini": float(1 - 2 * share_n @ below_n),
+        "gini": gini_of_samples(size_n),
     }

@@ -21,7 +21,7 @@ def draw_band(figure: Figure, band: Band) -> None:
         axes.fill_between(line.steps, line.minimum, line.maximum, color=style["color"], alpha=0.2, linewidth=0)
         name = f"{line.name}: clusters of {sizes}"
         (lines[name],) = axes.plot(line.steps, line.mean, marker=marker, **style)
-    axes.set(xlabel="step", ylabel=f"{band.quantity} (mean, range)")
+    axes.set(xlabel=f"step\nthirds of {band.thirds_of}", ylabel=f"{band.quantity} (mean, range)")
     axes.set_ylim(0, band.highest * 1.05)
     show_counts(axes.xaxis)
     legend_above(figure, lines)

@@ -13,6 +13,7 @@ from pipelines.plot.style import png
 from pipelines.plot.tail import draw_tail
 from pipelines.plot.thirds import draw_thirds
 from pipelines.views.band import Band
+from pipelines.views.classes import ClassScores
 from pipelines.views.curves import Curves
 from pipelines.views.frontier import Frontier
 from pipelines.views.pictured import Pictured
@@ -22,6 +23,7 @@ from pipelines.views.thirds import ThirdScores
 
 _DRAW: dict[type[Pictured], Callable[[Figure, Any], None]] = {
     Band: draw_band,
+    ClassScores: lambda figure, scored: draw_thirds(figure, [scored]),
     Curves: lambda figure, run: draw_curves(figure, [run]),
     Frontier: draw_frontier,
     ShiftRules: draw_shifts,

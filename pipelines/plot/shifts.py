@@ -27,12 +27,12 @@ def draw_shifts(figure: Figure, shifts: ShiftRules) -> None:
         _draw_histogram(panels[name], shifts, name, COLORS[number])
     sizes.set_xscale("log")
     show_counts(sizes.xaxis, log=(shifts.size_u[0], shifts.size_u[-1]))
-    sizes.set(xlabel="training samples in the cluster", ylabel=label)
+    sizes.set(xlabel=f"training samples {'in the cluster' if shifts.centers is None else 'near'}", ylabel=label)
     sizes.legend(loc="upper left")
     for name in names[:-1]:
         panels[name].tick_params(labelbottom=False)
     panels[names[-1]].set_xlabel(label)
-    panels[names[len(names) // 2]].set_ylabel("training samples (%)")
+    panels[names[len(names) // 2]].set_ylabel(f"{shifts.centers or 'training samples'} (%)")
 
 
 def _draw_histogram(axes: Axes, shifts: ShiftRules, name: str, color: str) -> None:
@@ -45,4 +45,6 @@ def _draw_histogram(axes: Axes, shifts: ShiftRules, name: str, color: str) -> No
     axes.set_title(name)
     clusters, samples = (100 * count_b[0] / count_b.sum() for count_b in (rule.clusters_b, rule.samples_b))
     words = f"lowest tenth: {clusters:.0f}% of clusters,\n{samples:.0f}% of training samples"
+    if shifts.centers is not None:
+        words = f"lowest tenth:\n{samples:.0f}% of {shifts.centers}"
     axes.text(0.99, 0.97, words, transform=axes.transAxes, ha="right", va="top")

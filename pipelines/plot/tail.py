@@ -14,9 +14,10 @@ _LINEAR = 20  # times the smallest cluster, up to which that can still be seen o
 def draw_tail(figure: Figure, tail: Tail) -> None:
     """Draw the size of each cluster, by third, and the shifts of its samples where they are known.
 
-    Clusters without a training sample, which a logarithmic scale has no place for, are left out.
+    Clusters without a training sample, which a logarithmic scale has no place for, are left out, and so are the
+    neighborhoods of samples that aren't trained on.
     """
-    seen = int((tail.size_k > 0).sum())
+    seen = tail.seen
     height = 0.4 if tail.shifts is None else 0.6
     set_height(figure, height + 0.4 if is_narrow(figure) else height)
     if tail.shifts is None:
@@ -29,7 +30,7 @@ def draw_tail(figure: Figure, tail: Tail) -> None:
     for third in reversed(range(len(THIRDS))):
         rows = np.flatnonzero(tail.third_k[:seen] == third)
         if len(rows):
-            words = f"{THIRDS[third]}: {len(rows):,} cluster{'s' * (len(rows) != 1)}"
+            words = f"{THIRDS[third]}: {tail.counted(len(rows))}"
             color = THIRD_STYLES[THIRDS[third]]["color"]
             bins = edges[rows[0] : rows[-1] + 2]
             areas[words] = sizes.stairs(tail.size_k[rows], bins, baseline=0, fill=True, color=color)
@@ -38,10 +39,13 @@ def draw_tail(figure: Figure, tail: Tail) -> None:
         sizes.set_yscale("log")
         sizes.set_ylim(bottom=tail.size_k[seen - 1] / 1.5)
     show_counts(sizes.yaxis, log=(tail.size_k[seen - 1], tail.size_k[0]) if log else None)
-    sizes.set_ylabel("training samples")
+    sizes.set_ylabel("training samples" if tail.centers is None else "training samples near")
     unseen = len(tail) - seen
-    rest = f"\n{unseen:,} without training samples left out" if unseen else ""
-    lowest.set_xlabel(f"clusters, largest first (Gini coefficient {tail.gini:.2f}){rest}")
+    what, without = "clusters, largest first", "without training samples"
+    if tail.centers is not None:
+        what, without = f"{tail.centers}, largest neighborhood first", "samples that aren't trained on"
+    rest = f"\n{unseen:,} {without} left out" if unseen else ""
+    lowest.set_xlabel(f"{what} (Gini coefficient {tail.gini:.2f}){rest}")
     lowest.set_xlim(0.5, seen + 0.5)
     show_counts(lowest.xaxis)
     legend_above(figure, areas)

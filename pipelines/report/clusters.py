@@ -54,7 +54,7 @@ class Clusters:
 
     def columns(self) -> dict[str, str]:
         """The table's columns and their headings."""
-        found = {"name": "cluster"}
+        found = {"name": "cluster" if self.tail.centers is None else "neighborhood"}
         if self.labels:
             found["words"] = "words that set it apart"
         found["size"] = "training samples"
@@ -90,7 +90,11 @@ class Clusters:
 
 
 def read_cluster_rows(
-    clusters: Path, shifts: Path | None, scores: Path | None, labels: dict[int, tuple[list[str], list[str]]]
+    clusters: Path,
+    shifts: Path | None,
+    scores: Path | None,
+    labels: dict[int, tuple[list[str], list[str]]],
+    annotations: Path | None = None,
 ) -> Clusters:
     """Read clusters with what is known of each.
 
@@ -99,11 +103,12 @@ def read_cluster_rows(
         shifts: Shifts file of the same samples.
         scores: Folder of scores.
         labels: Words and nearest texts by number of the cluster.
+        annotations: Annotations file, see `read_tail`.
 
     Raises:
         InputError: A file can't be used.
     """
-    tail = read_tail(clusters, shifts)
+    tail = read_tail(clusters, shifts, annotations)
     known, first, inverse_k = np.unique(tail.cluster_k, return_index=True, return_inverse=True)
     order = np.argsort(first, kind="stable")
     place = np.empty_like(order)

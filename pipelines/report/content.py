@@ -134,7 +134,10 @@ class _Gathering:
         words = (
             {} if labels is None else {each["cluster"]: (each["words"], each["texts"]) for each in labels.to_pylist()}
         )
-        return self._try("Your tail", lambda: read_cluster_rows(path, sources.shifts, sources.scores, words))
+        return self._try(
+            "Your tail",
+            lambda: read_cluster_rows(path, sources.shifts, sources.scores, words, sources.annotations),
+        )
 
     def map(self, sample: int, seed: int, *, clustered: bool) -> Map | None:
         """The map, with clusters where they could be read, and with recall where retrieval was scored."""

@@ -31,10 +31,11 @@ def summary_lines(
     """A line about the data, the tail, the run, its scores, and what a sweep found."""
     lines = [] if sources.annotations is None else [_data(sources.annotations)]
     if clusters is not None:
-        size_k = clusters.tail.size_k[clusters.tail.size_k > 0]
+        tail = clusters.tail
+        kinds = f"{'' if tail.centers is None else 'neighborhoods of '}{tail.counted(tail.seen)}"
+        largest, smallest = tail.size_k[0], tail.size_k[tail.seen - 1]
         lines.append(
-            f"The tail: {counted(len(size_k), 'cluster')}, from {size_k[0]:,} training samples down to {size_k[-1]:,}; "
-            f"Gini {clusters.tail.gini:.2f}."
+            f"The tail: {kinds}, from {largest:,} training samples down to {smallest:,}; Gini {tail.gini:.2f}."
         )
     if sources.run is not None and curves is not None:
         lines.append(f"{_run(sources.run)} {best_epoch_said(curves)}".strip())

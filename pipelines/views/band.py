@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from pipelines.artifacts import STEPS, read_annotations, read_shifts, read_table, rows_of_split
+from pipelines.artifacts import STEPS, canonical_split, read_annotations, read_shifts, read_table, rows_of_split
 from pipelines.artifacts.run_config import read_run_parameters
 from pipelines.contrast import LOSSES, MMTS, BandLine, LossName, band, make_strategy
 from pipelines.errors import InputError
@@ -25,6 +25,7 @@ class Band(Pictured):
         highest: Highest value of any sample at any step.
         settings: The numbers of the schedule, defaults included: ``alpha``, ``oscillations``.
         lines: How all samples, and the tail, middle and head third, run over the steps.
+        thirds_of: Which samples these are, in words: ``the 3,810 samples of split train``.
     """
 
     quantity: str
@@ -32,6 +33,7 @@ class Band(Pictured):
     highest: float
     settings: Mapping[str, float]
     lines: list[BandLine]
+    thirds_of: str
 
 
 def plan_band(
@@ -60,10 +62,13 @@ def plan_band(
     """
     if not 1 <= steps <= _MOST_STEPS:
         raise InputError(f"--steps {steps}: expected 1 to {_MOST_STEPS:,}")
-    sample_ids = None
+    sample_ids, which, of = None, "all", Path(shifts).name
     if annotations is not None:
         path = Path(annotations)
-        sample_ids = rows_of_split(read_annotations(path), split, path).column("sample_id")
+        rows = rows_of_split(read_annotations(path), split, path)
+        sample_ids, of = rows.column("sample_id"), path.name
+        if "split" in rows.column_names:
+            which, of = "the", f"split {canonical_split(split)}"
     read = read_shifts(Path(shifts), sample_ids)
     strategy = make_strategy(
         "mmts", loss=loss, alpha=alpha, oscillations=oscillations, total_steps=steps, shift_range=read.range
@@ -72,7 +77,7 @@ def plan_band(
     low, high = strategy.range(steps)
     shift_n, size_n = torch.from_numpy(read.shift_n), torch.from_numpy(read.cluster_size_n)
     lines = band(strategy.shifted.base, shift_n, size_n, steps)
-    return Band(LOSSES[loss].quantity, low, high, strategy.settings, lines)
+    return Band(LOSSES[loss].quantity, low, high, strategy.settings, lines, f"{which} {len(shift_n):,} samples of {of}")
 
 
 def band_of_run(run: Path | str, shifts: Path | None = None, annotations: Path | None = None) -> Band:

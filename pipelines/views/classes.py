@@ -8,7 +8,8 @@ from pipelines.artifacts import CLASSES, read_table, scores_folder
 from pipelines.artifacts.files import read_json
 from pipelines.errors import InputError
 from pipelines.scores.queries import SHOTS
-from pipelines.views.thirds import Score
+from pipelines.views.pictured import Pictured
+from pipelines.views.thirds import Score, ThirdScores, read_thirds
 
 GROUPS = ("overall", *SHOTS[::-1])
 
@@ -34,8 +35,8 @@ class ScoredClass:
     confused: tuple[str, int] | None
 
 
-@dataclass(frozen=True)
-class ClassScores:
+@dataclass(frozen=True, repr=False)
+class ClassScores(Pictured):
     """The scores of a classification.
 
     Attributes:
@@ -93,6 +94,26 @@ def read_class_scores(folder: Path | str, *, name: str | None = None) -> ClassSc
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{path}: not the metrics of `mmts eval --protocol classes`; score the run again") from error
+
+
+def read_by_frequency(folder: Path | str, *, name: str | None = None) -> ThirdScores | ClassScores:
+    """See the scores of head, middle and tail, or of a classification those of many, medium and few.
+
+    Args:
+        folder: As for `read_thirds`.
+        name: What to call it.
+
+    Raises:
+        InputError: The folder can't be used, or its scores have no such groups.
+    """
+    if not is_classification(scores_folder(Path(folder))):
+        return read_thirds(folder, name=name)
+    found = read_class_scores(folder, name=name)
+    if not any(set(SHOTS) & of.keys() for of in found.scores.values()):
+        raise InputError(
+            f"{folder}: its classes are neither many, medium nor few ({found.counted}); score again with --frequency"
+        )
+    return found
 
 
 def _classes(path: Path) -> list[ScoredClass]:

@@ -22,7 +22,7 @@ class RuleShifts:
     Attributes:
         shift_u: Shift of each distinct size ``(u,)``.
         samples_b: Training samples in each bin of the range ``(b,)``.
-        clusters_b: Clusters in each bin ``(b,)``.
+        clusters_b: Clusters in each bin ``(b,)``; where they overlap, the same.
     """
 
     shift_u: NDArray[np.float64]
@@ -38,30 +38,36 @@ class ShiftRules(Pictured):
         size_u: The distinct sizes of clusters that training has, smallest first ``(u,)``.
         edges: Borders of the b equal bins of the range ``(b + 1,)``, from the smallest to the largest shift.
         rules: ``linear``, ``log`` and ``rank``.
+        centers: Whose neighborhoods the clusters are, see `Tail`.
     """
 
     size_u: NDArray[np.int64]
     edges: NDArray[np.float64]
     rules: Mapping[str, RuleShifts]
+    centers: str | None = None
 
 
-def read_shift_rules(clusters: Path | str, *, minimum: float = 0.0, maximum: float = 1.0) -> ShiftRules:
+def read_shift_rules(
+    clusters: Path | str, *, annotations: Path | str | None = None, minimum: float = 0.0, maximum: float = 1.0
+) -> ShiftRules:
     """See the shifts that each rule of ``mmts shifts`` would give to the clusters of a file.
 
     Args:
         clusters: Clusters file.
+        annotations: As for `read_tail`.
         minimum: Shift of the smallest cluster; by default shifts are shares of the range.
         maximum: Shift of the largest, above ``minimum``.
 
     Raises:
         InputError: The file can't be used, or no cluster has a training sample.
     """
-    tail = read_tail(clusters)
-    size_u, clusters_u = np.unique(tail.size_k[tail.size_k > 0], return_counts=True)
+    tail = read_tail(clusters, annotations=annotations)
+    size_u, size_of_k, clusters_u = np.unique(tail.size_k[: tail.seen], return_inverse=True, return_counts=True)
+    samples_u = np.bincount(size_of_k, tail.samples_k[: tail.seen])
     edges = np.linspace(minimum, maximum, _BINS + 1)
     rules = {}
     for rule in get_args(ShiftRule):
         shift_u = cluster_shifts(size_u, minimum, maximum, rule).numpy()
-        counts = (np.histogram(shift_u, edges, weights=weight_u)[0] for weight_u in (size_u * clusters_u, clusters_u))
+        counts = (np.histogram(shift_u, edges, weights=weight_u)[0] for weight_u in (samples_u, clusters_u))
         rules[rule] = RuleShifts(shift_u, *(np.rint(count).astype(np.int64) for count in counts))
-    return ShiftRules(size_u, edges, rules)
+    return ShiftRules(size_u, edges, rules, tail.centers)

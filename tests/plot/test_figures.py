@@ -8,6 +8,7 @@ import pytest
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
+from pipelines.cluster import cluster
 from pipelines.errors import InputError
 from pipelines.plot.band import draw_band
 from pipelines.plot.curves import draw_curves
@@ -37,6 +38,20 @@ def test_the_long_tail_has_an_area_for_each_third_and_the_shifts(world, figure) 
     assert colors == {THIRD_STYLES[THIRDS[third]]["color"] for third in set(tail.third_k)}
     assert len(colors) > 1
     assert shifts.lines[0].get_ydata().tolist() == tail.shifts.mean_k.tolist()
+
+
+def test_neighborhoods_are_counted_by_their_training_samples(world, figure, tmp_path) -> None:
+    clusters = tmp_path / "knn.parquet"
+    cluster(world.text, clusters, method="knn", neighbors=10)
+    tail = read_tail(clusters, annotations=world.annotations)
+    draw_tail(figure, tail)
+    trained = len(world.samples("train"))
+    legend = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert sum(int(words.split()[1].replace(",", "")) for words in legend) == trained
+    (axes,) = figure.axes
+    assert axes.get_ylabel() == "training samples near"
+    assert axes.get_xlabel().startswith("training samples, largest neighborhood first (Gini coefficient ")
+    assert axes.get_xlabel().endswith(f"\n{len(tail) - trained} samples that aren't trained on left out")
 
 
 def test_the_band_has_a_line_for_each_third(world, figure) -> None:

@@ -6,13 +6,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from matplotlib.figure import Figure
 
 from pipelines.artifacts import vector_type
 from pipelines.errors import InputError
 from pipelines.evaluate import evaluate
+from pipelines.plot.thirds import draw_thirds
 from pipelines.report import report
 from pipelines.report.sections.classes import classes_section, few_against_many
-from pipelines.views.classes import ClassScores, ScoredClass, read_class_scores
+from pipelines.views.classes import ClassScores, ScoredClass, read_by_frequency, read_class_scores
 from pipelines.views.map import read_map
 from pipelines.views.thirds import Score
 
@@ -156,3 +158,16 @@ def test_the_worst_classes_are_a_table() -> None:
     section = classes_section(scores(None, None))
     assert section.tables[0].rows == [["a", "few", "2", "3", "0.0", "b (2)"], ["b", "", "", "1", "100.0", ""]]
     assert section.words[1] == "No many, medium and few: by hand."
+
+
+def test_a_figure_of_many_medium_and_few(classified, mmts, tmp_path) -> None:
+    scores = classified.folder / "scores"
+    said = mmts("plot", "thirds", scores, "-o", tmp_path / "t.svg").out
+    assert (
+        "groups: many, medium and few are classes of more than 100, 20 to 100 and fewer than 20 training media" in said
+    )
+    figure = Figure()
+    draw_thirds(figure, [read_by_frequency(scores, name=name) for name in ("one", "other")])
+    assert [axes.get_ylabel() for axes in figure.axes] == ["top-1 (%)", "top-5 (%)", "mean per class (%)"]
+    for axes in figure.axes:
+        assert [label.get_text() for label in axes.get_xticklabels()] == ["overall", "many", "medium", "few"]

@@ -58,7 +58,9 @@ def test_only_the_samples_of_the_split_count(shifts, tmp_path, write_artifact) -
     ids = list("abcdef")
     split = ["test" if each in "ae" else "train" for each in ids]
     annotations = write_artifact(tmp_path / "a.parquet", {"sample_id": ids, "text": ids, "split": split})
+    assert plan_band(shifts, steps=8, alpha=0.1).thirds_of == "all 6 samples of shifts.parquet"
     band = plan_band(shifts, steps=8, alpha=0.1, oscillations=2, annotations=annotations)
+    assert band.thirds_of == "the 4 samples of split train"
     assert (band.lowest, band.highest, band.lines[0].samples) == (pytest.approx(0.05), pytest.approx(0.35), 4)
     with pytest.raises(InputError, match="no rows of split 'dev'"):
         plan_band(shifts, steps=8, annotations=annotations, split="dev")

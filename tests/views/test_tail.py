@@ -4,7 +4,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from pipelines.cluster.clustering import describe_overlapping
 from pipelines.errors import InputError
+from pipelines.scores import frequency_edges
+from pipelines.views.shifts import read_shift_rules
 from pipelines.views.tail import read_tail
 
 # Clusters 0 of 2, 1 of 6, 2 of 4 training samples, 3 that training never saw; and a sample of noise.
@@ -59,3 +62,31 @@ def test_samples_without_a_shift_are_counted(world) -> None:
     fewer = world.rewrite("shifts", lambda table: table.slice(3), "fewer.parquet")
     with pytest.raises(InputError, match=r"fewer\.parquet: 3 of 184 .* missing there, first: "):
         read_tail(world.clusters, fewer)
+
+
+# Neighborhoods of five training samples, a test sample near four of them, and one near none.
+NEAR = [4, 4, 4, 3, 1, 4, 0]
+
+
+@pytest.fixture
+def neighborhoods(tmp_path, write_artifact):
+    ids = [f"s{row}" for row in range(len(NEAR))]
+    table = {"sample_id": ids, "cluster": pa.array(range(len(NEAR)), pa.int32()), "cluster_size": NEAR}
+    split = {"sample_id": ids, "text": ids, "split": ["train"] * 5 + ["test"] * 2}
+    return write_artifact(tmp_path / "knn.parquet", table), write_artifact(tmp_path / "annotations.parquet", split)
+
+
+def test_neighborhoods_count_each_training_sample_once(neighborhoods) -> None:
+    clusters, annotations = neighborhoods
+    tail = read_tail(clusters, annotations=annotations)
+    assert (tail.centers, tail.seen, tail.counted(tail.seen)) == ("training samples", 5, "5 training samples")
+    assert tail.size_k.tolist() == [4, 4, 4, 3, 1, 4, 0]  # those of test samples last
+    assert tail.borders == frequency_edges(np.array(NEAR[:5]))
+    assert tail.gini == pytest.approx(describe_overlapping(np.array(NEAR[:5]))["gini"])
+    rules = read_shift_rules(clusters, annotations=annotations)
+    assert [each.samples_b.sum() for each in rules.rules.values()] == [5] * 3
+
+
+def test_neighborhoods_of_samples_whose_split_is_not_known(neighborhoods) -> None:
+    tail = read_tail(neighborhoods[0])
+    assert (tail.centers, tail.seen, tail.borders) == ("samples", 6, frequency_edges(np.array(NEAR[:6])))

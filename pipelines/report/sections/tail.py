@@ -27,7 +27,12 @@ def tail_section(sources: Sources, clusters: Clusters) -> Section:
         rises = low < high
         # Of other shifts the range isn't known, or they fall with size: shares of the range hold for all.
         unit = "shift" if rises else "shift (share of the range)"
-        rules = read_shift_rules(sources.clusters, minimum=low if rises else 0.0, maximum=high if rises else 1.0)
+        rules = read_shift_rules(
+            sources.clusters,
+            annotations=sources.annotations,
+            minimum=low if rises else 0.0,
+            maximum=high if rises else 1.0,
+        )
         if len(rules.size_u) > 1:
             charts += [_rules(rules, unit, provenance), _spread(rules, unit)]
     return Section(
@@ -40,7 +45,13 @@ def tail_section(sources: Sources, clusters: Clusters) -> Section:
 
 def _words(path: Path | None, clusters: Clusters) -> list[str]:
     tail = clusters.tail
-    size_k = tail.size_k[tail.size_k > 0]
+    size_k = tail.size_k[: tail.seen]
+    if tail.centers is not None:
+        return [
+            f"Neighborhoods of {tail.counted(tail.seen)}{f' in {path.name}' if path else ''}, which overlap: the "
+            f"largest holds {size_k[0]:,} training samples, the smallest {size_k[-1]:,}. As uneven as clusters of Gini "
+            f"coefficient {tail.gini:.2f}: 0 if all were equal, toward 1 the longer the tail."
+        ]
     tenth = -(-len(size_k) // 10)
     share = size_k[:tenth].sum() / size_k.sum()
     unseen = len(tail.size_k) - len(size_k)
@@ -58,34 +69,37 @@ def _words(path: Path | None, clusters: Clusters) -> list[str]:
 
 def _sizes(clusters: Clusters) -> Chart:
     tail = clusters.tail
-    place_k = np.arange(1, len(tail) + 1)
+    seen = len(tail) if tail.centers is None else tail.seen
+    kind = "cluster" if tail.centers is None else "neighborhood"
+    place_k = np.arange(1, seen + 1)
     data: list[dict[str, Any]] = [
         line(
             "training samples",
             place_k,
-            tail.size_k,
+            tail.size_k[:seen],
             "--blue",
-            customdata=clusters.place_k.tolist(),
+            customdata=clusters.place_k[:seen].tolist(),
             line={"shape": "hvh"},
         )
         | {
             "fill": "tozeroy",
             "mode": "lines+markers",
             "marker": {"size": 4},
-            "hovertemplate": "cluster %{x} by size: %{y:,} samples<extra></extra>",
+            "hovertemplate": f"{kind} %{{x}} by size: %{{y:,}} samples<extra></extra>",
         }
     ]
     layout: dict[str, Any] = {
-        "xaxis": axis("cluster, largest first", rangemode="tozero"),
+        "xaxis": axis(f"{kind}, largest first", rangemode="tozero"),
         "yaxis": axis("training samples", rangemode="tozero"),
         "hovermode": "closest",
     }
-    columns, extra = ["cluster, by size", "name", "training samples", "third"], []
-    message = f"From {tail.size_k[0]:,} training samples in the largest cluster to {tail.size_k[-1]:,} in the smallest."
+    columns, extra = [f"{kind}, by size", "name", "training samples", "third"], []
+    largest, smallest = tail.size_k[0], tail.size_k[seen - 1]
+    message = f"From {largest:,} training samples in the largest {kind} to {smallest:,} in the smallest."
     if tail.shifts is not None:
         of = tail.shifts
         data.append(
-            line("shift", place_k, of.mean_k, "--red", yaxis="y2", customdata=clusters.place_k.tolist())
+            line("shift", place_k, of.mean_k[:seen], "--red", yaxis="y2", customdata=clusters.place_k[:seen].tolist())
             | {
                 "mode": "markers",
                 "marker": {"size": 5, "color": "--red"},
@@ -96,9 +110,9 @@ def _sizes(clusters: Clusters) -> Chart:
             "shift (mean of its samples)", overlaying="y", side="right", showgrid=False, rangemode="tozero"
         )
         columns.append("shift")
-        extra = [f"{shift:.4g}" for shift in of.mean_k]
+        extra = [f"{shift:.4g}" for shift in of.mean_k[:seen]]
         message += f" Shifts reach from {of.minimum_k.min():.4g} to {of.maximum_k.max():.4g}."
-    message += " A click on a cluster shows it alone in the table of clusters."
+    message += f" A click on a {kind} shows it alone in the table of clusters."
     rows = [
         [
             f"{place:,}",
@@ -109,13 +123,13 @@ def _sizes(clusters: Clusters) -> Chart:
         ]
         for row, place in enumerate(place_k[:_TABLED])
     ]
-    more = f", the largest {_TABLED} of {len(tail):,}" if len(tail) > _TABLED else ""
+    more = f", the largest {_TABLED} of {seen:,}" if seen > _TABLED else ""
     return Chart(
         "tail-sizes",
-        "Clusters by size",
+        f"{kind.capitalize()}s by size",
         message,
         {"data": data, "layout": layout},
-        Table(f"Clusters{more}", columns, rows, words=["name", "third"]),
+        Table(f"{kind.capitalize()}s{more}", columns, rows, words=["name", "third"]),
     )
 
 
@@ -126,7 +140,8 @@ def _rules(rules: ShiftRules, unit: str, provenance: Provenance | None) -> Chart
         | {"mode": "lines+markers", "marker": {"size": 4}}
         for (name, each), color, dash in zip(rules.rules.items(), COLORS, ("solid", "dash", "dot"), strict=False)
     ]
-    sizes = log_axis("training samples in the cluster", rules.size_u[0], rules.size_u[-1])
+    near = "in the cluster" if rules.centers is None else "near"
+    sizes = log_axis(f"training samples {near}", rules.size_u[0], rules.size_u[-1])
     layout = {"xaxis": sizes, "yaxis": axis(unit)}
     in_use = f" These shifts were made with the rule {used}." if used else ""
     message = f"Each rule gives the smallest cluster the same shift, and the largest; they differ in between.{in_use}"
@@ -146,14 +161,15 @@ def _spread(rules: ShiftRules, unit: str) -> Chart:
         {"type": "bar", "name": name, "x": plain(middle_b), "y": each.samples_b.tolist(), "marker": {"color": color}}
         for (name, each), color in zip(rules.rules.items(), COLORS, strict=False)
     ]
-    layout = {"xaxis": axis(unit), "yaxis": axis("training samples"), "barmode": "group", "bargap": 0.15}
+    counted_samples = rules.centers or "training samples"
+    layout = {"xaxis": axis(unit), "yaxis": axis(counted_samples), "barmode": "group", "bargap": 0.15}
     half = {
         name: each.samples_b[len(each.samples_b) // 2 :].sum() / each.samples_b.sum()
         for name, each in rules.rules.items()
     }
     shares = ", ".join(f"{name} {share:.0%}" for name, share in half.items())
     message = (
-        f"How many training samples each rule leaves where in the range. In the upper half of the range: {shares}."
+        f"How many {counted_samples} each rule leaves where in the range. In the upper half of the range: {shares}."
     )
     rows = [
         [f"{low:.4g} to {high:.4g}", *(f"{each.samples_b[row]:,}" for each in rules.rules.values())]

@@ -130,8 +130,8 @@ def _band(band: Band, of_band: str) -> Chart:
     layout = {"xaxis": axis("step"), "yaxis": axis(band.quantity, rangemode="tozero")}
     what = ", ".join(f"{name} {value:g}" for name, value in band.settings.items())
     message = (
-        f"{of_band} ({what}): {band.quantity} from {band.lowest:.3g} to {band.highest:.3g}. Lines are means of a third "
-        "of the samples, bands reach from its lowest to its highest."
+        f"{of_band} ({what}): {band.quantity} from {band.lowest:.3g} to {band.highest:.3g}. Lines are means of thirds "
+        f"of {band.thirds_of}, bands reach from the lowest to the highest."
     )
     rows = [
         [each.name, *(f"{value:.4g}" for value in (np.min(each.minimum), np.mean(each.mean), np.max(each.maximum)))]

@@ -118,7 +118,8 @@ def test_the_file_and_what_is_said(tmp_path, write_artifact, mmts, monkeypatch) 
         "c.parquet: written",
         "neighborhoods of cosine similarity 0.981 or more among 4 fitted rows (5 in all): largest 3, median 3, "
         "smallest 1",
-        "as uneven as 2 clusters of Gini 0.250",
+        "neighborhoods overlap; clusters that don't, with each row in one of its neighborhood's size, would be 2, of "
+        "Gini 0.250 (0: all of one size)",
     ]
     found = pq.read_table("c.parquet").to_pydict()
     assert found["cluster"] == [0, 1, 2, 3, 4]
