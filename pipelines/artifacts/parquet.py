@@ -92,6 +92,7 @@ class ArtifactWriter:
         self._pending: list[pa.Table] = []
         self._pending_rows = 0
         self._rows = 0
+        self._finished = False
 
     def __enter__(self) -> "ArtifactWriter":
         with contextlib.ExitStack() as stack:
@@ -119,20 +120,33 @@ class ArtifactWriter:
             self._rows += table.num_rows
         self._pending, self._pending_rows = [], 0
 
+    def finish(self) -> None:
+        """Write all that is left, the footer too, so that taking its name needs no more room; no rows come after.
+
+        For an artifact that takes its place together with others; else the end of the block does it.
+        """
+        if self._finished:
+            return
+        self._flush()
+        provenance = dataclasses.replace(
+            self._provenance,
+            rows=self._rows,
+            summary=self.summary,
+            data_digest=self._sink.digest(),
+            columns=self._schema.names,
+        )
+        self._writer.add_key_value_metadata({FOOTER_KEY: provenance.to_json()})
+        self._writer.close()
+        self._sink.flush()
+        self._finished = True
+
     def __exit__(self, kind: Any, error: Any, trace: Any) -> bool | None:
         try:
             if error is None:
-                self._flush()
-                provenance = dataclasses.replace(
-                    self._provenance,
-                    rows=self._rows,
-                    summary=self.summary,
-                    data_digest=self._sink.digest(),
-                    columns=self._schema.names,
-                )
-                self._writer.add_key_value_metadata({FOOTER_KEY: provenance.to_json()})
-            self._writer.close()
-            self._sink.flush()
+                self.finish()
+            elif not self._finished:
+                self._writer.close()
+                self._sink.flush()
         except BaseException as fault:
             self._stack.__exit__(type(fault), fault, fault.__traceback__)
             raise

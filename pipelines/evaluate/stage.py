@@ -212,4 +212,5 @@ def evaluate(
             writer.summary = metrics
             writer.write(table)
             second.write(more)
+            second.finish()
         return ScoresResult(output, False, metrics)
