@@ -15,6 +15,7 @@ from pipelines.artifacts import StagePlan
 from pipelines.artifacts.files import read_json, write_json
 from pipelines.errors import InputError, Interrupted
 from pipelines.evaluate import evaluate
+from pipelines.scores.queries import DIRECTIONS
 from pipelines.sweep import frontier, sweep
 from pipelines.sweep import stage as stage_module
 from pipelines.sweep.pareto import pareto_front
@@ -56,7 +57,15 @@ class Made:
             run = self.folder / "runs" / name
             run.mkdir(parents=True)
             self.write(run / "ranks.parquet", columns)
-            write_json(run / "metrics.json", {"protocol": "retrieval", "ties": {"rule": "mean"}, "run": about})
+            write_json(
+                run / "metrics.json",
+                {
+                    "protocol": "retrieval",
+                    "ties": {"rule": "mean"},
+                    "queries": dict.fromkeys(DIRECTIONS, 1),
+                    "run": about,
+                },
+            )
         return name
 
     def write(self, path, columns, **parameters) -> None:
