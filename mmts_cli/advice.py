@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from mmts_cli.chain import shell_line
 from mmts_cli.labels import label_tables
 from mmts_cli.options import counted
+from pipelines.words import written
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -49,7 +50,7 @@ def show(console: "Output", command: str, result: dict[str, Any], shared: Mappin
 
 def _human(result: dict[str, Any], words: list[str], lines: list[str], width: int) -> "Iterator[RenderableType]":
     if result["output"] is not None:
-        yield f"{result['output']}: {'up to date' if result['up_to_date'] else 'written'}"
+        yield written(result["output"], up_to_date=result["up_to_date"])
     yield f"{result['rows']:,} samples, {counted(result['seeds'], 'clustering')} of each k"
     yield ""
     yield "clusterings: mean over seeds (lowest..highest)"

@@ -26,6 +26,19 @@ TrustOption = Annotated[
 ]
 MaxBadOption = Annotated[int, typer.Option("--max-bad", min=0, help="Damaged media to tolerate; they are left out.")]
 
+# What else than a run's own files is scored or searched.
+RunMediaOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--media",
+        help="features.parquet; for a run trained on pixels, images or clips, or 'annotations' for the paths in "
+        "their column media (default: the run's).",
+    ),
+]
+RunAnnotationsOption = Annotated[
+    Path | None, typer.Option("--annotations", help="annotations.parquet (default: the run's).")
+]
+
 _BY = "Texts, media or both"
 ByOption = Annotated[
     Literal["text", "media", "joint"],
@@ -52,8 +65,3 @@ def stage_json(command: str, result: Any) -> dict[str, Any]:
         "up_to_date": result.up_to_date,
         **result.summary,
     }
-
-
-def headline(result: Any) -> str:
-    """The first line of a stage's result for people."""
-    return str(result.headline)

@@ -15,7 +15,6 @@ from mmts_cli.options import (
     JointMediaOption,
     MediaWeightOption,
     OutputOption,
-    headline,
     stage_json,
 )
 from pipelines.advise.settings import SEEDS
@@ -169,7 +168,7 @@ def _help(option: Option) -> str:
 
 
 def _human(result: "StageResult") -> "Iterator[RenderableType]":
-    yield headline(result)
+    yield result.headline
     yield from _neighborhoods(result.summary) if "least_similarity" in result.summary else _clusters(result.summary)
     if duplicates := _duplicates(result.summary):
         yield duplicates

@@ -15,7 +15,6 @@ from mmts_cli.options import (
     PrecisionOption,
     TrustOption,
     WorkersOption,
-    headline,
     stage_json,
 )
 
@@ -123,7 +122,7 @@ def embed(
 
 def _human(result: "StageResult") -> "Iterator[RenderableType]":
     summary = result.summary
-    yield headline(result)
+    yield result.headline
     distinct = f"{summary['distinct_texts']:,} distinct texts encoded, " if "distinct_texts" in summary else ""
     yield f"{summary['rows']:,} rows, {distinct}{summary['dimension']} dimensions"
     if "bad_media" in summary:

@@ -11,6 +11,8 @@ from mmts_cli.options import (
     ForceOption,
     MaxBadOption,
     PrecisionOption,
+    RunAnnotationsOption,
+    RunMediaOption,
     SeedOption,
     TrustOption,
     WorkersOption,
@@ -30,14 +32,7 @@ def evaluate(
     console: "Output",
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write.")],
     run: Annotated[Path | None, typer.Argument(help="Run folder (not needed with --media and --text).")] = None,
-    media: Annotated[
-        Path | None,
-        typer.Option(
-            "--media",
-            help="features.parquet; for a run trained on pixels, images or clips, or 'annotations' for the paths in "
-            "their column media (default: the run's).",
-        ),
-    ] = None,
+    media: RunMediaOption = None,
     text: Annotated[
         Path | None,
         typer.Option(
@@ -46,9 +41,7 @@ def evaluate(
             "in place of prompts.",
         ),
     ] = None,
-    annotations: Annotated[
-        Path | None, typer.Option("--annotations", help="annotations.parquet (default: the run's).")
-    ] = None,
+    annotations: RunAnnotationsOption = None,
     frequency: Annotated[
         str | None,
         typer.Option(

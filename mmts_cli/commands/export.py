@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from mmts_cli.command import stage_command
-from mmts_cli.options import ForceOption, TrustOption, headline, stage_json
+from mmts_cli.options import ForceOption, TrustOption, stage_json
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -52,7 +52,7 @@ def export(
 
 
 def _human(result: "StageResult") -> "Iterator[RenderableType]":
-    yield headline(result)
+    yield result.headline
     summary = result.summary
     yield f"loads with {summary['library']}; model card with {_SCORES[summary['scores']]}"
     for side, difference in summary.get("max_difference", {}).items():

@@ -16,7 +16,7 @@ from mmts_cli.commands.prepare_imbalance import (
     imbalance_line,
     imbalance_of,
 )
-from mmts_cli.options import ForceOption, OutputOption, headline, stage_json
+from mmts_cli.options import ForceOption, OutputOption, stage_json
 from pipelines.catalogue import DATA_SETS, DataSet
 
 if TYPE_CHECKING:
@@ -236,7 +236,7 @@ def flickr8k(
 
 def _human(result: "StageResult") -> "Iterator[RenderableType]":
     summary = result.summary
-    yield headline(result)
+    yield result.headline
     parts = [f"{summary['rows']:,} samples", f"{summary['distinct_texts']:,} distinct texts"]
     if "media" in summary:
         parts.append(f"{summary['media']:,} media")

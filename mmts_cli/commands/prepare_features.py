@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from mmts_cli.command import stage_command
-from mmts_cli.options import ForceOption, OutputOption, headline, stage_json
+from mmts_cli.options import ForceOption, OutputOption, stage_json
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -53,5 +53,5 @@ def features(
 
 
 def _human(result: "StageResult") -> "Iterator[RenderableType]":
-    yield headline(result)
+    yield result.headline
     yield f"{result.summary['rows']:,} vectors of {result.summary['dimension']:,} dimensions"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mmts_cli.command import stage_command
-from mmts_cli.options import ForceOption, SeedOption, counted, headline, stage_json
+from mmts_cli.options import ForceOption, SeedOption, counted, stage_json
 
 if TYPE_CHECKING:
     from mmts_cli.console import Output
@@ -74,7 +74,7 @@ def report(
 
 
 def _human(result: Any) -> Iterator[str]:
-    yield headline(result)
+    yield result.headline
     samples = result.summary["map_samples"]
     on_map = f", {counted(samples, 'sample')} on the map" if samples else ""
     yield f"{result.summary['bytes'] / 1e6:.1f} MB{on_map}; sections: {', '.join(result.summary['sections'])}"

@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from mmts_cli.command import stage_command
-from mmts_cli.options import DeviceOption, MaxBadOption, PrecisionOption, TrustOption, WorkersOption
+from mmts_cli.options import (
+    DeviceOption,
+    MaxBadOption,
+    PrecisionOption,
+    RunAnnotationsOption,
+    RunMediaOption,
+    TrustOption,
+    WorkersOption,
+)
 
 if TYPE_CHECKING:
     from mmts_cli.console import Output
@@ -34,17 +42,8 @@ def search(
     ] = "media",
     split: Annotated[str, typer.Option("--split", help="Split to search; 'all' for every sample.")] = "test",
     top: Annotated[int, typer.Option("--top", help="How many to find.", min=1)] = 10,
-    annotations: Annotated[
-        Path | None, typer.Option("--annotations", help="annotations.parquet (default: the run's).")
-    ] = None,
-    media: Annotated[
-        Path | None,
-        typer.Option(
-            "--media",
-            help="features.parquet; for a run trained on pixels, images or clips, or 'annotations' for the paths in "
-            "their column media (default: the run's).",
-        ),
-    ] = None,
+    annotations: RunAnnotationsOption = None,
+    media: RunMediaOption = None,
     text: Annotated[
         Path | None,
         typer.Option("--text", help="embeddings.parquet of the texts (default: the run's, if it has any)."),

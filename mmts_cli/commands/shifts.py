@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from mmts_cli.command import stage_command
-from mmts_cli.options import ForceOption, OutputOption, counted, headline, stage_json
+from mmts_cli.options import ForceOption, OutputOption, counted, stage_json
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -78,7 +78,7 @@ def shifts(
 
 def _human(result: "StageResult") -> "Iterator[RenderableType]":
     summary = result.summary
-    yield headline(result)
+    yield result.headline
     yield (
         f"{summary['rows']:,} shifts, mean of {counted(summary['clusterings'], 'clustering')}: min "
         f"{summary['shift_min']:.4g}, mean {summary['shift_mean']:.4g}, max {summary['shift_max']:.4g}"

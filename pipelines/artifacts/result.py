@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines.artifacts.opening import open_parquet
 from pipelines.tables import Shown
+from pipelines.words import written
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -58,7 +59,7 @@ class StageResult(Shown):
         """``clusters.parquet: written``."""
         if self.opened:
             return str(self.output)
-        return f"{self.output}: {'up to date' if self.up_to_date else 'written'}"
+        return written(self.output, up_to_date=self.up_to_date)
 
     def __repr__(self) -> str:
         """``StageResult(clusters.parquet: written)``."""

@@ -10,6 +10,7 @@ from pipelines.search.collection import ALL_SPLITS, Among
 from pipelines.search.hits import Hit
 from pipelines.search.queries import Query
 from pipelines.tables import Shown
+from pipelines.words import written
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -79,7 +80,7 @@ class SearchResult(Shown):
         if self.vectors is None:
             kept = "vectors not kept: the run's folder is read-only"
         else:
-            kept = f"{self.vectors}: {'up to date' if self.up_to_date else 'written'}"
+            kept = written(self.vectors, up_to_date=self.up_to_date)
         more = "" if self.split == ALL_SPLITS else f"; --split all searches all {self.in_all:,}"
         yield f"{self.searched}{more} ({kept})"
         if any(hit.third for found in self.queries for hit in found.hits):
