@@ -1,0 +1,55 @@
+"""The choice of an engine, without Ray."""
+
+import importlib.util
+
+import pytest
+
+from pipelines.engines import LOCAL, Engine
+from pipelines.errors import InputError
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("dask",), "--engine dask: expected one of local, ray"),
+        (("local", "head:6379"), "--address head:6379: is that of a Ray cluster; add --engine ray, or leave it out"),
+    ],
+)
+def test_what_cannot_be_is_refused(arguments, message) -> None:
+    with pytest.raises(InputError) as refused:
+        Engine(*arguments)
+    assert str(refused.value) == message
+
+
+def test_without_ray_it_says_how_to_install_it(monkeypatch, refused, tmp_path) -> None:
+    found = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "ray" else found(name))
+    message = "--engine ray: Ray is not installed; pip install 'mmts[ray]'"
+    assert refused("embed", tmp_path / "a.parquet", "-o", tmp_path / "e.parquet", "--engine", "ray") == message
+
+
+def test_here_parts_are_taken_one_by_one_and_results_are_in_order() -> None:
+    class Work:
+        about = "letters"
+
+        def __call__(self, part):
+            taken.append(part)
+            yield from part
+
+    taken: list[str] = []
+    with LOCAL.workers(Work) as workers:
+        assert workers.about == "letters"
+        results = workers.map(iter(["ab", "c", "", "de"]))
+        assert next(results) == "a"
+        assert taken == ["ab"]
+        assert list(results) == ["b", "c", "d", "e"]
+
+
+@pytest.mark.parametrize("items", [[], [1], [1, 2, 3]])
+def test_here_everything_is_one_part(items) -> None:
+    assert list(LOCAL.cut(items, 2)) == [items] * bool(items)
+
+
+def test_elsewhere_items_are_cut_in_parts(monkeypatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: name)
+    assert list(Engine("ray").cut(range(5), 2)) == [range(2), range(2, 4), range(4, 5)]
