@@ -114,6 +114,7 @@ class Method:
         libraries: Distributions whose versions belong in the output's footer.
         results: Number of its results, see `StagePlan`.
         has_labels: Whether there are clusters of several samples, for labels to say what is in them.
+        has_engines: Whether ``fit`` takes an ``engine``, whose workers find each row's cluster.
         require_effect: Refuses options that were given and have no effect beside the others:
             ``require_effect(given, values)``.
     """
@@ -127,6 +128,7 @@ class Method:
     libraries: tuple[str, ...] = ()
     results: int = 1
     has_labels: bool = True
+    has_engines: bool = False
     require_effect: Callable[[Values, Values], None] = lambda given, values: None
 
     def values(self, given: Values, others: "tuple[Method, ...]") -> dict[str, Any]:
