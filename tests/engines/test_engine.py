@@ -28,6 +28,27 @@ def test_without_ray_it_says_how_to_install_it(monkeypatch, refused, tmp_path) -
     assert refused("embed", tmp_path / "a.parquet", "-o", tmp_path / "e.parquet", "--engine", "ray") == message
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            ("--method", "class", "--column", "noun"),
+            "--engine ray: --method class is done in one process; leave it out",
+        ),
+        (("--method", "hdbscan"), "--engine ray: --method hdbscan is done in one process; leave it out"),
+        (("--sweep", "2,3"), "--engine ray: is for one clustering; leave it out with --sweep"),
+        (
+            ("--k", "2", "--engine", "local", "--address", "a:1"),
+            "--address a:1: is that of a Ray cluster; add --engine ray",
+        ),
+    ],
+)
+def test_clusterings_that_need_no_cluster_of_machines(monkeypatch, refused, tmp_path, options, message) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: name)
+    said = refused("cluster", tmp_path / "e.parquet", "-o", tmp_path / "c.parquet", "--engine", "ray", *options)
+    assert said.startswith(message)
+
+
 def test_here_parts_are_taken_one_by_one_and_results_are_in_order() -> None:
     class Work:
         about = "letters"

@@ -3,9 +3,13 @@
 import os
 import time
 
+import numpy as np
 import psutil
+import pyarrow as pa
 import pytest
 
+from pipelines.artifacts import with_vectors
+from pipelines.cluster import cluster
 from pipelines.embed import embed, embed_media
 from pipelines.encoding import Encoding
 from pipelines.engines import Engine
@@ -15,7 +19,7 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module", autouse=True)
-def cluster():
+def two_workers():
     """A cluster that all tests of this file share, as a user of the library may have one."""
     ray = pytest.importorskip("ray", reason="needs Ray: pip install 'mmts[ray]'")
     ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="error")
@@ -202,4 +206,15 @@ def test_clips_have_the_bytes_of_the_local_engine(engine, tmp_path, write_artifa
             results.append(embed_media(output=tmp_path / f"{name}.parquet", engine=each, **options))
     assert results[0].summary == results[1].summary
     assert list(results[1].summary["bad_media"]) == ["m17.mp4"]
+    assert (tmp_path / "ray.parquet").read_bytes() == (tmp_path / "local.parquet").read_bytes()
+
+
+@pytest.mark.parametrize("options", [{"method": "kmeans", "k": 9}, {"method": "knn", "neighbors": 10}])
+def test_clusters_have_the_bytes_of_the_local_engine(engine, tmp_path, write_artifact, monkeypatch, options) -> None:
+    monkeypatch.setattr(f"pipelines.cluster.methods.{options['method']}._BLOCK_ROWS", 20)
+    vectors_nd = np.random.default_rng(0).normal(size=(200, 8)).astype(np.float32)
+    table = with_vectors(pa.table({"sample_id": [f"s{row}" for row in range(200)]}), vectors_nd, "x")
+    embeddings = write_artifact(tmp_path / "e.parquet", table)
+    for name, each in (("local", Engine()), ("ray", engine)):
+        cluster(embeddings, tmp_path / f"{name}.parquet", engine=each, **options)
     assert (tmp_path / "ray.parquet").read_bytes() == (tmp_path / "local.parquet").read_bytes()

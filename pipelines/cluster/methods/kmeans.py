@@ -1,9 +1,12 @@
 """k-means with faiss."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pipelines.cluster.method import SEED, Method, Option
+from pipelines.engines import LOCAL, Engine
 from pipelines.errors import InputError
 
 if TYPE_CHECKING:
@@ -11,7 +14,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from pipelines.artifacts.matrix import Matrix
+    from pipelines.cluster.centroids import CentroidFit
     from pipelines.cluster.clustering import Clustering
+
+_BLOCK_ROWS = 32_768  # whose clusters are found at a time
 
 
 @dataclass(frozen=True)
@@ -62,6 +68,7 @@ def kmeans(
     spherical: bool = True,
     max_points_per_centroid: int | None = None,
     rows: KMeansRows | None = None,
+    engine: Engine = LOCAL,
 ) -> "Clustering":
     """Cluster rows with k-means, fitted on some of them, every row assigned to its nearest centroid.
 
@@ -79,6 +86,7 @@ def kmeans(
         max_points_per_centroid: Fit on a sample of at most this many rows a centroid; on all if None, or as many as
             `rows_to_fit` allows. (faiss by itself would take 256.)
         rows: What `kmeans_rows` makes of the vectors, where it is shared.
+        engine: Where the nearest centroids are found.
 
     Raises:
         InputError: k is larger than the number of distinct rows to fit on.
@@ -87,7 +95,6 @@ def kmeans(
 
     from pipelines.cluster.centroids import CentroidFit
     from pipelines.cluster.clustering import Clustering
-    from pipelines.cluster.geometry import BLOCK_ROWS, cosine_to
     from pipelines.cluster.hierarchical import fit_two_levels
 
     rows = rows or kmeans_rows(matrix_nd, count_n, spherical=spherical)
@@ -95,15 +102,27 @@ def kmeans(
     _require_distinct(training_md, k)
     centroids = CentroidFit(seed, niter, spherical, max_points_per_centroid)
     centroids_kd = fit_two_levels(training_md, k, centroids) if levels == 2 else centroids.fit(training_md, k)
-    cluster_n = np.empty(len(matrix_nd), dtype=np.int64)
-    similarity_n = np.empty(len(matrix_nd), dtype=np.float32)
-    for start in range(0, len(matrix_nd), BLOCK_ROWS):
-        part = slice(start, start + BLOCK_ROWS)
-        block_bd = rows.take(part)
-        cluster_n[part] = centroids.nearest(block_bd, centroids_kd)
-        similarity_n[part] = cosine_to(block_bd, centroids_kd, cluster_n[part])
+    blocks = (rows.take(slice(start, start + _BLOCK_ROWS)) for start in range(0, len(matrix_nd), _BLOCK_ROWS))
+    with engine.workers(partial(_Assigning, centroids, centroids_kd)) as workers:
+        clusters, similarities = zip(*workers.map(blocks), strict=True)
     figures: dict[str, float] = {"sampled_rows": len(training_md)} if len(training_md) < rows.fitted else {}
-    return Clustering(cluster_n, similarity_n, figures=figures)
+    return Clustering(np.concatenate(clusters), np.concatenate(similarities), figures=figures)
+
+
+class _Assigning:
+    """Finds the clusters of blocks of rows."""
+
+    about = None
+
+    def __init__(self, centroids: "CentroidFit", centroids_kd: "NDArray[np.float32]") -> None:
+        self._centroids, self._centroids_kd = centroids, centroids_kd
+
+    def __call__(self, rows_nd: "NDArray[np.float32]") -> "Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]":
+        """(n,) the centroid nearest to each row, and the similarity to it."""
+        from pipelines.cluster.geometry import cosine_to
+
+        cluster_n = self._centroids.nearest(rows_nd, self._centroids_kd)
+        yield cluster_n, cosine_to(rows_nd, self._centroids_kd, cluster_n)
 
 
 def _require_distinct(matrix_nd: "NDArray[np.float32]", k: int) -> None:
@@ -150,4 +169,5 @@ METHOD = Method(
     ),
     kmeans,
     libraries=("faiss-cpu",),
+    has_engines=True,
 )
