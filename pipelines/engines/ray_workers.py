@@ -225,6 +225,8 @@ def ray_workers(
 @contextlib.contextmanager
 def _connected(address: str | None) -> Iterator[Any]:
     """Ray, connected to a cluster, until the block ends; then nothing of a cluster that was started here is left."""
+    address = address or os.environ.get("RAY_ADDRESS") or "local"
+    _require_answer(address)
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # else it warns of what it is going to change
     import ray
@@ -232,7 +234,6 @@ def _connected(address: str | None) -> Iterator[Any]:
     if ray.is_initialized():  # by who uses mmts as a library
         yield ray
         return
-    address = address or os.environ.get("RAY_ADDRESS") or "local"
     # Ray prints on stdout which worker died, and has no option against it; what matters of it is told by `RayWorkers`.
     ray._private.worker.listen_error_messages = lambda *_: None
     short = "/tmp" if os.path.isdir("/tmp") else None  # the sockets in it may have paths of 107 bytes at most
@@ -246,16 +247,27 @@ def _connected(address: str | None) -> Iterator[Any]:
             ray.shutdown()
 
 
+def _require_answer(address: str) -> None:
+    """Check that somebody listens at an address; Ray itself would try for many minutes, and say so again and again."""
+    if address in ("local", "auto"):
+        return
+    host, _, port = address.rpartition("://")[2].rpartition(":")
+    try:
+        socket.create_connection((host, int(port)), timeout=10).close()
+    except ValueError as error:
+        raise InputError(f"--address {address}: expected that of a Ray cluster's head, as 10.0.0.1:6379") from error
+    except OSError as error:
+        said = error.strerror or str(error)
+        raise InputError(f"--address {address}: nobody answers there ({said}); see `ray status` on the head") from error
+
+
 @contextlib.contextmanager
 def _connection_errors(address: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:  # a ConnectionError, but also a RuntimeError or ValueError of its own
         said = " ".join(str(error).split())[:100]
-        remedy = (
-            "start one with `ray start --head`" if address != "local" else "see if it starts with `ray start --head`"
-        )
-        raise InputError(f"--engine ray: no cluster at {address} ({said}); {remedy}") from error
+        raise InputError(f"--engine ray: the cluster at {address} can't be used ({said}); see `ray status`") from error
 
 
 @contextlib.contextmanager

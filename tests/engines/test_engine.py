@@ -1,6 +1,7 @@
 """The choice of an engine, without Ray."""
 
 import importlib.util
+import socket
 
 import pytest
 
@@ -74,3 +75,27 @@ def test_here_everything_is_one_part(items) -> None:
 def test_elsewhere_items_are_cut_in_parts(monkeypatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: name)
     assert list(Engine("ray").cut(range(5), 2)) == [range(2), range(2, 4), range(4, 5)]
+
+
+def test_an_address_at_which_nobody_answers_is_refused_at_once(monkeypatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: name)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    message = (
+        f"^--address 127.0.0.1:{port}: nobody answers there \\(Connection refused\\); see `ray status` on the head$"
+    )
+    for address in (f"127.0.0.1:{port}", f"ray://127.0.0.1:{port}"):
+        with (
+            pytest.raises(InputError, match=message.replace("127", "(ray://)?127", 1)),
+            Engine("ray", address).workers(list),
+        ):
+            pass
+
+
+@pytest.mark.parametrize("address", ["head", "head:", "10.0.0.1:port", ":x"])
+def test_what_is_no_address_is_refused(monkeypatch, address) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: name)
+    message = f"^--address {address}: expected that of a Ray cluster's head, as 10.0.0.1:6379$"
+    with pytest.raises(InputError, match=message), Engine("ray", address).workers(list):
+        pass
