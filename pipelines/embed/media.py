@@ -100,7 +100,7 @@ def embed_media(
         named = named.append_column("split", table.column("split").take(pa.array(_first_rows(table))))
     load = partial(_MediaWork, model, frames, where, listed, encoding, dtype)
     bad_media: dict[str, str] = {}
-    with engine.workers(load, device=encoding.device, libraries=plan.libraries) as workers:
+    with engine.workers(load, device=encoding.device, libraries=plan.libraries, progress=progress) as workers:
         about = workers.about
         schema = vector_schema("media_id", about.dimension, dtype, split="split" in named.column_names)
         settings = {"batch_size": about.batch_size, "device": encoding.device}

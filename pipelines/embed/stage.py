@@ -105,7 +105,7 @@ def embed(
     settings = {"batch_size": batch_size, "device": device}
     load = partial(_TextWork, model, encoding)
     with (
-        engine.workers(load, device=device, libraries=plan.libraries) as workers,
+        engine.workers(load, device=device, libraries=plan.libraries, progress=progress) as workers,
         parts_of(plan, dtype, workers.about.dimension, force=force, **settings) as parts,
         progress.task("embedding", distinct_total, "texts") as task,
         plan.writer(_schema(table, workers.about.dimension, dtype)) as writer,

@@ -12,6 +12,7 @@ from itertools import chain
 from typing import Generic, Literal, Protocol, TypeVar, get_args
 
 from pipelines.errors import InputError
+from pipelines.progress import SILENT, Progress
 
 EngineName = Literal["local", "ray"]
 
@@ -74,6 +75,7 @@ class Engine:
         *,
         device: str | None = "cpu",
         libraries: Sequence[str] = (),
+        progress: Progress = SILENT,
     ) -> "Iterator[Workers[_AboutT, _PartT, _ResultT]]":
         """Workers, until the block ends.
 
@@ -81,6 +83,7 @@ class Engine:
             load: Makes what each worker works with, on the worker; it is pickled, and so are parts and results.
             device: Torch device to work on; a GPU where there is one if None.
             libraries: Distributions that shape the results: all workers must have this process's versions of them.
+            progress: Where to report that workers start, where that takes its time.
 
         Raises:
             InputError: The cluster can't be used; or what ``load`` or the work itself raises, on whichever worker.
@@ -90,7 +93,7 @@ class Engine:
             return
         from pipelines.engines.ray_workers import ray_workers
 
-        with ray_workers(load, self.address, device, libraries) as workers:
+        with ray_workers(load, self.address, device, libraries, progress) as workers:
             yield workers
 
     def cut(self, items: Sequence[_PartT], size: int) -> "Iterator[Sequence[_PartT]]":

@@ -18,6 +18,7 @@ from typing import Any
 
 from pipelines.artifacts.provenance import library_versions
 from pipelines.errors import InputError
+from pipelines.progress import Progress
 
 _AT_A_WORKER = 2  # parts: the one it does, and the one it goes on with without waiting for this process
 _AHEAD = 4  # results a worker may have made before an earlier part's are there: a slow part stops nobody for long
@@ -211,15 +212,14 @@ def _killed(error: Exception) -> InputError:
 
 @contextlib.contextmanager
 def ray_workers(
-    load: Callable[[], Any], address: str | None, device: str | None, libraries: Sequence[str]
+    load: Callable[[], Any], address: str | None, device: str | None, libraries: Sequence[str], progress: Progress
 ) -> Iterator[RayWorkers]:
     """Workers of a cluster, until the block ends; see `pipelines.engines.Engine`."""
-    with _connected(address) as ray:
-        workers = RayWorkers(ray, load, device, libraries)
-        try:
-            yield workers
-        finally:
-            workers.dismiss()
+    with contextlib.ExitStack() as stack:
+        with progress.task("starting Ray", 1, "worker"):
+            workers = RayWorkers(stack.enter_context(_connected(address)), load, device, libraries)
+        stack.callback(workers.dismiss)
+        yield workers
 
 
 @contextlib.contextmanager
