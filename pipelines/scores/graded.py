@@ -10,11 +10,10 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from pipelines.errors import InputError
-from pipelines.scores.ranks import BLOCK_BYTES, Ties
+from pipelines.scores.ranks import BLOCK_BYTES, WORKERS, Ties
 from pipelines.scores.relevancy import Relevancy
 from pipelines.scores.similarity import FloatArray, IntArray, ScoreSource
 
-WORKERS = 2
 UPPER_AND_LOWER = (1, 0) if sys.byteorder == "little" else (0, 1)
 BYTES_A_SCORE = 48
 SCORES_IN_CACHE = 2**17
