@@ -78,10 +78,11 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=3, help="of each benchmark (default: 3)")
     parser.add_argument("--only", nargs="+", choices=list(SCRIPTS), default=list(SCRIPTS), help="these benchmarks")
     arguments = parser.parse_args()
+    measured = measure(arguments.only, arguments.runs)
     before, rest = PAGE.read_text().split(BEGIN)
     table, after = rest.split(END)
     rows = {tuple(cell.strip() for cell in line.split("|")[1:3]): line for line in table.strip().splitlines()[2:]}
-    rows |= measure(arguments.only, arguments.runs)
+    rows |= measured
     PAGE.write_text("\n".join([before + BEGIN, "", HEAD, *rows.values(), "", END + after]))
 
 
