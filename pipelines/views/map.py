@@ -89,7 +89,6 @@ def read_map(
     if len(row_n) > most:
         row_n = np.sort(np.random.default_rng(seed).choice(len(row_n), most, replace=False))
     table = _samples(Path(annotations), vectors.id_column, vectors.ids.take(pa.array(row_n)))
-    place_n2, method = lay_out(vectors.matrix_nd[row_n], seed=seed)
     sample_ids = table.column("sample_id")
     cluster_n = size_n = recall_n = cluster_recall_n = rank_n = None
     overlapping = False
@@ -102,6 +101,7 @@ def read_map(
     if scores is not None:
         rank_n, recall_n = _found(Path(scores) / "ranks.parquet", sample_ids, table.column("media_id"))
         cluster_recall_n = None if cluster_n is None else _mean_of_cluster(recall_n, cluster_n)
+    place_n2, method = lay_out(vectors.matrix_nd[row_n], seed=seed)  # last: it takes a minute
     return Map(
         place_n2,
         method,
