@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from pipelines.errors import InputError
 from pipelines.plot.style import COLORS, HALO, MARKERS, legend_above, set_height, show_counts
-from pipelines.views.map import FOUND_WITHIN, Map
+from pipelines.views.found import FOUND_WITHIN
+from pipelines.views.map import Map
 
 Color = Literal["cluster", "size", "recall"]
 

@@ -5,17 +5,16 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from pipelines.artifacts import RANKS, align, read_annotations, read_clusters, read_table, read_vectors
 from pipelines.errors import InputError
 from pipelines.views.classes import is_classification
+from pipelines.views.found import FOUND_WITHIN, query_ranks
 from pipelines.views.layout import lay_out
 from pipelines.views.tail import overlap
 
 MOST_POINTS = 100_000
-FOUND_WITHIN = 10
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,11 +133,7 @@ def _found(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Rank of each text's medium, and the share of the sample's queries that found their own; NaN where unknown."""
     table = read_table(ranks, RANKS)
-    rank_2n = []
-    for direction, ids in (("text_to_media", sample_ids), ("media_to_text", media_ids)):
-        queries = table.filter(pc.equal(table.column("direction"), direction))
-        places = pc.index_in(ids, value_set=queries.column("query_id").combine_chunks())
-        rank_2n.append(queries.column("rank").cast(pa.float64()).take(places).to_numpy())
+    rank_2n = [query_ranks(table, "text_to_media", sample_ids), query_ranks(table, "media_to_text", media_ids)]
     scored_n = np.sum([~np.isnan(rank_n) for rank_n in rank_2n], axis=0)
     found_n = np.sum([rank_n <= FOUND_WITHIN for rank_n in rank_2n], axis=0)
     with np.errstate(invalid="ignore"):
