@@ -1,5 +1,6 @@
 """k-means of the same samples with several numbers of clusters and seeds, in one pass over the data."""
 
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -41,7 +42,8 @@ class Clusterings:
     @cached_property
     def fitted(self) -> Fitted:
         """What is clustered."""
-        return read_fitted(self.subject, self.values, self.fit_split)
+        scratch = Path(tempfile.gettempdir()) if self.folder is None else self.folder
+        return read_fitted(self.subject, self.values, self.fit_split, scratch)
 
     @cached_property
     def _rows(self) -> KMeansRows:
@@ -49,12 +51,12 @@ class Clusterings:
 
     def distinct(self, enough: int) -> int:
         """The number of distinct vectors to fit on, counted up to ``enough``."""
-        return count_distinct(self._rows.training_nd, stop=enough)
+        return count_distinct(self._rows.training_md, stop=enough)
 
     def vectors(self, samples: NDArray[np.int64]) -> NDArray[np.float32]:
         """The vectors of some samples, as they are clustered."""
         item_n = self.fitted.samples.item_n
-        return self._rows.rows_nd[samples if item_n is None else item_n[samples]]
+        return self._rows.take(samples if item_n is None else item_n[samples])
 
     def clusters(self, k: int, seed: int) -> NDArray[np.int64]:
         """The cluster of each fitted sample; where there is a folder, its file is written, or read if up to date.

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from pipelines.artifacts.matrix import Matrix
     from pipelines.cluster.clustering import Clustering
 
 
@@ -18,28 +19,40 @@ class KMeansRows:
     """The rows in the form that k-means takes, which clusterings with other k and seeds can share.
 
     Attributes:
-        rows_nd: (n, d) all rows; of unit length if the clusters are spherical.
-        training_nd: Those of them to fit on.
+        matrix_nd: (n, d) all rows.
+        training_md: Those of them that are fitted on, as they are clustered.
+        fitted: How many rows there are to fit on; ``training_md`` may be a sample of them, see `rows_to_fit`.
+        spherical: Whether rows are clustered at unit length.
     """
 
-    rows_nd: "NDArray[np.float32]"
-    training_nd: "NDArray[np.float32]"
+    matrix_nd: "Matrix"
+    training_md: "NDArray[np.float32]"
+    fitted: int
+    spherical: bool
+
+    def take(self, rows: "slice | NDArray[np.int64]") -> "NDArray[np.float32]":
+        """Some rows, as they are clustered."""
+        import numpy as np
+
+        from pipelines.cluster.geometry import normalised
+
+        block_nd = self.matrix_nd[rows]
+        return normalised(block_nd) if self.spherical else np.ascontiguousarray(block_nd)
 
 
-def kmeans_rows(
-    matrix_nd: "NDArray[np.float32]", count_n: "NDArray[np.integer[Any]]", *, spherical: bool
-) -> KMeansRows:
+def kmeans_rows(matrix_nd: "Matrix", count_n: "NDArray[np.integer[Any]]", *, spherical: bool) -> KMeansRows:
     """The rows for `kmeans`, whose arguments these are."""
     import numpy as np
 
-    from pipelines.cluster.geometry import normalised
+    from pipelines.cluster.geometry import directions_of, rows_to_fit
 
-    rows_nd = normalised(matrix_nd) if spherical else np.ascontiguousarray(matrix_nd)
-    return KMeansRows(rows_nd, np.ascontiguousarray(rows_nd[count_n > 0]))
+    chosen = rows_to_fit(count_n, matrix_nd.shape[1])
+    training_md = directions_of(matrix_nd, chosen) if spherical else np.ascontiguousarray(matrix_nd[chosen])
+    return KMeansRows(matrix_nd, training_md, int(np.count_nonzero(count_n)), spherical)
 
 
 def kmeans(
-    matrix_nd: "NDArray[np.float32]",
+    matrix_nd: "Matrix",
     count_n: "NDArray[np.integer[Any]]",
     *,
     k: int,
@@ -63,25 +76,34 @@ def kmeans(
         niter: Iterations.
         levels: 1, or 2.
         spherical: Normalise rows and centroids, so that the nearest centroid is that of the highest cosine similarity.
-        max_points_per_centroid: Fit on a sample of at most this many rows a centroid; on all rows if None. (faiss by
-            itself would take 256.)
+        max_points_per_centroid: Fit on a sample of at most this many rows a centroid; on all if None, or as many as
+            `rows_to_fit` allows. (faiss by itself would take 256.)
         rows: What `kmeans_rows` makes of the vectors, where it is shared.
 
     Raises:
         InputError: k is larger than the number of distinct rows to fit on.
     """
+    import numpy as np
 
     from pipelines.cluster.centroids import CentroidFit
     from pipelines.cluster.clustering import Clustering
-    from pipelines.cluster.geometry import cosine_to
+    from pipelines.cluster.geometry import BLOCK_ROWS, cosine_to
     from pipelines.cluster.hierarchical import fit_two_levels
 
     rows = rows or kmeans_rows(matrix_nd, count_n, spherical=spherical)
-    _require_distinct(rows.training_nd, k)
+    training_md = rows.training_md
+    _require_distinct(training_md, k)
     centroids = CentroidFit(seed, niter, spherical, max_points_per_centroid)
-    centroids_kd = fit_two_levels(rows.training_nd, k, centroids) if levels == 2 else centroids.fit(rows.training_nd, k)
-    cluster_n = centroids.nearest(rows.rows_nd, centroids_kd)
-    return Clustering(cluster_n, cosine_to(rows.rows_nd, centroids_kd, cluster_n))
+    centroids_kd = fit_two_levels(training_md, k, centroids) if levels == 2 else centroids.fit(training_md, k)
+    cluster_n = np.empty(len(matrix_nd), dtype=np.int64)
+    similarity_n = np.empty(len(matrix_nd), dtype=np.float32)
+    for start in range(0, len(matrix_nd), BLOCK_ROWS):
+        part = slice(start, start + BLOCK_ROWS)
+        block_bd = rows.take(part)
+        cluster_n[part] = centroids.nearest(block_bd, centroids_kd)
+        similarity_n[part] = cosine_to(block_bd, centroids_kd, cluster_n[part])
+    figures: dict[str, float] = {"sampled_rows": len(training_md)} if len(training_md) < rows.fitted else {}
+    return Clustering(cluster_n, similarity_n, figures=figures)
 
 
 def _require_distinct(matrix_nd: "NDArray[np.float32]", k: int) -> None:
