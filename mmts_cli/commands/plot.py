@@ -88,17 +88,18 @@ def map_(
     --scores eval -o map.pdf
     """
     from pipelines.artifacts import read_labels
-    from pipelines.plot.map import draw_map
+    from pipelines.plot.map import choose_color, draw_map
     from pipelines.views.map import read_map
 
     if (color == "recall") != (scores is not None):
         raise InputError("--scores and --color recall go together; give both, or neither")
     require_picture(path, [embeddings, clusters, annotations], width)
+    by = choose_color(clusters, color)
     seen = read_map(embeddings, annotations, clusters=clusters, scores=scores, seed=seed)
     labels = read_labels(clusters)
     words = {row["cluster"]: ", ".join(row["words"][:3]) for row in ([] if labels is None else labels.to_pylist())}
     draw_picture(
-        console, "map", path, lambda figure: draw_map(figure, seen, color, words), width, title, places=seen.method
+        console, "map", path, lambda figure: draw_map(figure, seen, by, words), width, title, places=seen.method
     )
 
 
