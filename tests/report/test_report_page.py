@@ -210,8 +210,9 @@ def test_worst_queries_are_of_the_tail_until_all_are_asked_for(desk):
     assert texts.locator(".query:visible").count() == of_tail
     page.select_option("#worst-of", "all")
     assert texts.locator(".query:visible").count() == 10
-    while page.get_by_role("button", name="Show more of these").count():
-        page.get_by_role("button", name="Show more of these").first.click()
+    more = page.get_by_role("button", name=re.compile("Show more of these"))
+    while more.count():
+        more.first.click()
     assert page.locator(".query:visible").count() == page.locator(".query").count()
     pictures = texts.locator(".query").first.locator("img")
     assert pictures.count() == 6  # the right medium and five others
