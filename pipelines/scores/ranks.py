@@ -1,10 +1,16 @@
 """Ranks of the positives, both directions in one pass over blocks of the similarities."""
 
+import contextlib
+import itertools
+import threading
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from pipelines.errors import InputError
 from pipelines.progress import SILENT, Progress
@@ -12,6 +18,7 @@ from pipelines.scores.similarity import FloatArray, IntArray, ScoreSource, block
 
 Ties = Literal["index", "optimistic", "pessimistic"]
 BLOCK_BYTES = 128 * 2**20
+WORKERS = 2  # blocks at once
 PAIRS_FACTOR = 32  # a score by itself takes the time of so many in a product
 QUERIES_AT_ONCE = 256  # comparisons of so many rows of a block stay within the cache
 
@@ -61,7 +68,7 @@ def retrieval_ranks(
     Raises:
         InputError: A pair outside the matrix, no pair at all, an unknown rule for ties, or NaN in the similarities.
     """
-    _check_rule(ties)
+    check_rule(ties)
     media_count, text_count = source.shape
     media_p, text_p = _checked_pairs(media_p, text_p, media_count, text_count)
     score_p = source.pairs(media_p, text_p)
@@ -92,7 +99,7 @@ def best_ranks(
     Raises:
         InputError: An unknown rule for ties, or NaN in the similarities.
     """
-    _check_rule(ties)
+    check_rule(ties)
     counter = _BestPositives(query_p, item_p, source.pairs(query_p, item_p))
     _count(source, [counter], [], block_bytes, progress)
     return counter.ranks(ties)
@@ -127,7 +134,7 @@ def positive_ranks(
     Raises:
         InputError: An unknown rule for ties, or NaN in the similarities.
     """
-    _check_rule(ties)
+    check_rule(ties)
     order = np.lexsort((item_p, query_p))
     query, item = query_p[order], item_p[order]
     score = source.pairs(query, item)
@@ -168,18 +175,27 @@ def _count(
     progress: Progress,
 ) -> None:
     """One pass over the similarities in blocks, for counters of queries that are rows and of some that are columns."""
-    edge = block_edge(source, block_bytes)
+    edge = block_edge(source, block_bytes // WORKERS)
     rows, columns = source.shape
     flipped = source.transposed()
-    with progress.task("ranking", rows * columns, "scores") as task:
-        for row in range(0, rows, edge):
-            for column in range(0, columns, edge):
-                rough_nm, slack = source.rough(slice(row, row + edge), slice(column, column + edge))
-                for counter in of_rows:
-                    counter.add(source, rough_nm, slack, row, column)
-                for counter in of_columns:
-                    counter.add(flipped, rough_nm.T, slack, column, row)
-                task.advance(rough_nm.size)
+
+    def count(block: tuple[int, int]) -> int:
+        row, column = block
+        rough_nm, slack = source.rough(slice(row, row + edge), slice(column, column + edge))
+        for counter in of_rows:
+            counter.add(source, rough_nm, slack, row, column)
+        for counter in of_columns:
+            counter.add(flipped, rough_nm.T, slack, column, row)
+        return rough_nm.size
+
+    blocks = list(itertools.product(range(0, rows, edge), range(0, columns, edge)))
+    with progress.task("ranking", rows * columns, "scores") as task, contextlib.ExitStack() as stack:
+        work: Callable[..., Iterable[int]] = map
+        if len(blocks) > 1:  # each worker makes its own products, or those of both wait for each other
+            stack.enter_context(threadpool_limits(1, user_api="blas"))
+            work = stack.enter_context(ThreadPoolExecutor(WORKERS)).map
+        for size in work(count, blocks):
+            task.advance(size)
 
 
 class _RankCounter:
@@ -199,6 +215,7 @@ class _RankCounter:
         self.better_q = np.zeros(len(query_q), dtype=np.int64)
         self.tied_q = np.zeros(len(query_q), dtype=np.int64)  # the positive itself among them
         self.tied_before_q = np.zeros(len(query_q), dtype=np.int64)
+        self._lock = threading.Lock()
 
     def add(self, source: ScoreSource, rough_qi: FloatArray, slack: float, query_start: int, item_start: int) -> None:
         first, last = np.searchsorted(self.query, (query_start, query_start + len(rough_qi)))
@@ -231,9 +248,10 @@ class _RankCounter:
             tied_q[rows] = np.count_nonzero(tied_ri, axis=1)
             before_ri = np.arange(items.start, items.stop) < item_q[rows, None]
             tied_before_q[rows] = np.count_nonzero(tied_ri & before_ri, axis=1)
-        self.better_q[part] += better_q
-        self.tied_q[part] += tied_q
-        self.tied_before_q[part] += tied_before_q
+        with self._lock:  # blocks beside each other count for the same queries
+            self.better_q[part] += better_q
+            self.tied_q[part] += tied_q
+            self.tied_before_q[part] += tied_before_q
 
 
 class _BestPositives(_RankCounter):
@@ -247,8 +265,21 @@ class _BestPositives(_RankCounter):
         self.tied_q -= np.bincount(np.searchsorted(query, query_p[own]), minlength=len(query))
 
     def ranks(self, ties: Ties) -> QueryRanks:
-        ahead = {"index": self.tied_before_q, "optimistic": np.zeros_like(self.tied_q), "pessimistic": self.tied_q}
-        return QueryRanks(self.query, 1 + self.better_q + ahead[ties], self.tied_q > 0)
+        return ranks_of(self.query, self.better_q, self.tied_q, self.tied_before_q, ties)
+
+
+def ranks_of(query_q: IntArray, better_q: IntArray, tied_q: IntArray, before_q: IntArray, ties: Ties) -> QueryRanks:
+    """The ranks that counts of the items around each query's positive make, all of shape ``(q,)``.
+
+    Args:
+        query_q: The queries.
+        better_q: Items that are better.
+        tied_q: Other items that are as good.
+        before_q: Those of them that have a lower index.
+        ties: The rule for ties.
+    """
+    ahead = {"index": before_q, "optimistic": np.zeros_like(tied_q), "pessimistic": tied_q}
+    return QueryRanks(query_q, 1 + better_q + ahead[ties], tied_q > 0)
 
 
 def _block(source: ScoreSource, query_r: IntArray, items: slice) -> FloatArray:
@@ -263,7 +294,8 @@ def _rows(row_q: IntArray) -> slice | IntArray:
     return slice(first, last + 1) if last - first + 1 == len(row_q) else row_q
 
 
-def _check_rule(ties: str) -> None:
+def check_rule(ties: str) -> None:
+    """Refuse a rule for ties that isn't one."""
     if ties not in get_args(Ties):
         raise InputError(f"ties={ties!r} is not a rule for ties: use one of {', '.join(get_args(Ties))}")
 
