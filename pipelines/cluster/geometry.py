@@ -1,9 +1,24 @@
 """Directions of vectors, and similarities to centroids."""
 
 import math
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+
+class Rows(Protocol):
+    """A matrix ``[n, d]`` of floating-point numbers of any precision, in memory or on the disk."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """``(n, d)``."""
+
+    def __len__(self) -> int:
+        """Rows."""
+
+    def __getitem__(self, rows: Any, /) -> NDArray[Any]:
+        """Some rows: a slice, or their numbers."""
 
 
 def normalised(matrix_nd: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -40,15 +55,15 @@ def joined(
     return joint_nd
 
 
-def cosine_to(
-    matrix_nd: NDArray[np.float32], centroids_kd: NDArray[np.float32], cluster_n: NDArray[np.int64]
-) -> NDArray[np.float32]:
+def cosine_to(matrix_nd: Rows, centroids_kd: NDArray[np.float32], cluster_n: NDArray[np.int64]) -> NDArray[np.float32]:
     """(n,) cosine similarity of each row to its cluster's centroid."""
     units_kd = normalised(centroids_kd)
     similarity_n = np.empty(len(matrix_nd), dtype=np.float32)
     for start in range(0, len(matrix_nd), 65_536):  # a bound on the gathered copy of the centroids
         block = slice(start, start + 65_536)
-        similarity_n[block] = np.einsum("nd,nd->n", normalised(matrix_nd[block]), units_kd[cluster_n[block]])
+        similarity_n[block] = np.einsum(
+            "nd,nd->n", normalised(matrix_nd[block].astype(np.float32, copy=False)), units_kd[cluster_n[block]]
+        )
     return similarity_n
 
 

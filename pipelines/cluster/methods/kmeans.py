@@ -1,6 +1,6 @@
-"""k-means with faiss."""
+"""k-means."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pipelines.cluster.method import SEED, Method, Option
@@ -11,46 +11,30 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from pipelines.cluster.clustering import Clustering
-
-
-@dataclass(frozen=True)
-class KMeansRows:
-    """The rows in the form that k-means takes, which clusterings with other k and seeds can share.
-
-    Attributes:
-        rows_nd: (n, d) all rows; of unit length if the clusters are spherical.
-        training_nd: Those of them to fit on.
-    """
-
-    rows_nd: "NDArray[np.float32]"
-    training_nd: "NDArray[np.float32]"
-
-
-def kmeans_rows(
-    matrix_nd: "NDArray[np.float32]", count_n: "NDArray[np.integer[Any]]", *, spherical: bool
-) -> KMeansRows:
-    """The rows for `kmeans`, whose arguments these are."""
-    import numpy as np
-
-    from pipelines.cluster.geometry import normalised
-
-    rows_nd = normalised(matrix_nd) if spherical else np.ascontiguousarray(matrix_nd)
-    return KMeansRows(rows_nd, np.ascontiguousarray(rows_nd[count_n > 0]))
+    from pipelines.cluster.geometry import Rows
 
 
 def kmeans(
-    matrix_nd: "NDArray[np.float32]",
+    matrix_nd: "Rows", count_n: "NDArray[np.integer[Any]]", *, k: int, seed: int = 0, **how: Any
+) -> "Clustering":
+    """Cluster rows with k-means: `kmeans_seeds` with one seed."""
+    return next(kmeans_seeds(matrix_nd, count_n, k=k, seeds=[seed], **how))
+
+
+def kmeans_seeds(
+    matrix_nd: "Rows",
     count_n: "NDArray[np.integer[Any]]",
     *,
     k: int,
-    seed: int = 0,
+    seeds: Sequence[int],
     niter: int = 20,
     levels: int = 1,
     spherical: bool = True,
     max_points_per_centroid: int | None = None,
-    rows: KMeansRows | None = None,
-) -> "Clustering":
-    """Cluster rows with k-means, fitted on some of them, every row assigned to its nearest centroid.
+) -> "Iterator[Clustering]":
+    """Cluster rows with k-means for each seed, fitted on some of them, every row assigned to its nearest centroid.
+
+    The fits share each pass over the rows. What a seed gives does not depend on the others, nor on threads.
 
     With two levels, rows are clustered coarsely and each coarse cluster again by itself, see
     `pipelines.cluster.hierarchical`: for k of tens of thousands. The nearest centroid is that of all.
@@ -59,45 +43,42 @@ def kmeans(
         matrix_nd: (n, d) vectors.
         count_n: (n,) how many training samples each row stands for: rows of 0 are not fitted on, others each once.
         k: Number of centroids.
-        seed: Seed of the initial centroids.
-        niter: Iterations.
+        seeds: Seeds of the initial centroids.
+        niter: Iterations, at most.
         levels: 1, or 2.
         spherical: Normalise rows and centroids, so that the nearest centroid is that of the highest cosine similarity.
-        max_points_per_centroid: Fit on a sample of at most this many rows a centroid; on all rows if None. (faiss by
-            itself would take 256.)
-        rows: What `kmeans_rows` makes of the vectors, where it is shared.
+        max_points_per_centroid: Fit on a sample of at most this many rows a centroid; on all rows if None.
 
     Raises:
         InputError: k is larger than the number of distinct rows to fit on.
     """
+    import numpy as np
 
     from pipelines.cluster.centroids import CentroidFit
     from pipelines.cluster.clustering import Clustering
     from pipelines.cluster.geometry import cosine_to
     from pipelines.cluster.hierarchical import fit_two_levels
 
-    rows = rows or kmeans_rows(matrix_nd, count_n, spherical=spherical)
-    _require_distinct(rows.training_nd, k)
-    centroids = CentroidFit(seed, niter, spherical, max_points_per_centroid)
-    centroids_kd = fit_two_levels(rows.training_nd, k, centroids) if levels == 2 else centroids.fit(rows.training_nd, k)
-    cluster_n = centroids.nearest(rows.rows_nd, centroids_kd)
-    return Clustering(cluster_n, cosine_to(rows.rows_nd, centroids_kd, cluster_n))
-
-
-def _require_distinct(matrix_nd: "NDArray[np.float32]", k: int) -> None:
-    from pipelines.cluster.duplicates import count_distinct
-
-    distinct = count_distinct(matrix_nd, stop=k)
-    if distinct < k:
+    centroids = CentroidFit(niter, spherical, max_points_per_centroid)
+    training_md = matrix_nd if (count_n > 0).all() else matrix_nd[np.flatnonzero(count_n)]
+    if (distinct := centroids.count_distinct(training_md, stop=k)) < k:
         raise InputError(
-            f"--k {k}: the {len(matrix_nd)} rows to fit on hold only {distinct} distinct points; "
+            f"--k {k}: the {len(training_md)} rows to fit on hold only {distinct} distinct points; "
             f"the largest k is {distinct}"
         )
+    fitted: Iterable[NDArray[np.float32]] = (
+        (fit_two_levels(training_md, k, seed, centroids) for seed in seeds)
+        if levels == 2
+        else centroids.fit_seeds(training_md, k, seeds)
+    )
+    for centroids_kd in fitted:
+        cluster_n = centroids.nearest(matrix_nd, centroids_kd)
+        yield Clustering(cluster_n, cosine_to(matrix_nd, centroids_kd, cluster_n))
 
 
 METHOD = Method(
     "kmeans",
-    "k-means with faiss, by cosine similarity unless told otherwise",
+    "k-means, by cosine similarity unless told otherwise",
     (
         Option("k", int, "number of clusters (the paper takes 200 for YouCook2)", required=True, least=1),
         SEED,
@@ -123,9 +104,8 @@ METHOD = Method(
             int,
             "Fit on a random sample of at most this many rows per cluster (default: on all rows).",
             least=1,
-            most=2**31 - 1,  # faiss has it as a C int
         ),
     ),
     kmeans,
-    libraries=("faiss-cpu",),
+    results=2,  # 2: Lloyd's iterations of our own, from other initial centroids than faiss's
 )
