@@ -1,7 +1,8 @@
 """Centroids by k-means, and the nearest of them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -63,17 +64,14 @@ class CentroidFit:
 
     def _start(self, rows_md: Rows, k: int, seed: int) -> NDArray[np.float32]:
         """(k, d) rows drawn at random, distinct as long as there are such."""
-        drawn = np.random.default_rng(seed).permutation(len(rows_md))
+        drawn = drawn_rows(len(rows_md), seed)
         first_of: dict[bytes, int] = {}
-        for start in range(0, len(drawn), k):
-            part = drawn[start : start + k]
-            for number, row_d in zip(part.tolist(), self._points(rows_md[part]), strict=True):
-                first_of.setdefault(row_d.tobytes(), number)
-            if len(first_of) >= k:
-                break
-        chosen = list(first_of.values())[:k]
-        others = drawn[~np.isin(drawn, chosen)][: k - len(chosen)]
-        return self._points(rows_md[np.concatenate([np.array(chosen), others])])
+        others: list[int] = []
+        while len(first_of) < k and (part := list(islice(drawn, k))):
+            for number, row_d in zip(part, self._points(rows_md[np.array(part)]), strict=True):
+                if first_of.setdefault(row_d.tobytes(), number) != number:
+                    others.append(number)
+        return self._points(rows_md[np.array([*first_of.values(), *others][:k])])
 
     def _fit(self, rows_md: Rows, starts: list[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
         """Lloyd's iterations from several starts, which share each pass over the rows."""
@@ -106,3 +104,13 @@ def _blocks(rows_nd: Rows) -> list[slice]:
 
 def _lengths(rows_nd: NDArray[Any]) -> NDArray[np.float64]:
     return np.asarray(np.linalg.norm(rows_nd.astype(np.float64), axis=1))
+
+
+def drawn_rows(rows: int, seed: int) -> Iterator[int]:
+    """The numbers of all rows in random order, the same as faiss's k-means draws its initial centroids in."""
+    draws = np.random.RandomState(seed + 1)
+    moved: dict[int, int] = {}  # of the shuffled numbers those that are not in their own place
+    for place in range(rows):
+        other = place + int(draws.randint(2**32, dtype=np.uint32)) % (rows - place)
+        yield moved.get(other, other)
+        moved[other] = moved.get(place, place)
