@@ -10,6 +10,7 @@ A row that is far nearer to its centroid than to any other stays where it is unt
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,12 @@ _SPLIT = 1 / 1024  # by how much the halves of a cluster that is split start apa
 Map = Callable[..., Iterable[Any]]
 
 
+@cache
+def _blas() -> ThreadpoolController:
+    """NumPy's BLAS, and what others are loaded; looking for them takes longer than a small k-means."""
+    return ThreadpoolController().select(user_api="blas")
+
+
 @contextmanager
 def in_threads() -> Iterator[Map]:
     """A ``map`` whose calls are made by as many threads as BLAS has, each of which has BLAS to itself.
@@ -38,7 +45,7 @@ def in_threads() -> Iterator[Map]:
     other work, or another library's threads, they mostly wait. Here a thread is done with a block before it takes the
     next. Within it there is one thread.
     """
-    blas = ThreadpoolController().select(user_api="blas")
+    blas = _blas()
     threads = min((library["num_threads"] for library in blas.info()), default=1)
     with blas.limit(limits=1):
         if threads == 1:
