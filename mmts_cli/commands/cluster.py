@@ -170,6 +170,8 @@ def _help(option: Option) -> str:
 def _human(result: "StageResult") -> "Iterator[RenderableType]":
     yield result.headline
     yield from _neighborhoods(result.summary) if "least_similarity" in result.summary else _clusters(result.summary)
+    if sampled := result.summary.get("sampled_rows"):
+        yield f"by a random sample of {sampled:,} of the fitted rows: all of them would not fit in memory"
     if duplicates := _duplicates(result.summary):
         yield duplicates
     if "labels" in result.summary:

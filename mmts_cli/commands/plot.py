@@ -76,13 +76,13 @@ def map_(
     path: PictureOption,
     annotations: Annotated[Path, typer.Option("--annotations", help="annotations.parquet.")],
     color: Annotated[
-        Literal["cluster", "size", "recall"],
+        Literal["cluster", "size", "recall"] | None,
         typer.Option(
             "--color",
             help="cluster: the six largest; size: training samples in the cluster; recall: R@10 of the cluster's "
-            "queries.",
+            "queries (default: cluster; of clusters by --method knn, which overlap, size).",
         ),
-    ] = "cluster",
+    ] = None,
     scores: Annotated[Path | None, typer.Option("--scores", help="For recall: folder that 'mmts eval' wrote.")] = None,
     seed: SeedOption = 0,
     width: WidthOption = _PAGE,
@@ -106,7 +106,7 @@ def map_(
         raise InputError("--scores and --color recall go together; give both, or neither")
     _require(path, [embeddings, clusters, annotations], width)
     seen = read_map(embeddings, annotations, clusters=clusters, scores=scores, seed=seed)
-    labels = read_labels(clusters) if color == "cluster" else None
+    labels = read_labels(clusters)
     words = {row["cluster"]: ", ".join(row["words"][:3]) for row in ([] if labels is None else labels.to_pylist())}
     _write(console, "map", path, lambda figure: draw_map(figure, seen, color, words), width, title, places=seen.method)
 

@@ -35,7 +35,12 @@ def report(
     clusters: Annotated[Path | None, typer.Option("--clusters", help="Clusters file (default: found).")] = None,
     shifts: Annotated[Path | None, typer.Option("--shifts", help="Shifts file (default: found).")] = None,
     scores: Annotated[
-        Path | None, typer.Option("--scores", help="Folder that 'mmts eval' wrote (default: found).")
+        list[Path] | None,
+        typer.Option(
+            "--scores",
+            help="Folder that 'mmts eval' wrote (default: found); give it twice for one of retrieval and one of "
+            "--protocol classes.",
+        ),
     ] = None,
     sample: Annotated[int, typer.Option("--sample", help="Most samples on the map.")] = 100_000,
     seed: SeedOption = 0,
@@ -64,7 +69,7 @@ def report(
         media=media,
         clusters=clusters,
         shifts=shifts,
-        scores=scores,
+        scores=scores or (),
         sample=sample,
         seed=seed,
         force=force,

@@ -1,5 +1,6 @@
 """k-means of the same samples with several numbers of clusters and seeds, in one pass over the data."""
 
+import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,14 +16,14 @@ from pipelines.cluster.centroids import CentroidFit
 from pipelines.cluster.clustering import Clustering
 from pipelines.cluster.labels import labels_of, write_labels
 from pipelines.cluster.method import Values
-from pipelines.cluster.methods.kmeans import kmeans_seeds
+from pipelines.cluster.methods.kmeans import kmeans_seeds, training_rows
 from pipelines.cluster.stage import Fitted, cluster_plan, read_fitted, write_clustering
 from pipelines.cluster.subject import Subject
 
 
 @dataclass
 class Clusterings:
-    """The clusterings of one subject, which is read and normalised once, when the first of them is made.
+    """The clusterings of one subject, which is read once, when the first of them is made.
 
     Attributes:
         subject: What is clustered.
@@ -41,13 +42,13 @@ class Clusterings:
     @cached_property
     def fitted(self) -> Fitted:
         """What is clustered."""
-        return read_fitted(self.subject, self.values, self.fit_split)
+        scratch = Path(tempfile.gettempdir()) if self.folder is None else self.folder
+        return read_fitted(self.subject, self.values, self.fit_split, scratch)
 
     def distinct(self, enough: int) -> int:
         """The number of distinct vectors to fit on, counted up to ``enough``."""
-        training = np.flatnonzero(self.fitted.count_m)
-        how = CentroidFit(self.values["niter"], self.values["spherical"])
-        return how.count_distinct(self.fitted.samples.content[training], stop=enough)
+        training_md = training_rows(self.fitted.samples.content, self.fitted.count_m)
+        return CentroidFit(self.values["niter"], self.values["spherical"]).count_distinct(training_md, stop=enough)
 
     def vectors(self, samples: NDArray[np.int64]) -> NDArray[np.float32]:
         """The vectors of some samples."""

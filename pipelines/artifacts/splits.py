@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipelines.artifacts.ids import shortened
 
@@ -62,4 +63,5 @@ def plain_splits(column: pa.ChunkedArray, path: Path) -> pa.ChunkedArray:
         return column
     said = ", ".join(f"'{shortened(name)}' as {split}" for name, split in read_as.items())
     warnings.warn(f"{path}: splits read by their plain names: {said}", stacklevel=3)
-    return pa.chunked_array([[read_as.get(value, value) for value in column.to_pylist()]], pa.string())
+    number = pc.index_in(column, value_set=pa.array(list(read_as), pa.string()))
+    return pc.coalesce(pa.array(list(read_as.values()), pa.string()).take(number), column)

@@ -1,6 +1,6 @@
 """Embeddings and features as matrices."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +12,13 @@ from numpy.typing import NDArray
 
 from pipelines.artifacts.files import nearest
 from pipelines.artifacts.ids import ID_COLUMNS, align, first_few, require_unique
+from pipelines.artifacts.matrix import Matrix, new_matrix
 from pipelines.artifacts.opening import open_parquet
 from pipelines.artifacts.splits import plain_splits
 from pipelines.artifacts.text import text_column
 from pipelines.errors import InputError
 
+_BLOCK_ROWS = 25_000  # that are decoded at a time, however large the file's row groups are
 # What others call the ids of media; `mmts prepare features` makes ``media_id`` of them.
 FOREIGN_ID_COLUMNS = ("image_id", "video_id", "clip_id", "id", "image", "video", "filename", "file_name", "key")
 
@@ -29,14 +31,14 @@ class Vectors:
         path: The file they came from.
         id_column: ``sample_id`` (text) or ``media_id`` (media).
         ids: (n,) ids, each once.
-        matrix_nd: (n, d) float32, all finite, no row of zeros.
+        matrix_nd: (n, d) float32, all finite, no row of zeros; read row by row where it is large, see `read_vectors`.
         split: (n,) split of each row, where the file has the column.
     """
 
     path: Path
     id_column: str
     ids: pa.ChunkedArray
-    matrix_nd: NDArray[np.float32]
+    matrix_nd: Matrix
     split: pa.ChunkedArray | None
 
     def rows_of(self, wanted: pa.ChunkedArray, what: str) -> NDArray[np.int64]:
@@ -86,9 +88,7 @@ def with_vectors(table: pa.Table, vectors_nd: NDArray[Any], source: str) -> pa.T
     return table.append_column("embedding", pa.FixedSizeListArray.from_arrays(flat, vectors_nd.shape[1]))
 
 
-def check_vectors(
-    vectors_nd: NDArray[Any], ids: pa.ChunkedArray, id_column: str, source: str | Path, *, half: bool = False
-) -> None:
+def check_vectors(vectors_nd: NDArray[Any], ids: pa.ChunkedArray, id_column: str, source: str | Path) -> None:
     """Refuse vectors that can't be compared, by the names of their rows.
 
     Args:
@@ -96,44 +96,77 @@ def check_vectors(
         ids: Their ids ``(n,)``.
         id_column: What the ids are called.
         source: What they come from.
-        half: Whether they are stored as float16, whatever they were read as.
 
     Raises:
         InputError: Some hold NaN or infinite values, as float16 has beyond 65,504, or only zeros.
     """
-    # A row's sum of squares is finite and not 0 unless an element isn't finite, all are 0, or the sum leaves the range
-    # of its type: look closely only at those rows.
-    with np.errstate(over="ignore", invalid="ignore", under="ignore"):
-        square_n = np.einsum("nd,nd->n", vectors_nd, vectors_nd)
-    suspects = np.flatnonzero(~np.isfinite(square_n) | (square_n == 0))
-    broken = suspects[~np.isfinite(vectors_nd[suspects]).all(axis=1)]
-    if len(broken):
-        too_large = (half or vectors_nd.dtype == np.float16) and np.isinf(vectors_nd[broken]).any()
-        remedy = "; --dtype float32 holds larger numbers" if too_large else "; encode these again, or leave them out"
-        _refuse(broken, "hold NaN or infinite values", ids, id_column, source, remedy)
-    zero = suspects[~vectors_nd[suspects].any(axis=1)]
-    if len(zero):
-        _refuse(zero, "are all zeros", ids, id_column, source, "; encode these again, or leave them out")
+    check = _Check(half=vectors_nd.dtype == np.float16)
+    check.add(vectors_nd)
+    check.require_usable(ids, id_column, source)
 
 
-def _refuse(
-    rows: NDArray[np.int64], what: str, ids: pa.ChunkedArray, id_column: str, source: str | Path, remedy: str
-) -> None:
+@dataclass
+class _Check:
+    """Looks for vectors that can't be compared, block by block.
+
+    Attributes:
+        half: Whether they are stored as float16, whatever they were read as.
+        rows: How many it has seen.
+        broken: Rows that hold NaN or infinite values.
+        zero: Rows of zeros.
+        overflown: Whether a row holds infinite values, as float16 has beyond its range.
+    """
+
+    half: bool
+    rows: int = 0
+    broken: list[int] = field(default_factory=list)
+    zero: list[int] = field(default_factory=list)
+    overflown: bool = False
+
+    def add(self, block_nd: NDArray[Any]) -> None:
+        """Look at the next rows ``(n, d)``."""
+        # A row's sum of squares is finite and not 0 unless an element isn't finite, all are 0, or the sum leaves the
+        # range of its type: look closely only at those rows.
+        with np.errstate(over="ignore", invalid="ignore", under="ignore"):
+            square_n = np.einsum("nd,nd->n", block_nd, block_nd)
+        suspects = np.flatnonzero(~np.isfinite(square_n) | (square_n == 0))
+        broken = suspects[~np.isfinite(block_nd[suspects]).all(axis=1)]
+        self.overflown |= bool(self.half and np.isinf(block_nd[broken]).any())
+        self.broken += (self.rows + broken).tolist()
+        self.zero += (self.rows + suspects[~block_nd[suspects].any(axis=1)]).tolist()
+        self.rows += len(block_nd)
+
+    def require_usable(self, ids: pa.ChunkedArray, id_column: str, source: str | Path) -> None:
+        """Refuse what was found, by the ids of all rows, as `check_vectors`."""
+        if self.broken:
+            remedy = (
+                "--dtype float32 holds larger numbers" if self.overflown else "encode these again, or leave them out"
+            )
+            _refuse(self.broken, "hold NaN or infinite values", ids, id_column, source, remedy)
+        if self.zero:
+            _refuse(self.zero, "are all zeros", ids, id_column, source, "encode these again, or leave them out")
+
+
+def _refuse(rows: list[int], what: str, ids: pa.ChunkedArray, id_column: str, source: str | Path, remedy: str) -> None:
     first = first_few(ids.take(pa.array(rows[:3])).to_pylist())
-    raise InputError(f"{source}: {len(rows)} vectors {what}, first {id_column}: {first}{remedy}")
+    raise InputError(f"{source}: {len(rows)} vectors {what}, first {id_column}: {first}; {remedy}")
 
 
-def read_vectors(path: Path | str, *, id_column: str | None = None, column: str = "embedding") -> Vectors:
+def read_vectors(
+    path: Path | str, *, id_column: str | None = None, column: str = "embedding", scratch: Path | None = None
+) -> Vectors:
     """Read an embeddings or features file; plain lists, as pandas and Polars write them, are accepted.
 
     Args:
         path: The Parquet file.
         id_column: The id column; by default whichever of ``sample_id`` and ``media_id`` the file has.
         column: The column of vectors.
+        scratch: A folder for what is too large for memory, see `MappedMatrix`; None for a matrix in memory, however
+            large.
 
     Raises:
         InputError: The file or a column is missing or damaged, ids repeat, vectors are null, of several lengths, all
-            zeros, NaN or infinite.
+            zeros, NaN or infinite; or the disk has no room.
     """
     path = Path(path)
     with open_parquet(path) as file:
@@ -142,28 +175,25 @@ def read_vectors(path: Path | str, *, id_column: str | None = None, column: str 
         split = None
         if "split" in names:
             split = plain_splits(text_column(file.read(columns=["split"]).column(0), "split", path), path)
-        matrix_nd: NDArray[np.float32] | None = None
         half = _is_half(file.schema_arrow.field(column).type)
-        start = 0
-        for group in range(file.num_row_groups):
-            vectors = file.read_row_group(group, columns=[column]).column(column)
-            if not len(vectors):
-                continue
-            block = _matrix(vectors, ids, start, path)
+        matrix_nd: Matrix | None = None
+        check = _Check(half)
+        for batch in file.iter_batches(batch_size=_BLOCK_ROWS, columns=[column]):
+            start, block_nd = check.rows, _matrix(batch.column(0), ids, check.rows, path)
             if matrix_nd is None:
-                matrix_nd = np.empty((len(ids), block.shape[1]), dtype=np.float32)
-            if block.shape[1] != matrix_nd.shape[1]:
+                matrix_nd = new_matrix((len(ids), block_nd.shape[1]), np.float16 if half else np.float32, scratch)
+            if block_nd.shape[1] != matrix_nd.shape[1]:
                 first = first_few(ids.slice(start, 1).to_pylist())
                 raise InputError(
-                    f"{path}: vectors of {matrix_nd.shape[1]} and of {block.shape[1]} dimensions in one file, first of "
+                    f"{path}: vectors of {matrix_nd.shape[1]} and {block_nd.shape[1]} dimensions in one file, first of "
                     f"other size: {first}"
                 )
-            if start + len(block) <= len(ids):
-                matrix_nd[start : start + len(block)] = block
-            start += len(block)
-        if matrix_nd is None or start != len(ids):  # as where a damaged page says that it is shorter
-            raise InputError(f"{path}: damaged: {len(ids)} ids but {start} vectors; make it again")
-    check_vectors(matrix_nd, ids, id_column, path, half=half)
+            if start + len(block_nd) <= len(ids):
+                matrix_nd[start : start + len(block_nd)] = block_nd
+            check.add(block_nd)
+        if matrix_nd is None or check.rows != len(ids):  # as where a damaged page says that it is shorter
+            raise InputError(f"{path}: damaged: {len(ids)} ids but {check.rows} vectors; make it again")
+    check.require_usable(ids, id_column, path)
     return Vectors(path, id_column, ids, matrix_nd, split)
 
 
@@ -207,8 +237,7 @@ def _hint(name: str, names: list[str], path: Path) -> str:
     return ""
 
 
-def _matrix(column: pa.ChunkedArray, ids: pa.ChunkedArray, start: int, path: Path) -> NDArray[np.float32]:
-    array = column.combine_chunks()
+def _matrix(array: pa.Array, ids: pa.ChunkedArray, start: int, path: Path) -> NDArray[np.float32]:
     if not (
         pa.types.is_list(array.type) or pa.types.is_large_list(array.type) or pa.types.is_fixed_size_list(array.type)
     ):

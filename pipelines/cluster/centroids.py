@@ -3,13 +3,13 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pipelines.artifacts.matrix import Matrix
 from pipelines.cluster.duplicates import count_distinct
-from pipelines.cluster.geometry import Rows, normalised
+from pipelines.cluster.geometry import normalised
 from pipelines.cluster.lloyd import BLOCK_ROWS, Centroids, Clusters, in_threads
 
 
@@ -27,26 +27,28 @@ class CentroidFit:
     spherical: bool
     max_points_per_centroid: int | None = None
 
-    def fit(self, rows_md: Rows, k: int, seed: int, start_kd: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
+    def fit(
+        self, rows_md: Matrix, k: int, seed: int, start_kd: NDArray[np.float32] | None = None
+    ) -> NDArray[np.float32]:
         """(k, d) centroids of rows, at least k of which are distinct; from distinct rows, or from given centroids."""
         if self.max_points_per_centroid and len(rows_md) > k * self.max_points_per_centroid:
             sample = np.random.default_rng(seed).permutation(len(rows_md))[: k * self.max_points_per_centroid]
             rows_md = rows_md[np.sort(sample)]
         return self._fit(rows_md, [self._start(rows_md, k, seed) if start_kd is None else start_kd])[0]
 
-    def fit_seeds(self, rows_md: Rows, k: int, seeds: Sequence[int]) -> list[NDArray[np.float32]]:
+    def fit_seeds(self, rows_md: Matrix, k: int, seeds: Sequence[int]) -> list[NDArray[np.float32]]:
         """What `fit` gives for each seed; those that are fitted on all rows share each pass over them."""
         if self.max_points_per_centroid and len(rows_md) > k * self.max_points_per_centroid:
             return [self.fit(rows_md, k, seed) for seed in seeds]
         return self._fit(rows_md, [self._start(rows_md, k, seed) for seed in seeds])
 
-    def nearest(self, rows_nd: Rows, centroids_kd: NDArray[np.float32]) -> NDArray[np.int64]:
+    def nearest(self, rows_nd: Matrix, centroids_kd: NDArray[np.float32]) -> NDArray[np.int64]:
         """(n,) the centroid nearest to each row; of several that are equally near the first."""
         centroids = Centroids(centroids_kd, self.spherical)
         nearest_n = np.empty(len(rows_nd), dtype=np.int64)
 
         def assign(part: slice) -> None:
-            block_nd = rows_nd[part].astype(np.float32, copy=False)
+            block_nd = rows_nd[part]
             nearest_n[part] = centroids.nearest(block_nd, _lengths(block_nd))[0]
 
         with in_threads() as each:
@@ -54,15 +56,14 @@ class CentroidFit:
                 pass
         return nearest_n
 
-    def count_distinct(self, rows_nd: Rows, stop: int | None = None) -> int:
+    def count_distinct(self, rows_nd: Matrix, stop: int | None = None) -> int:
         """The number of distinct rows, or directions; counting ends at ``stop``."""
         return count_distinct((row_d for part in _blocks(rows_nd) for row_d in self._points(rows_nd[part])), stop=stop)
 
-    def _points(self, rows_nd: NDArray[Any]) -> NDArray[np.float32]:
-        rows_nd = rows_nd.astype(np.float32, copy=False)
+    def _points(self, rows_nd: NDArray[np.float32]) -> NDArray[np.float32]:
         return normalised(rows_nd) if self.spherical else rows_nd
 
-    def _start(self, rows_md: Rows, k: int, seed: int) -> NDArray[np.float32]:
+    def _start(self, rows_md: Matrix, k: int, seed: int) -> NDArray[np.float32]:
         """(k, d) rows drawn at random, distinct as long as there are such."""
         drawn = drawn_rows(len(rows_md), seed)
         first_of: dict[bytes, int] = {}
@@ -73,16 +74,16 @@ class CentroidFit:
                     others.append(number)
         return self._points(rows_md[np.array([*first_of.values(), *others][:k])])
 
-    def _fit(self, rows_md: Rows, starts: list[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
+    def _fit(self, rows_md: Matrix, starts: list[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
         """Lloyd's iterations from several starts, which share each pass over the rows."""
-        found = [Clusters(Centroids(start_kd, self.spherical), len(rows_md)) for start_kd in starts]
+        found = moving = [Clusters(Centroids(start_kd, self.spherical), len(rows_md)) for start_kd in starts]
         length_m = np.empty(len(rows_md))
 
         def measure(part: slice) -> None:
             length_m[part] = _lengths(rows_md[part])
 
         def assign(part: slice) -> None:
-            block_nd = rows_md[part].astype(np.float32, copy=False)
+            block_nd = rows_md[part]
             for clusters in moving:
                 clusters.assign(part, block_nd, length_m[part])
 
@@ -90,19 +91,20 @@ class CentroidFit:
             for _ in each(measure, _blocks(rows_md)):
                 pass
             for _ in range(self.niter):
-                moving = [clusters for clusters in found if not clusters.settled]
-                for _ in each(assign, _blocks(rows_md) if moving else []):
+                for _ in each(assign, _blocks(rows_md)):
                     pass
                 for clusters in moving:
                     clusters.move(rows_md, length_m, each)
+                if not (moving := [clusters for clusters in moving if not clusters.settled]):
+                    break
         return [clusters.centroids.centroids_kd for clusters in found]
 
 
-def _blocks(rows_nd: Rows) -> list[slice]:
+def _blocks(rows_nd: Matrix) -> list[slice]:
     return [slice(start, start + BLOCK_ROWS) for start in range(0, len(rows_nd), BLOCK_ROWS)]
 
 
-def _lengths(rows_nd: NDArray[Any]) -> NDArray[np.float64]:
+def _lengths(rows_nd: NDArray[np.float32]) -> NDArray[np.float64]:
     return np.asarray(np.linalg.norm(rows_nd.astype(np.float64), axis=1))
 
 

@@ -1,11 +1,12 @@
 """Vectors that repeat, and media that samples share."""
 
-import hashlib
 from collections.abc import Iterable
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pipelines.artifacts.distinct import Distinct, digest
+from pipelines.cluster.geometry import BLOCK_ROWS
 from pipelines.cluster.method import Samples
 
 
@@ -13,7 +14,7 @@ def count_distinct(rows: Iterable[NDArray[np.float32]], *, stop: int | None = No
     """The number of distinct rows among ``rows``; counting ends at ``stop``."""
     distinct: set[bytes] = set()
     for row_d in rows:
-        distinct.add(hashlib.blake2b(row_d.tobytes(), digest_size=16).digest())  # a set of rows would copy them all
+        distinct.add(digest(row_d.tobytes()))  # a set of rows would copy them all
         if len(distinct) == stop:
             break
     return len(distinct)
@@ -33,7 +34,10 @@ def describe_duplicates(samples: Samples, count_m: NDArray[np.int64]) -> dict[st
     figures = {}
     fitted = np.flatnonzero(count_m)
     if np.ndim(samples.content) > 1:
-        figures["repeated_vectors"] = len(fitted) - count_distinct(samples.content[row] for row in fitted)
+        distinct = Distinct()
+        for start in range(0, len(fitted), BLOCK_ROWS):
+            distinct.add(samples.content[fitted[start : start + BLOCK_ROWS]])
+        figures["repeated_vectors"] = len(fitted) - distinct.count()
     if samples.item_n is not None:
         figures |= {"media": len(count_m), "fitted_media": len(fitted), "shared_media": int((count_m > 1).sum())}
     return figures

@@ -1,24 +1,16 @@
 """Directions of vectors, and similarities to centroids."""
 
 import math
-from typing import Any, Protocol
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pipelines.artifacts.matrix import Matrix, new_matrix
 
-class Rows(Protocol):
-    """A matrix ``[n, d]`` of floating-point numbers of any precision, in memory or on the disk."""
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """``(n, d)``."""
-
-    def __len__(self) -> int:
-        """Rows."""
-
-    def __getitem__(self, rows: Any, /) -> NDArray[Any]:
-        """Some rows: a slice, or their numbers."""
+BLOCK_ROWS = 65_536  # that are copied, or compared with centroids, at a time
+FIT_BYTES = 3 * 2**29  # of rows that are fitted on, as float32: 1,048,576 rows of 384
 
 
 def normalised(matrix_nd: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -27,13 +19,38 @@ def normalised(matrix_nd: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.ascontiguousarray(matrix_nd / np.maximum(norm_n1, np.finfo(np.float32).tiny))
 
 
+def rows_to_fit(count_n: NDArray[np.integer[Any]], dimension: int) -> NDArray[np.int64]:
+    """The rows that stand for training samples; of more than fit in `FIT_BYTES` a random sample, always the same.
+
+    Args:
+        count_n: (n,) how many training samples each row stands for.
+        dimension: Length of a row.
+
+    Returns:
+        (m,) their numbers, in order.
+    """
+    rows: NDArray[np.int64] = np.flatnonzero(count_n)
+    most = FIT_BYTES // (4 * dimension)
+    return rows if len(rows) <= most else np.sort(np.random.default_rng(0).choice(rows, most, replace=False))
+
+
+def directions_of(matrix_nd: Matrix, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Some rows of a matrix, scaled to unit length; never two copies of them at a time."""
+    direction_md = np.empty((len(rows), matrix_nd.shape[1]), dtype=np.float32)
+    for start in range(0, len(rows), BLOCK_ROWS):
+        part = slice(start, start + BLOCK_ROWS)
+        direction_md[part] = normalised(matrix_nd[rows[part]])
+    return direction_md
+
+
 def joined(
-    text_md: NDArray[np.float32],
+    text_md: Matrix,
     text_rows: NDArray[np.int64],
-    media_md: NDArray[np.float32],
+    media_md: Matrix,
     media_rows: NDArray[np.int64],
     media_weight: float,
-) -> NDArray[np.float32]:
+    scratch: Path | None = None,
+) -> Matrix:
     """Vectors of text and medium in one, of unit length.
 
     The cosine of two of them is ``(1 - media_weight)`` times that of their texts plus ``media_weight`` times that of
@@ -45,25 +62,31 @@ def joined(
         media_md: Vectors of media.
         media_rows: (n,) which of them each sample has.
         media_weight: Share of the media, 0 to 1.
+        scratch: Where what is too large for memory goes, as in `read_vectors`.
 
     Returns:
         (n, d) the samples' vectors, d being the dimensions of text and media together.
     """
-    joint_nd = np.empty((len(text_rows), text_md.shape[1] + media_md.shape[1]), dtype=np.float32)
-    np.multiply(normalised(text_md)[text_rows], math.sqrt(1 - media_weight), out=joint_nd[:, : text_md.shape[1]])
-    np.multiply(normalised(media_md)[media_rows], math.sqrt(media_weight), out=joint_nd[:, text_md.shape[1] :])
+    text_d = text_md.shape[1]
+    joint_nd = new_matrix((len(text_rows), text_d + media_md.shape[1]), np.float32, scratch)
+    for start in range(0, len(text_rows), BLOCK_ROWS):
+        part = slice(start, min(start + BLOCK_ROWS, len(text_rows)))
+        block_bd = np.empty((part.stop - start, joint_nd.shape[1]), dtype=np.float32)
+        np.multiply(normalised(text_md[text_rows[part]]), math.sqrt(1 - media_weight), out=block_bd[:, :text_d])
+        np.multiply(normalised(media_md[media_rows[part]]), math.sqrt(media_weight), out=block_bd[:, text_d:])
+        joint_nd[part] = block_bd
     return joint_nd
 
 
-def cosine_to(matrix_nd: Rows, centroids_kd: NDArray[np.float32], cluster_n: NDArray[np.int64]) -> NDArray[np.float32]:
+def cosine_to(
+    matrix_nd: NDArray[np.float32], centroids_kd: NDArray[np.float32], cluster_n: NDArray[np.int64]
+) -> NDArray[np.float32]:
     """(n,) cosine similarity of each row to its cluster's centroid."""
     units_kd = normalised(centroids_kd)
     similarity_n = np.empty(len(matrix_nd), dtype=np.float32)
-    for start in range(0, len(matrix_nd), 65_536):  # a bound on the gathered copy of the centroids
-        block = slice(start, start + 65_536)
-        similarity_n[block] = np.einsum(
-            "nd,nd->n", normalised(matrix_nd[block].astype(np.float32, copy=False)), units_kd[cluster_n[block]]
-        )
+    for start in range(0, len(matrix_nd), BLOCK_ROWS):  # a bound on the gathered copy of the centroids
+        block = slice(start, start + BLOCK_ROWS)
+        similarity_n[block] = np.einsum("nd,nd->n", normalised(matrix_nd[block]), units_kd[cluster_n[block]])
     return similarity_n
 
 

@@ -6,12 +6,12 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from pipelines.artifacts.matrix import Matrix
 from pipelines.cluster.centroids import CentroidFit
-from pipelines.cluster.geometry import Rows
 from pipelines.cluster.lloyd import in_threads
 
 
-def fit_two_levels(rows_md: Rows, k: int, seed: int, centroids: CentroidFit) -> NDArray[np.float32]:
+def fit_two_levels(rows_md: Matrix, k: int, seed: int, centroids: CentroidFit) -> NDArray[np.float32]:
     """Fit about sqrt(k) coarse clusters, and within each its share of the k clusters, in proportion to its rows.
 
     An iteration compares a row with about sqrt(k) centroids in place of k. A last one compares it with all: where rows

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from threadpoolctl import ThreadpoolController
 
-from pipelines.cluster.geometry import Rows
+from pipelines.artifacts.matrix import Matrix
 
 BLOCK_ROWS = 2_048  # that a thread takes at a time
 _PRODUCT_ROWS, _PRODUCT_SCORES = 512, 2**19  # at least, and at most beyond that: scores that stay in a core's cache
@@ -146,7 +146,7 @@ class Clusters:
         self._label_m[part][open_n] = label_n
         self._lead_m[part][open_n] = lead_n / self.centroids.reach(length_n)
 
-    def move(self, rows_md: Rows, length_m: NDArray[np.float64], each: Map) -> None:
+    def move(self, rows_md: Matrix, length_m: NDArray[np.float64], each: Map) -> None:
         """Move the centroids to the means of their rows, when all are assigned; a cluster without rows gets some."""
         changed = np.flatnonzero(self._label_m != self._summed_m)
         self.settled = not len(changed)

@@ -77,7 +77,7 @@ class Samples:
     Attributes:
         ids: Their ids ``(n,)``.
         split: The split of each ``(n,)``; None where the file has none.
-        content: What the method clusters: vectors ``[m, d]``, or what else its ``read`` gives, of m items.
+        content: What the method clusters: vectors ``[m, d]``, as `Matrix`, or what else its ``read`` gives, of m items.
         item_n: Which item each sample is ``(n,)``, where several samples share one; None where each is its own.
     """
 
@@ -87,15 +87,15 @@ class Samples:
     item_n: "NDArray[np.int64] | None" = None
 
 
-def read_embeddings(source: Path, options: Values) -> Samples:
-    """The vectors of an embeddings file.
+def read_embeddings(source: Path, options: Values, scratch: Path | None) -> Samples:
+    """The vectors of an embeddings file; large ones are on the disk, in the folder ``scratch``.
 
     Raises:
         InputError: The file can't be used.
     """
     from pipelines.artifacts import read_vectors
 
-    vectors = read_vectors(source, id_column="sample_id")
+    vectors = read_vectors(source, id_column="sample_id", scratch=scratch)
     return Samples(vectors.ids, vectors.split, vectors.matrix_nd)
 
 
@@ -109,7 +109,7 @@ class Method:
         options: The options it takes.
         fit: Clusters the ``content`` of `Samples`: ``fit(content, count_m, **options)``, with the number of training
             samples that each of the m items stands for; items of 0 are not fitted on.
-        read: Reads the samples from the source.
+        read: Reads the samples from the source: ``read(source, options, scratch)``.
         source: What it reads: ``embeddings`` or ``annotations``.
         libraries: Distributions whose versions belong in the output's footer.
         results: Number of its results, see `StagePlan`.
@@ -122,7 +122,7 @@ class Method:
     description: str
     options: tuple[Option, ...]
     fit: "Callable[..., Clustering]"
-    read: Callable[[Path, Values], Samples] = read_embeddings
+    read: Callable[[Path, Values, Path | None], Samples] = read_embeddings
     source: str = "embeddings"
     libraries: tuple[str, ...] = ()
     results: int = 1

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from pipelines.artifacts import NOISE, StagePlan, StageResult, canonical_split, first_few
@@ -93,7 +94,7 @@ def cluster(
     plan = cluster_plan(subject, output, values, fit_split)
     result = plan.finished(force=force)
     if result is None:
-        fitted = read_fitted(subject, values, fit_split)
+        fitted = read_fitted(subject, values, fit_split, output.parent)
         of_items = chosen.fit(fitted.samples.content, fitted.count_m, **values)
         result = write_clustering(plan, fitted, of_items, source)
     if (texts := subject.text_file) is None:
@@ -136,13 +137,13 @@ class Fitted:
         )
 
 
-def read_fitted(subject: Subject, values: Values, fit_split: str | None) -> Fitted:
-    """Read what is clustered.
+def read_fitted(subject: Subject, values: Values, fit_split: str | None, scratch: Path | None) -> Fitted:
+    """Read what is clustered; vectors that are too large for memory are on the disk, in the folder ``scratch``.
 
     Raises:
         InputError: A file can't be used, or the split asked for has no rows.
     """
-    samples = subject.read(values)
+    samples = subject.read(values, scratch)
     fitted_n = fitted_rows(samples.split, len(samples.ids), fit_split, subject.split_file)
     count_m = fitted_n.astype(np.int64)
     if samples.item_n is not None:
@@ -212,11 +213,10 @@ def fitted_rows(split: pa.ChunkedArray | None, rows: int, fit_split: str | None,
         if fit_split is not None:
             raise InputError(f"{path}: has no column 'split', so --fit-split {fit_split} can't be used; leave it out")
         return np.ones(rows, dtype=np.bool_)
-    names = split.to_numpy()
-    wanted = names == canonical_split(fit_split or "train")
-    if wanted.any():
-        return np.asarray(wanted)
-    present = first_few(sorted({str(name) for name in names}))
+    wanted = pc.fill_null(pc.equal(split, canonical_split(fit_split or "train")), False)
+    if pc.any(wanted).as_py():
+        return np.asarray(wanted.to_numpy())
+    present = first_few(sorted(str(name) for name in split.unique().to_pylist()))
     if fit_split is not None:
         raise InputError(f"{path}: no rows of split '{fit_split}'; splits there: {present}")
     warnings.warn(

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.artifacts import Vectors, open_parquet, read_annotations, read_vectors
+from pipelines.artifacts.matrix import take
 from pipelines.cluster.geometry import joined
 from pipelines.cluster.method import Method, Samples, Values
 from pipelines.errors import InputError
@@ -103,8 +104,12 @@ class Subject:
                 return self.source if "text" in file.schema_arrow.names else None
         return self.annotations
 
-    def read(self, options: Values) -> Samples:
+    def read(self, options: Values, scratch: Path | None = None) -> Samples:
         """Read the samples: those of the source, or of the annotations where media are clustered.
+
+        Args:
+            options: Those of the method.
+            scratch: A folder for vectors that are too large for memory.
 
         Raises:
             InputError: A file can't be used, or a sample has no text vector, no medium or no features.
@@ -112,26 +117,27 @@ class Subject:
         if self.by == "text":
             if self.method.source == "embeddings":
                 self._require_key(self.source, "sample_id")
-            return self.method.read(self.source, options)
+            return self.method.read(self.source, options, scratch)
         assert self.annotations is not None
         table = read_annotations(self.annotations)
         split = table.column("split") if "split" in table.column_names else None
         ids, media_ids = table.column("sample_id"), table.column("media_id")
         if self.by == "media":
-            features = self._vectors(self.source, "media_id")
+            features = self._vectors(self.source, "media_id", scratch)
             distinct = pc.unique(media_ids)
             rows = features.rows_of(pa.chunked_array([distinct]), "media")
             item_n = pc.index_in(media_ids, distinct).to_numpy().astype(np.int64)
-            return Samples(ids, split, features.matrix_nd[rows], item_n)
+            return Samples(ids, split, take(features.matrix_nd, rows), item_n)
         assert self.media is not None
-        texts, features = self._vectors(self.source, "sample_id"), self._vectors(self.media, "media_id")
+        texts = self._vectors(self.source, "sample_id", scratch)
+        features = self._vectors(self.media, "media_id", scratch)
         text_rows, media_rows = texts.rows_of(ids, "samples"), features.rows_of(media_ids, "media")
-        content = joined(texts.matrix_nd, text_rows, features.matrix_nd, media_rows, self.weight)
+        content = joined(texts.matrix_nd, text_rows, features.matrix_nd, media_rows, self.weight, scratch)
         return Samples(ids, split, content)
 
-    def _vectors(self, path: Path, key: str) -> Vectors:
+    def _vectors(self, path: Path, key: str, scratch: Path | None) -> Vectors:
         self._require_key(path, key)
-        return read_vectors(path, id_column=key)
+        return read_vectors(path, id_column=key, scratch=scratch)
 
     def _require_key(self, path: Path, key: str) -> None:
         """Say what to do where features are given for embeddings, or the other way round."""

@@ -166,4 +166,6 @@ def load_mapped_texts(source: str, text: Path, table: pa.Table, encoding: Encodi
     require_size(vectors.matrix_nd.shape[1], model.settings["text_inputs"], text, source)
     ids = table.column("sample_id")
     rows = align(ids, vectors.ids, what="samples", path=text)
-    return MappedTexts(model, vectors.matrix_nd, dict(zip(ids.to_pylist(), rows.tolist(), strict=True)), encoding)
+    return MappedTexts(
+        model, np.asarray(vectors.matrix_nd), dict(zip(ids.to_pylist(), rows.tolist(), strict=True)), encoding
+    )

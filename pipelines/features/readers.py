@@ -129,7 +129,7 @@ def _parquet(path: Path, name: str | None) -> Features:
         raise InputError(f"{path}: several columns of lists ({first_few(lists)}); choose one with --vectors")
     read = read_vectors(path, id_column=ids, column=name or lists[0])
     half = getattr(schema.field(name or lists[0]).type, "value_type", None) == pa.float16()
-    return read.ids.to_pylist(), read.matrix_nd.astype(np.float16) if half else read.matrix_nd
+    return read.ids.to_pylist(), np.asarray(read.matrix_nd, dtype=np.float16 if half else np.float32)
 
 
 def _matrix(array: NDArray[Any], path: Path) -> NDArray[Any]:

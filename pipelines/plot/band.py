@@ -19,7 +19,7 @@ def draw_band(figure: Figure, band: Band) -> None:
         marker = "o" if len(line.steps) == 1 else None
         style = THIRD_STYLES[line.name]
         axes.fill_between(line.steps, line.minimum, line.maximum, color=style["color"], alpha=0.2, linewidth=0)
-        name = f"{line.name}: clusters of {sizes}"
+        name = f"{line.name}: {sizes} samples alike"
         (lines[name],) = axes.plot(line.steps, line.mean, marker=marker, **style)
     axes.set(xlabel=f"step\nthirds of {band.thirds_of}", ylabel=f"{band.quantity} (mean, range)")
     axes.set_ylim(0, band.highest * 1.05)

@@ -9,6 +9,7 @@ from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from pipelines.errors import InputError
 from pipelines.plot.style import COLORS, HALO, MARKERS, legend_above, set_height, show_counts
 from pipelines.views.map import FOUND_WITHIN, Map
 
@@ -20,16 +21,23 @@ _AREA = 30_000.0  # square points that all samples together take, each within th
 _SMALLEST, _LARGEST = 0.2, 12.0
 
 
-def draw_map(figure: Figure, seen: Map, color: Color, words: Mapping[int, str]) -> None:
+def draw_map(figure: Figure, seen: Map, color: Color | None, words: Mapping[int, str]) -> None:
     """Draw a point for each sample, as pixels also in .svg and .pdf: there may be a hundred thousand.
 
     Args:
         figure: The figure.
         seen: The map, with clusters; for ``recall`` with scores.
         color: ``cluster``: the largest ones have a colour and a number each; ``size``: training samples in the
-            cluster; ``recall``: share of the cluster's queries that found their own.
+            cluster; ``recall``: share of the cluster's queries that found their own. By default ``cluster``; where
+            each cluster is the neighborhood of one sample, which is not for colours to tell, ``size``.
         words: What to call clusters, by number; those that aren't there go by their number.
+
+    Raises:
+        InputError: Neighborhoods are to be told apart.
     """
+    color = color or ("size" if seen.overlap else "cluster")
+    if color == "cluster" and seen.overlap:
+        raise InputError("--color cluster: each of these clusters is the neighborhood of one sample; use --color size")
     set_height(figure, 0.75)
     axes = figure.subplots()
     axes.set_aspect("equal", adjustable="datalim")
@@ -43,12 +51,15 @@ def draw_map(figure: Figure, seen: Map, color: Color, words: Mapping[int, str]) 
         assert seen.size_n is not None
         size_n = np.maximum(seen.size_n, 1).astype(np.float64)  # unseen in training: the rarest there are
         points = _draw_values(axes, seen, size_n, LogNorm(), area)
-        bar = figure.colorbar(points, shrink=0.7, label="training samples in the cluster")
+        bar = figure.colorbar(
+            points, shrink=0.7, label=f"training samples {'near' if seen.overlap else 'in the cluster'}"
+        )
         show_counts(bar.ax.yaxis, log=(size_n.min(), size_n.max()))
     else:
         assert seen.cluster_recall_n is not None
         points = _draw_values(axes, seen, 100 * seen.cluster_recall_n, Normalize(0, 100), area)
-        figure.colorbar(points, shrink=0.7, label=f"R@{FOUND_WITHIN} of the cluster's queries (%)")
+        whose = "sample" if seen.overlap else "cluster"
+        figure.colorbar(points, shrink=0.7, label=f"R@{FOUND_WITHIN} of the {whose}'s queries (%)")
 
 
 def _draw_clusters(figure: Figure, axes: Axes, seen: Map, words: Mapping[int, str], area: float) -> None:

@@ -4,22 +4,26 @@ from collections.abc import Mapping, Sequence
 
 from matplotlib.figure import Figure
 
+from pipelines.artifacts import first_few
 from pipelines.errors import InputError
 from pipelines.plot.style import is_narrow, legend_above, line_style, set_height
-from pipelines.views.classes import GROUPS, ClassScores
+from pipelines.scores.queries import SEGMENTS, TAIL_CLASSES
+from pipelines.views.classes import GROUPS as CLASS_GROUPS
+from pipelines.views.classes import ClassScores
 from pipelines.views.thirds import Score, ThirdScores
-
-_ORDER = ("overall", "head", "middle", "tail")
 
 
 def draw_thirds(figure: Figure, scored: Sequence[ThirdScores | ClassScores]) -> None:
     """Draw each metric as points with 95% intervals, several runs side by side; of retrieval, the mean of directions.
 
     Raises:
-        InputError: The runs have no metric in common.
+        InputError: Some are of retrieval and others of a classification, or they have no metric in common.
     """
+    _refuse_mixed(scored)
     of_run = [_by_metric(each) for each in scored]
-    order = GROUPS if all(isinstance(each, ClassScores) for each in scored) else _ORDER
+    order: list[str] = [*(CLASS_GROUPS if isinstance(scored[0], ClassScores) else SEGMENTS)]
+    if any(TAIL_CLASSES in of for each in of_run for of in each.values()):
+        order.append(TAIL_CLASSES)
     metrics = [name for name in of_run[0] if all(name in each for each in of_run)]
     if not metrics:
         raise InputError(f"{', '.join(each.name for each in scored)}: have no score in common; score them alike")
@@ -37,11 +41,20 @@ def draw_thirds(figure: Figure, scored: Sequence[ThirdScores | ClassScores]) -> 
             above = [0.0 if score.high is None else score.high - score.value for score in scores.values()]
             style = {**line_style(number), "linestyle": ""}
             bars[each.name] = axes.errorbar(places, values, (below, above), elinewidth=0.8, capsize=2, **style)
-        axes.set_xticks(range(len(order)), order)
+        axes.set_xticks(range(len(order)), [name.replace("_", "\n") for name in order])
         axes.set_xlim(-0.5, len(order) - 0.5)
         axes.set_ylabel(f"{metric.replace('recall', 'R').replace('_', ' ')} (%)")
     if len(scored) > 1:
         legend_above(figure, bars)
+
+
+def _refuse_mixed(scored: Sequence[ThirdScores | ClassScores]) -> None:
+    of_classes = [each.name for each in scored if isinstance(each, ClassScores)]
+    others = [each.name for each in scored if not isinstance(each, ClassScores)]
+    if of_classes and others:
+        raise InputError(
+            f"{first_few(of_classes)}: of classification, but {first_few(others)}: of retrieval; draw a figure of each"
+        )
 
 
 def _by_metric(scored: ThirdScores | ClassScores) -> Mapping[str, Mapping[str, Score]]:

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from pipelines.artifacts import RANKS, read_clusters, read_table
+from pipelines.artifacts import RANKS, read_annotations, read_clusters, read_table
 from pipelines.views.tail import Tail, read_tail
 
 WITHIN = 10  # a query counts as found where its rank is this or better
@@ -25,7 +25,7 @@ class Clusters:
         number_c: Number of each of c clusters in the table ``(c,)``; -1 for noise.
         found_c: How many of its queries were found ``(c,)``; None without scores.
         queries_c: How many queries it has ``(c,)``; None without scores.
-        labels: Words and nearest texts by number of the cluster.
+        labels: Words and nearest texts by number of the cluster; of a neighborhood the text of its sample.
         noise: How many samples are in no cluster.
     """
 
@@ -42,9 +42,9 @@ class Clusters:
         return _name(int(self.tail.cluster_k[row]))
 
     def said(self, number: int) -> str:
-        """A cluster in words: ``cluster 44 (runs, running, girl)``."""
+        """A cluster in words: ``cluster 44 (runs, running, girl)``; ``neighborhood 44``."""
         words = ", ".join(self.labels.get(number, ([], []))[0])
-        return f"cluster {_name(number)}{f' ({words})' if words else ''}"
+        return f"{self.tail.noun} {_name(number)}{f' ({words})' if words else ''}"
 
     def places_of(self, cluster_n: NDArray[np.int64]) -> NDArray[np.int64]:
         """Places in the table of samples' clusters ``(n,)``."""
@@ -54,16 +54,17 @@ class Clusters:
 
     def columns(self) -> dict[str, str]:
         """The table's columns and their headings."""
-        found = {"name": "cluster" if self.tail.centers is None else "neighborhood"}
-        if self.labels:
+        found = {"name": self.tail.noun}
+        clustered = self.tail.centers is None
+        if self.labels and clustered:
             found["words"] = "words that set it apart"
         found["size"] = "training samples"
         if self.tail.shifts is not None:
-            found["shift"] = "shift (mean)"
+            found["shift"] = "shift (mean)" if clustered else "shift"
         if self.queries_c is not None:
             found |= {"recall": f"found within {WITHIN}", "queries": "text queries"}
         if self.labels:
-            found["texts"] = "typical texts"
+            found["texts"] = "typical texts" if clustered else "text at its center"
         return found
 
     def rows(self) -> list[dict[str, Any]]:
@@ -103,7 +104,7 @@ def read_cluster_rows(
         shifts: Shifts file of the same samples.
         scores: Folder of scores.
         labels: Words and nearest texts by number of the cluster.
-        annotations: Annotations file, see `read_tail`.
+        annotations: Annotations file, see `read_tail`; also for the texts that neighborhoods are of.
 
     Raises:
         InputError: A file can't be used.
@@ -116,6 +117,8 @@ def read_cluster_rows(
     number_c = known[order]
     table = read_clusters(clusters)
     found_c, queries_c = (None, None) if scores is None else _recall(scores, table, number_c)
+    if tail.centers is not None:
+        labels = {} if annotations is None else _center_texts(table, annotations)
     noise = pc.sum(pc.less(table.column("cluster"), 0)).as_py() or 0
     return Clusters(tail, place[inverse_k], number_c, found_c, queries_c, labels, noise)
 
@@ -139,6 +142,15 @@ def _recall(
     return np.bincount(place_q[rank_q <= WITHIN], minlength=len(number_c)), np.bincount(
         place_q, minlength=len(number_c)
     )
+
+
+def _center_texts(clusters: pa.Table, annotations: Path) -> dict[int, tuple[list[str], list[str]]]:
+    """The text of each sample by the number of its neighborhood."""
+    table = read_annotations(annotations)
+    rows = pc.index_in(clusters.column("sample_id"), table.column("sample_id").combine_chunks())
+    texts = table.column("text").take(rows).to_pylist()
+    numbers = clusters.column("cluster").to_pylist()
+    return {number: ([], [text]) for number, text in zip(numbers, texts, strict=True) if text is not None}
 
 
 def _name(number: int) -> str:

@@ -25,7 +25,7 @@ from pipelines.report.sources import Sources
 from pipelines.report.summary import summary_lines
 from pipelines.sweep import frontier, read_sweep
 from pipelines.views.band import Band, band_of_run, plan_band
-from pipelines.views.classes import ClassScores, is_classification, read_class_scores
+from pipelines.views.classes import ClassScores, read_class_scores
 from pipelines.views.curves import Curves, read_curves
 from pipelines.views.frontier import Frontier, frontier_of
 from pipelines.views.map import Map, read_map
@@ -73,7 +73,7 @@ def gather(sources: Sources, *, sample: int, seed: int, progress: Progress) -> C
         task.advance(note="map")
         worst = gathering.worst()
         curves, band = gathering.curves(), gathering.band()
-        scores = gathering.scores()
+        scores, classes = gathering.scores(), gathering.classes()
         sweep = gathering.sweep()
         task.advance(note="scores")
         pictures = gathering.pictures(view, worst, seed)
@@ -88,17 +88,17 @@ def gather(sources: Sources, *, sample: int, seed: int, progress: Progress) -> C
         content.sections.append(clusters_section(clusters))
     if curves is not None or band is not None:
         content.sections.append(training_section(curves, *(band or (None, ""))))
-    if isinstance(scores, ClassScores):
-        content.sections.append(classes_section(scores))
-    elif scores is not None:
+    if scores is not None:
         content.sections.append(scores_section(scores))
+    if classes is not None:
+        content.sections.append(classes_section(classes))
     if sweep is not None:
         content.sections.append(sweep_section(*sweep))
     if worst:
         content.sections.append(worst_section(worst, clusters, pictures))
     if content.sections:
         content.sections.append(made_section(sources))
-        content.summary = summary_lines(sources, clusters, curves, scores, sweep)
+        content.summary = summary_lines(sources, clusters, curves, scores, classes, sweep)
     return content
 
 
@@ -108,7 +108,6 @@ class _Gathering:
     def __init__(self, sources: Sources) -> None:
         self.sources = sources
         self.content = Content()
-        self.classifies = sources.scores is not None and is_classification(sources.scores)
 
     def _try(self, what: str, read: Callable[[], _T]) -> _T | None:
         try:
@@ -129,18 +128,19 @@ class _Gathering:
         if sources.shifts is None:
             self._leave_out("Shifts: no shifts were found; `mmts shifts` makes them, --shifts names them")
         labels = read_labels(path)
-        if labels is None:
-            self._leave_out(f"Labels of clusters: `mmts cluster` with --annotations writes them beside {path.name}")
         words = (
             {} if labels is None else {each["cluster"]: (each["words"], each["texts"]) for each in labels.to_pylist()}
         )
-        return self._try(
+        found = self._try(
             "Your tail",
             lambda: read_cluster_rows(path, sources.shifts, sources.scores, words, sources.annotations),
         )
+        if labels is None and (found is None or found.tail.centers is None):
+            self._leave_out(f"Labels of clusters: `mmts cluster` with --annotations writes them beside {path.name}")
+        return found
 
     def map(self, sample: int, seed: int, *, clustered: bool) -> Map | None:
-        """The map, with clusters where they could be read, and with recall where retrieval was scored."""
+        """The map, with clusters where they could be read, and with recall where there are scores."""
         sources = self.sources
         text, annotations = sources.text, sources.annotations
         for role, path in (("text", text), ("annotations", annotations)):
@@ -149,21 +149,15 @@ class _Gathering:
         if text is None or annotations is None:
             return None
         clusters = sources.clusters if clustered else None
-        scores = None if self.classifies else sources.scores
         return self._try(
-            "The map", lambda: read_map(text, annotations, clusters=clusters, scores=scores, most=sample, seed=seed)
+            "The map",
+            lambda: read_map(text, annotations, clusters=clusters, scores=sources.scores, most=sample, seed=seed),
         )
 
     def worst(self) -> list[WorstQuery]:
         """The worst queries that the page shows."""
         scores, annotations, clusters = self.sources.scores, self.sources.annotations, self.sources.clusters
         if scores is None or annotations is None:
-            return []
-        if self.classifies:
-            self._leave_out(
-                f"Worst queries, recall on the map: the scores in {scores} are of a classification; `mmts eval` "
-                "without --protocol classes scores retrieval"
-            )
             return []
         found = self._try("Worst queries", lambda: read_worst(scores, annotations, clusters=clusters))
         return shown_queries(found or [])
@@ -231,18 +225,18 @@ class _Gathering:
         )
         return None if band is None else (band, f"As planned for {name}, over {_PLANNED_STEPS:,} steps")
 
-    def scores(self) -> ThirdScores | ClassScores | None:
+    def scores(self) -> ThirdScores | None:
+        """The scores of retrieval, or those of the sweep's best setting."""
         scores, sweep = self.sources.scores, self.sources.sweep
         if scores is None and sweep is not None and (summary := self._try("Scores", lambda: read_sweep(sweep))):
             best = next(each for each in summary["candidates"] if each["name"] == summary["best"])
             return scores_of(f"of the sweep's best setting, {best['name']}", best["scores"])
         if scores is None:
             of = f"`mmts eval {self.sources.run}` adds" if self.sources.run else "`mmts eval` adds"
-            self._leave_out(f"Scores by frequency, worst queries: no scores were found; {of} them, --scores names them")
+            what = "no scores" if self.sources.classes is None else "no scores of retrieval"
+            self._leave_out(f"Scores by frequency, worst queries: {what} were found; {of} them, --scores names them")
             return None
         name = f'in "{scores.resolve().name}"'
-        if self.classifies:
-            return self._try("Scores by frequency", lambda: read_class_scores(scores, name=name))
         found = self._try("Scores by frequency", lambda: read_scores(scores, name=name))
         if found is not None and not found.scores:
             self._leave_out(f"Scores by frequency: {scores} has no scores but ranks")
@@ -252,6 +246,14 @@ class _Gathering:
                 "Scores of head and tail: score again with --frequency, a column of classes or a clusters file"
             )
         return found
+
+    def classes(self) -> ClassScores | None:
+        """The scores of a classification; not every project has classes, so nothing is said where there are none."""
+        folder = self.sources.classes
+        if folder is None:
+            return None
+        name = f'in "{folder.resolve().name}"'
+        return self._try("Classification", lambda: read_class_scores(folder, name=name))
 
     def sweep(self) -> tuple[dict[str, Any], Frontier | None] | None:
         folder = self.sources.sweep

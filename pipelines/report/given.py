@@ -1,12 +1,13 @@
 """What the flags of ``report`` name, checked before anything is read."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pipelines.artifacts import is_scores, kind_of, open_parquet
 from pipelines.artifacts.files import read_json, require_file
 from pipelines.errors import InputError
 from pipelines.media import holds_features, media_files
+from pipelines.views.classes import is_classification
 
 KINDS = {"annotations": "annotations", "text": "embeddings", "clusters": "clusters", "shifts": "shifts"}
 
@@ -15,8 +16,7 @@ def require_given(given: Mapping[str, Path | None]) -> None:
     """Check what flags name.
 
     Args:
-        given: Paths by flag, without its dashes: one of `KINDS`, ``media`` or ``scores``; None for flags that were not
-            given.
+        given: Paths by flag, without its dashes: one of `KINDS` or ``media``; None for flags that were not given.
 
     Raises:
         InputError: A path isn't there, or is of another kind.
@@ -26,16 +26,29 @@ def require_given(given: Mapping[str, Path | None]) -> None:
             _require(flag, path)
 
 
+def by_kind(scores: Sequence[Path]) -> dict[str, Path]:
+    """Folders of scores by what they are of: ``scores`` of retrieval, ``classes`` of a classification.
+
+    Raises:
+        InputError: A folder isn't there or holds no scores, or two are of one kind.
+    """
+    found: dict[str, Path] = {}
+    for folder in scores:
+        if not is_scores(folder):
+            raise InputError(f"--scores {folder}: not a folder that `mmts eval` wrote")
+        read_json(folder / "metrics.json")
+        role, what = ("classes", "a classification") if is_classification(folder) else ("scores", "retrieval")
+        if role in found:
+            raise InputError(f"--scores {folder}: scores of {what}, as {found[role]}; give one of each kind")
+        found[role] = folder
+    return found
+
+
 def _require(flag: str, path: Path) -> None:
     if flag == "media":
         media_files(path)
         if holds_features(path):
             raise InputError(f"--media {path}: holds features; give the folder or archive of the images or clips")
-        return
-    if flag == "scores":
-        if not is_scores(path):
-            raise InputError(f"--scores {path}: not a folder that `mmts eval` wrote")
-        read_json(path / "metrics.json")
         return
     require_file(path)
     with open_parquet(path) as file:

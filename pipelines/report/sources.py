@@ -1,6 +1,6 @@
 """What a report shows: the files and folders that belong to a run, to a sweep, or to what lies in a folder."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -10,7 +10,7 @@ from pipelines.artifacts.places import media_path
 from pipelines.artifacts.run_config import read_run_parameters
 from pipelines.errors import InputError
 from pipelines.media import holds_features
-from pipelines.report.given import KINDS, require_given
+from pipelines.report.given import KINDS, by_kind, require_given
 from pipelines.report.shelf import Item, Shelf, is_run, is_sweep
 from pipelines.sweep import read_sweep
 from pipelines.views.classes import is_classification
@@ -25,7 +25,8 @@ class Sources:
         kind: Which of these it is.
         sweep: Folder of a sweep.
         run: Folder of a run.
-        scores: Folder of scores, of that run where there is one.
+        scores: Folder of scores of retrieval, of that run where there is one.
+        classes: Folder of scores of a classification, likewise.
         annotations: Annotations file.
         text: Embeddings file of the texts.
         media: Where images or clips are, for thumbnails; None also where the annotations' column ``media`` says it.
@@ -39,6 +40,7 @@ class Sources:
     sweep: Path | None = None
     run: Path | None = None
     scores: Path | None = None
+    classes: Path | None = None
     annotations: Path | None = None
     text: Path | None = None
     media: Path | None = None
@@ -48,12 +50,12 @@ class Sources:
 
     def used(self) -> dict[str, Path]:
         """The files and folders by role, in the order of the stages."""
-        roles = ("annotations", "text", "media", "clusters", "shifts", "run", "scores", "sweep")
+        roles = ("annotations", "text", "media", "clusters", "shifts", "run", "scores", "classes", "sweep")
         found = {role: getattr(self, role) for role in roles}
         return {role: path for role, path in found.items() if path is not None}
 
 
-def find_sources(source: Path, given: Mapping[str, Path | None]) -> Sources:
+def find_sources(source: Path, given: Mapping[str, Path | None], scores: Sequence[Path] = ()) -> Sources:
     """Find what belongs to a run, a sweep or a folder.
 
     What ``given`` names comes first; then what the run or sweep recorded, where that still is; then the file with the
@@ -62,6 +64,7 @@ def find_sources(source: Path, given: Mapping[str, Path | None]) -> Sources:
     Args:
         source: The run, sweep or folder.
         given: Paths by flag, without its dashes; None for flags that were not given.
+        scores: Folders of scores that were given: one of retrieval, one of a classification, or both.
 
     Raises:
         InputError: ``source`` is none of these, or a path that was given can't be used.
@@ -70,12 +73,13 @@ def find_sources(source: Path, given: Mapping[str, Path | None]) -> Sources:
         what = "is a file" if source.exists() else "no such folder"
         raise InputError(f"{source}: {what}; give a run, a sweep, or a folder with files that mmts wrote")
     require_given(given)
+    scored = by_kind(scores)
     if is_run(source):
-        return _complete(Sources(source, "run", run=source), Shelf([_above(source)]), given)
+        return _complete(Sources(source, "run", run=source), Shelf([_above(source)]), given, scored)
     if is_sweep(source):
         best = source / "best"
         found = Sources(source, "sweep", sweep=source, run=best if is_run(best) else None)
-        return _complete(found, Shelf([_above(source), source, source / "shifts"]), given)
+        return _complete(found, Shelf([_above(source), source, source / "shifts"]), given, scored)
     shelf = Shelf([source])
     found = Sources(source, "folder")
     found.sweep = _newest(found, "sweep", [each for each in shelf.subfolders() if is_sweep(each)])
@@ -83,7 +87,7 @@ def find_sources(source: Path, given: Mapping[str, Path | None]) -> Sources:
     found.run = _newest(found, "run", [each for each in runs if _scores_of(each, shelf)] or runs)
     if not (shelf.items or found.sweep or found.run):
         raise InputError(f"{source}: holds nothing that mmts wrote; give a run, a sweep, or the folder of a project")
-    return _complete(found, shelf, given)
+    return _complete(found, shelf, given, scored)
 
 
 def _above(folder: Path) -> Path:
@@ -91,7 +95,7 @@ def _above(folder: Path) -> Path:
     return folder.parent if folder.name not in ("", "..") else folder.resolve().parent
 
 
-def _complete(found: Sources, shelf: Shelf, given: Mapping[str, Path | None]) -> Sources:
+def _complete(found: Sources, shelf: Shelf, given: Mapping[str, Path | None], scored: Mapping[str, Path]) -> Sources:
     """Add what the run and the sweep were made from, and what was made from it."""
     recorded, made_from = _recorded(found)
     places = [Path(path).parent for path in recorded.values()]
@@ -109,13 +113,10 @@ def _complete(found: Sources, shelf: Shelf, given: Mapping[str, Path | None]) ->
         found.text = None if item is None else item.path
     media = _recorded_file("media", recorded, made_from, shelf)
     found.media = given.get("media") or (None if media is None or holds_features(media) else media)
-    of_run = [] if found.run is None else _scores_of(found.run, shelf)
-    if given.get("scores") is not None:
-        found.scores = given["scores"]
-    elif found.run is not None:
-        found.scores = _newest_scores(found, of_run)
-    elif found.kind == "folder":
-        found.scores = _newest_scores(found, [each for each in shelf.subfolders() if is_scores(each)])
+    around = _scores_around(found, shelf)
+    for role, classifies in (("scores", False), ("classes", True)):
+        of_kind = [folder for folder in around if is_classification(folder) == classifies]
+        setattr(found, role, scored.get(role) or _newest(found, role, of_kind))
     return found
 
 
@@ -216,13 +217,11 @@ def _input(provenance: Provenance | None, role: str) -> str | None:
     return None if provenance is None else provenance.inputs.get(role, {}).get("fingerprint")
 
 
-def _newest_scores(found: Sources, folders: list[Path]) -> Path | None:
-    """The newest scores; those of a classification, which have no worst queries, where there are no others."""
-    retrieval = [each for each in folders if not is_classification(each)]
-    if retrieval and len(retrieval) < len(folders):
-        others = ", ".join(each.name for each in folders if each not in retrieval)
-        found.notes.append(f"scores: of retrieval, not of classification ({others}); --scores takes another")
-    return _newest(found, "scores", retrieval or folders)
+def _scores_around(found: Sources, shelf: Shelf) -> list[Path]:
+    """The scores of the run; where a folder has no run, all that lie there."""
+    if found.run is not None:
+        return _scores_of(found.run, shelf)
+    return [each for each in shelf.subfolders() if is_scores(each)] if found.kind == "folder" else []
 
 
 def _newest(found: Sources, role: str, folders: list[Path]) -> Path | None:
@@ -231,6 +230,8 @@ def _newest(found: Sources, role: str, folders: list[Path]) -> Path | None:
     newest = max(folders, key=lambda folder: folder.stat().st_mtime_ns)
     if len(folders) > 1:
         others = ", ".join(each.name for each in folders if each != newest)
-        remedy = "--scores takes another" if role == "scores" else f"give another {role} instead of the folder"
+        remedy = (
+            "--scores takes another" if role in ("scores", "classes") else f"give another {role} instead of the folder"
+        )
         found.notes.append(f"{role}: {newest.name}, the newest of {len(folders)} (others: {others}); {remedy}")
     return newest

@@ -3,7 +3,7 @@
 import html
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from pipelines.report.page import Page, render
 from pipelines.report.sources import Sources, find_sources
 
 MOST_SAMPLES = 100_000
-_RESULTS = 2  # raised by whoever changes what the page says of the same files
+_RESULTS = 3  # raised by whoever changes what the page says of the same files
 # What is shown of the folder of a run, of scores or of a sweep.
 _SHOWN = (
     *("config.json", "steps.parquet", "metrics.json", "ranks.parquet", "misses.parquet", "classes.parquet"),
@@ -38,7 +38,7 @@ def report(
     media: Path | str | None = None,
     clusters: Path | str | None = None,
     shifts: Path | str | None = None,
-    scores: Path | str | None = None,
+    scores: Sequence[Path | str] = (),
     sample: int = MOST_SAMPLES,
     seed: int = 0,
     force: bool = False,
@@ -59,7 +59,7 @@ def report(
         media: Folder or archive of the images or clips, for thumbnails.
         clusters: Clusters file.
         shifts: Shifts file.
-        scores: Folder of scores.
+        scores: Folders of scores: one of retrieval, one of a classification, or both.
         sample: Most samples on the map.
         seed: Seed of the map and of the choice of its samples.
         force: Write even if the page is up to date, or was not written by mmts.
@@ -79,8 +79,8 @@ def report(
     if sample < 1:
         raise InputError(f"--sample {sample}: expected 1 or more")
     given = {"annotations": annotations, "text": text, "media": media, "clusters": clusters, "shifts": shifts}
-    given["scores"] = scores
-    found = find_sources(source, {flag: None if path is None else Path(path) for flag, path in given.items()})
+    paths = {flag: None if path is None else Path(path) for flag, path in given.items()}
+    found = find_sources(source, paths, [Path(folder) for folder in scores])
     refuse_replacing_inputs(output, [path for path in found.used().values() if path.is_file()])
     require_writable(output)
     fingerprint = _fingerprint(found, sample, seed)
@@ -134,7 +134,7 @@ def _fingerprint(found: Sources, sample: int, seed: int) -> str:
 
     files: dict[str, Path] = {}
     for role, path in found.used().items():
-        if role in ("run", "scores", "sweep"):
+        if role in ("run", "scores", "classes", "sweep"):
             files |= {f"{role} {name}": path / name for name in _SHOWN if (path / name).is_file()}
         elif role == "media":
             files |= {f"{role} {name}": file for name, file in media_inputs(path).items()}

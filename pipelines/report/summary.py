@@ -25,7 +25,8 @@ def summary_lines(
     sources: Sources,
     clusters: Clusters | None,
     curves: Curves | None,
-    scores: ThirdScores | ClassScores | None,
+    scores: ThirdScores | None,
+    classes: ClassScores | None,
     sweep: tuple[dict[str, Any], Frontier | None] | None,
 ) -> list[str]:
     """A line about the data, the tail, the run, its scores, and what a sweep found."""
@@ -39,10 +40,10 @@ def summary_lines(
         )
     if sources.run is not None and curves is not None:
         lines.append(f"{_run(sources.run)} {best_epoch_said(curves)}".strip())
-    if isinstance(scores, ClassScores):
-        lines.append(few_against_many(scores))
-    elif scores is not None:
+    if scores is not None:
         lines.append(head_against_tail(scores))
+    if classes is not None:
+        lines.append(few_against_many(classes))
     if sweep is not None:
         lines += [f"Sweep: {line}." for line in _found(sweep[0])]
     return lines

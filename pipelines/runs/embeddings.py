@@ -47,4 +47,4 @@ def vectors_of(path: Path, id_column: str | None, ids: pa.ChunkedArray, what: st
     vectors = read_vectors(path, id_column=id_column)
     rows = vectors.rows_of(ids, what)
     in_order = len(rows) == len(vectors.ids) and bool((rows == np.arange(len(rows))).all())
-    return vectors.matrix_nd if in_order else vectors.matrix_nd[rows]
+    return np.asarray(vectors.matrix_nd) if in_order else vectors.matrix_nd[rows]

@@ -12,6 +12,7 @@ from pipelines.artifacts import RANKS, align, read_annotations, read_clusters, r
 from pipelines.errors import InputError
 from pipelines.views.classes import is_classification
 from pipelines.views.layout import lay_out
+from pipelines.views.tail import overlap
 
 MOST_POINTS = 100_000
 FOUND_WITHIN = 10
@@ -29,6 +30,7 @@ class Map:
         media_ids: Medium of each.
         cluster_n: Cluster of each ``(n,)``, -1 for noise; None without clusters.
         size_n: Training samples in it ``(n,)``; None without clusters.
+        overlap: Whether each cluster is the neighborhood of one sample, see `pipelines.views.tail.overlap`.
         recall_n: Share of the sample's queries, its text's and its medium's, that found their own within the first 10
             ``(n,)``, NaN for what was not scored; None without scores.
         cluster_recall_n: Mean of that over the scored samples of the same cluster ``(n,)``, NaN where there are none;
@@ -45,6 +47,7 @@ class Map:
     media_ids: list[str]
     cluster_n: NDArray[np.int64] | None
     size_n: NDArray[np.int64] | None
+    overlap: bool
     recall_n: NDArray[np.float64] | None
     cluster_recall_n: NDArray[np.float64] | None
     rank_n: NDArray[np.float64] | None
@@ -89,8 +92,10 @@ def read_map(
     place_n2, method = lay_out(vectors.matrix_nd[row_n], seed=seed)
     sample_ids = table.column("sample_id")
     cluster_n = size_n = recall_n = cluster_recall_n = rank_n = None
+    overlapping = False
     if clusters is not None:
         found = read_clusters(Path(clusters))
+        overlapping = overlap(found.column("cluster").to_numpy(), found.column("cluster_size").to_numpy())
         rows = pa.array(align(sample_ids, found.column("sample_id"), what="samples", path=Path(clusters)))
         cluster_n = found.column("cluster").take(rows).to_numpy().astype(np.int64)
         size_n = found.column("cluster_size").take(rows).to_numpy()
@@ -105,6 +110,7 @@ def read_map(
         table.column("media_id").to_pylist(),
         cluster_n,
         size_n,
+        overlapping,
         recall_n,
         cluster_recall_n,
         rank_n,

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -71,6 +72,11 @@ class Tail(Pictured):
         """How many training samples each stands for ``(k,)``: those in a cluster, the one of a neighborhood."""
         return self.size_k if self.centers is None else (np.arange(len(self)) < self.seen).astype(np.int64)
 
+    @property
+    def noun(self) -> str:
+        """What each of them is called: ``cluster`` or ``neighborhood``."""
+        return "cluster" if self.centers is None else "neighborhood"
+
     def counted(self, count: int) -> str:
         """So many of them in words: ``5 clusters``, ``5 training samples``."""
         return counted(count, "cluster" if self.centers is None else self.centers.removesuffix("s"))
@@ -95,7 +101,7 @@ def read_tail(clusters: Path | str, shifts: Path | str | None = None, annotation
     table = read_clusters(clusters)
     cluster_n, size_n = table.column("cluster").to_numpy(), table.column("cluster_size").to_numpy()
     apart_n, centers, train_n = noise_apart(cluster_n), None, None
-    if _overlap(apart_n, size_n):
+    if overlap(cluster_n, size_n):
         apart_n = np.arange(len(apart_n))
         train_n = None if annotations is None else _train(table.column("sample_id"), Path(annotations))
         centers = "samples" if train_n is None else "training samples"
@@ -123,9 +129,14 @@ def read_tail(clusters: Path | str, shifts: Path | str | None = None, annotation
     )
 
 
-def _overlap(cluster_n: NDArray[np.int64], size_n: NDArray[np.int64]) -> bool:
-    """Whether a cluster counts more training samples than have its number."""
-    _, inverse_n, count_k = np.unique(cluster_n, return_inverse=True, return_counts=True)
+def overlap(cluster_n: NDArray[np.integer[Any]], size_n: NDArray[np.int64]) -> bool:
+    """Whether clusters are neighborhoods, one a sample: whether one counts more training samples than have its number.
+
+    Args:
+        cluster_n: Cluster of each sample ``(n,)``, -1 for noise.
+        size_n: Training samples in it ``(n,)``.
+    """
+    _, inverse_n, count_k = np.unique(noise_apart(cluster_n), return_inverse=True, return_counts=True)
     return bool((size_n > count_k[inverse_n]).any())
 
 

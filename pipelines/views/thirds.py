@@ -8,10 +8,11 @@ from typing import Any
 from pipelines.artifacts import scores_folder
 from pipelines.artifacts.files import read_json
 from pipelines.errors import InputError
-from pipelines.scores.queries import DIRECTIONS, SEGMENTS
+from pipelines.scores.queries import DIRECTIONS, SEGMENTS, TAIL_CLASSES
 from pipelines.views.pictured import Pictured
 
 _METRICS = "metrics.json"
+GROUPS = (*SEGMENTS, TAIL_CLASSES)
 _PLACES = ("median_rank", "mean_rank")  # counted in places, unlike all others
 
 
@@ -42,17 +43,22 @@ class ThirdScores(Pictured):
     Attributes:
         name: What it is called.
         scores: ``scores[metric][direction][segment]``: metrics such as ``recall@5``; directions ``text_to_media``,
-            ``media_to_text`` and ``mean``; segments ``overall``, ``head``, ``middle`` and ``tail``, without those that
-            have no queries.
+            ``media_to_text`` and ``mean``; segments `GROUPS`, without those that have no queries.
     """
 
     name: str
     scores: Mapping[str, Mapping[str, Mapping[str, Score]]]
 
     @property
+    def segments(self) -> list[str]:
+        """The segments that have scores, in the order of `GROUPS`."""
+        found = {name for each in self.scores.values() for of in each.values() for name in of}
+        return [name for name in GROUPS if name in found]
+
+    @property
     def has_thirds(self) -> bool:
         """Whether some scores are those of head or tail."""
-        return any({"head", "tail"} & of.keys() for each in self.scores.values() for of in each.values())
+        return bool({"head", "tail"} & set(self.segments))
 
 
 def read_thirds(folder: Path | str, *, name: str | None = None) -> ThirdScores:
@@ -63,10 +69,10 @@ def read_thirds(folder: Path | str, *, name: str | None = None) -> ThirdScores:
         name: What to call it; by default as its folder is called.
 
     Raises:
-        InputError: The folder can't be used, or its scores have no thirds.
+        InputError: The folder can't be used, or its scores have neither thirds nor tail classes.
     """
     found = read_scores(folder, name=name)
-    if not found.has_thirds:
+    if found.segments == ["overall"]:
         raise InputError(
             f"{scores_folder(Path(folder)) / _METRICS}: its queries have no head and tail; score again with "
             "--frequency, a column of classes or a clusters file"
@@ -92,7 +98,7 @@ def read_scores(folder: Path | str, *, name: str | None = None) -> ThirdScores:
 def scores_of(name: str, scores: Mapping[str, Any]) -> ThirdScores:
     """The scores that ``scores[segment][direction][metric] == {"value", "low", "high"}`` says, without ranks."""
     found: dict[str, dict[str, dict[str, Score]]] = {}
-    for segment in (name for name in SEGMENTS if name in scores):
+    for segment in (name for name in GROUPS if name in scores):
         for direction in (*DIRECTIONS, "mean"):
             for metric, score in scores[segment].get(direction, {}).items():
                 if metric not in _PLACES and score["value"] is not None:

@@ -83,7 +83,7 @@ def changed(row: int, value: float) -> pa.Array:
             pa.array([[1.0], [1.0, 2.0], [1.0], [1.0]]),
             "of 1 and 2 dimensions in one file, first of other size: b",
         ),
-        (pa.array([[1.0], [1.0], [1.0], [1.0, 2.0]]), "of 1 and of 2 dimensions in one file, first of other size: d"),
+        (pa.array([[1.0], [1.0], [1.0], [1.0, 2.0]]), "of 1 and 2 dimensions in one file, first of other size: d"),
         (pa.array([[], [], [], []], pa.list_(pa.float32())), "vectors of 0 dimensions"),
         (pa.array([[1.0], None, [1.0], [1.0]]), "1 vectors are null, first: b"),
         (pa.array([[1.0], [1.0], [1.0], None]), "1 vectors are null, first: d"),

@@ -6,6 +6,7 @@ import pytest
 from sklearn.cluster import KMeans
 from threadpoolctl import threadpool_info, threadpool_limits
 
+from pipelines.artifacts.matrix import MappedMatrix
 from pipelines.cluster import centroids as centroids_module
 from pipelines.cluster import lloyd
 from pipelines.cluster.centroids import CentroidFit
@@ -101,14 +102,17 @@ def test_it_stops_where_no_row_changes(monkeypatch) -> None:
 
 
 @SPHERICAL
-def test_half_precision_is_converted_block_by_block(spherical) -> None:
+def test_half_precision_on_the_disk_is_converted_block_by_block(spherical, tmp_path, monkeypatch) -> None:
     half_nd = rows(5_000).astype(np.float16)
+    mapped = MappedMatrix(half_nd.shape, np.float16, tmp_path)
+    mapped[0:5_000] = half_nd
+    monkeypatch.setattr(MappedMatrix, "__array__", lambda *_: pytest.fail("all of it was read at once"))
     fit = CentroidFit(5, spherical)
-    assert fit.fit(half_nd, 30, 0).tobytes() == fit.fit(half_nd.astype(np.float32), 30, 0).tobytes()
-    assert (
-        fit.nearest(half_nd, fit.fit(half_nd, 30, 0)).tolist()
-        == fit.nearest(half_nd.astype(np.float32), fit.fit(half_nd, 30, 0)).tolist()
-    )
+    whole_nd = half_nd.astype(np.float32)
+    centroids_kd = fit.fit(whole_nd, 30, 0)
+    with threadpool_limits(2):
+        assert fit.fit(mapped, 30, 0).tobytes() == centroids_kd.tobytes()
+        assert fit.nearest(mapped, centroids_kd).tolist() == fit.nearest(whole_nd, centroids_kd).tolist()
 
 
 class Counted:

@@ -7,6 +7,7 @@ import pytest
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
+from pipelines.errors import InputError
 from pipelines.plot.map import draw_map
 from pipelines.plot.style import COLORS
 from pipelines.views.map import Map
@@ -29,6 +30,7 @@ def seen() -> Map:
         texts=["a text"] * n,
         media_ids=[f"m{row}" for row in range(n)],
         cluster_n=cluster_n,
+        overlap=False,
         size_n=np.array([SIZES[cluster] for cluster in cluster_n.tolist()]),
         recall_n=recall_n,
         cluster_recall_n=recall_n,
@@ -77,3 +79,15 @@ def test_one_cluster_is_enough(seen) -> None:
     one = dataclasses.replace(seen, cluster_n=np.zeros(len(seen), np.int64), size_n=np.full(len(seen), 9))
     assert list(drawn(one, "cluster")[1]) == [COLORS[0]]
     drawn(one, "size")[0].canvas.draw()
+
+
+def test_neighborhoods_are_coloured_by_size_and_not_called_clusters(seen) -> None:
+    neighborhoods = dataclasses.replace(seen, overlap=True)
+    assert drawn(neighborhoods, None)[0].axes[1].get_ylabel() == "training samples near"
+    assert drawn(neighborhoods, "recall")[0].axes[1].get_ylabel() == "R@10 of the sample's queries (%)"
+    with pytest.raises(InputError, match="--color cluster: each of these clusters is the neighborhood of one sample"):
+        drawn(neighborhoods, "cluster")
+
+
+def test_clusters_are_coloured_one_by_one_unless_asked_otherwise(seen) -> None:
+    assert set(drawn(seen, None)[1]) == {*COLORS, GREY}

@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from matplotlib.figure import Figure
+from tiny_world import TEXT_SIZE
 
 from pipelines.artifacts import vector_type
 from pipelines.errors import InputError
@@ -79,23 +80,63 @@ def test_the_view_has_what_the_files_say(classified) -> None:
 
 def test_the_page_shows_groups_and_worst_classes(classified) -> None:
     result = report(classified.folder, classified.folder / "report.html")
-    folder = classified.folder / "scores"
-    assert "scores" in result.summary["sections"]
-    assert "worst" not in result.summary["sections"]
-    lines = [line for line in result.summary["left_out"] if line.startswith("Worst queries")]
-    assert lines == [
-        f"Worst queries, recall on the map: the scores in {folder} are of a classification; `mmts eval` without "
-        "--protocol classes scores retrieval"
-    ]
+    assert "classes" in result.summary["sections"]
+    assert not {"scores", "worst"} & set(result.summary["sections"])
+    assert (
+        "Scores by frequency, worst queries: no scores of retrieval were found; `mmts eval` adds them, --scores names "
+        "them"
+    ) in result.summary["left_out"]
     assert not any("score again" in line for line in result.summary["left_out"])
     text = (classified.folder / "report.html").read_text()
-    scores = text.partition('<section id="scores"')[2].partition("</section>")[0]
+    scores = text.partition('<section id="classes"')[2].partition("</section>")[0]
     for group in ("overall", "many", "medium", "few"):
         assert f'<th scope="row">{group}</th>' in scores
     for third in ("head", "middle", "tail"):
         assert f'<th scope="row">{third}</th>' not in scores
     assert "&lt;/script&gt;" in scores
     assert '<option value="recall">' not in text  # the ranks are those of classes
+
+
+@pytest.fixture
+def searched(classified):
+    """The same, with scores of retrieval in folder ``found``."""
+    world = classified
+    vectors = [world.features[media_id][:TEXT_SIZE].tolist() for media_id in world.media_ids]
+    table = {"media_id": world.media_ids, "embedding": pa.array(vectors, vector_type(TEXT_SIZE))}
+    media = world.write(world.folder / "short.parquet", table)
+    options = {"annotations": world.annotations, "media": media, "text": world.text, "frequency": world.clusters}
+    evaluate(world.folder / "found", **options, resamples=0)
+    return world
+
+
+def test_retrieval_and_classification_are_on_one_page(searched) -> None:
+    result = report(searched.folder, searched.folder / "report.html")
+    assert {"scores", "classes", "worst"} <= set(result.summary["sections"])
+    used = result.summary["used"]
+    assert (used["scores"], used["classes"]) == (str(searched.folder / "found"), str(searched.folder / "scores"))
+    text = (searched.folder / "report.html").read_text()
+    shown = {name: text.partition(f'<section id="{name}"')[2].partition("</section>")[0] for name in used}
+    assert "Text to media by third" in shown["scores"]
+    assert "Classification by training media of the class" in shown["classes"]
+    assert "<h3>classes: scores/</h3>" in text
+
+
+def test_scores_of_each_kind_can_be_given(searched, tmp_path, mmts, refused) -> None:
+    """A run outside knows no scores; each folder goes where its kind belongs."""
+    folder, output = searched.folder, tmp_path / "r.html"
+    scores = [flag for name in ("scores", "found") for flag in ("--scores", folder / name)]
+    result = mmts("report", folder, "-o", output, *scores, "--json")
+    assert {"scores", "classes"} <= set(json.loads(result.out)["sections"])
+    assert refused("report", folder, "-o", output, *scores, "--scores", folder / "found") == (
+        f"--scores {folder / 'found'}: scores of retrieval, as {folder / 'found'}; give one of each kind"
+    )
+
+
+def test_a_figure_of_both_kinds_is_refused_by_name(searched, refused, tmp_path) -> None:
+    folders = [searched.folder / name for name in ("found", "scores")]
+    said = refused("plot", "thirds", *folders, "-o", tmp_path / "t.svg")
+    assert said == "scores: of classification, but found: of retrieval; draw a figure of each"
+    assert not (tmp_path / "t.svg").exists()
 
 
 def test_a_missing_table_of_classes_is_noticed(classified) -> None:

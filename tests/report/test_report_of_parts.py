@@ -2,28 +2,24 @@
 
 import base64
 import io
-import json
 import re
-import zlib
 
 import numpy as np
 import pyarrow as pa
 import pytest
+from evaluate.kitchen import Kitchen
+from matplotlib.figure import Figure
 from PIL import Image
 
 from pipelines.artifacts import vector_type
 from pipelines.evaluate import evaluate
+from pipelines.plot.thirds import draw_thirds
 from pipelines.report import report
 from pipelines.train import train
+from pipelines.views.thirds import read_thirds
+from report.page_data import data_of
 
 FEW = 16  # samples on the map: of so few, UMAP isn't loaded
-
-
-def data_of(path) -> dict:
-    """What the page's scripts draw."""
-    packed = re.search(r'id="data">([^<]*)<', path.read_text())
-    assert packed is not None
-    return json.loads(zlib.decompress(base64.b64decode(packed[1]), wbits=31))
 
 
 def test_a_map_without_clusters(world) -> None:
@@ -116,3 +112,22 @@ def test_a_run_of_another_strategy_has_no_plan_of_temperatures(world) -> None:
     said = "Temperatures of head and tail: run was trained with --temperature fixed; `mmts plan"
     assert [line for line in left_out if line.startswith(said)]
     assert "As planned" not in output.read_text()
+
+
+def test_official_tail_classes_stand_beside_the_thirds(tmp_path, write_artifact) -> None:
+    kitchen = Kitchen(tmp_path, write_artifact)
+    folders = {"thirds": {"frequency": tmp_path / "sizes.parquet"}, "classes alone": {}}
+    for name, more in folders.items():
+        files = kitchen.files()
+        evaluate(tmp_path / name, **files, **more, protocol="ek100", tail_classes=tmp_path / "tail.csv", resamples=0)
+    output = tmp_path / "report.html"
+    assert "scores" in report(tmp_path, output, sample=FEW, scores=[tmp_path / "thirds"]).summary["sections"]
+    scores = output.read_text().partition('<section id="scores"')[2].partition("</section>")[0]
+    for group in ("overall", "head", "middle", "tail", "tail classes"):
+        assert f'<th scope="row">{group}</th>' in scores
+    figure = Figure()
+    draw_thirds(figure, [read_thirds(tmp_path / name) for name in folders])
+    ticks = [label.get_text() for label in figure.axes[0].get_xticklabels()]
+    assert ticks == ["overall", "head", "middle", "tail", "tail\nclasses"]
+    alone = figure.axes[0].containers[1].lines[0].get_xdata()
+    assert alone.tolist() == [0.25, 4.25]  # overall and tail classes: thirds aren't known

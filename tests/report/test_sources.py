@@ -75,19 +75,19 @@ def test_of_several_scores_the_newest_is_taken_and_said(trained):
     found = find_sources(trained.folder / "run", {})
     assert found.scores == trained.folder / "val"
     assert found.notes[-1] == "scores: val, the newest of 2 (others: scores); --scores takes another"
-    given = find_sources(trained.folder / "run", {"scores": trained.folder / "scores"})
+    given = find_sources(trained.folder / "run", {}, [trained.folder / "scores"])
     assert given.scores == trained.folder / "scores"
 
 
-def test_scores_of_a_classification_are_taken_where_there_are_no_others(trained):
+def test_scores_of_a_classification_are_taken_beside_those_of_retrieval(trained):
     classes = trained.folder / "classes"
     shutil.copytree(trained.folder / "scores", classes)
     (classes / "classes.parquet").touch()  # what tells a classification
     found = find_sources(trained.folder / "run", {})
-    assert found.scores == trained.folder / "scores"
-    assert found.notes[-1] == "scores: of retrieval, not of classification (classes); --scores takes another"
+    assert (found.scores, found.classes) == (trained.folder / "scores", classes)
     shutil.rmtree(trained.folder / "scores")
-    assert find_sources(trained.folder / "run", {}).scores == classes
+    found = find_sources(trained.folder / "run", {})
+    assert (found.scores, found.classes) == (None, classes)
 
 
 def test_a_run_that_knows_no_clusters_takes_those_of_its_texts(trained):

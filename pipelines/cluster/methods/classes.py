@@ -41,7 +41,7 @@ def class_clusters(table: "pa.Table", columns: list[str], path: Path) -> "NDArra
     return numbers
 
 
-def _read(source: Path, options: Values) -> Samples:
+def _read(source: Path, options: Values, scratch: Path | None) -> Samples:
     from pipelines.artifacts import read_class_columns
 
     columns = list(dict.fromkeys(options["columns"]))

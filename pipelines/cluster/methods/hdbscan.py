@@ -10,11 +10,12 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from pipelines.artifacts.matrix import Matrix
     from pipelines.cluster.clustering import Clustering
 
 
 def hdbscan(
-    matrix_nd: "NDArray[np.float32]",
+    matrix_nd: "Matrix",
     count_n: "NDArray[np.integer[Any]]",
     *,
     umap_dims: int = 15,
@@ -51,7 +52,7 @@ def hdbscan(
     from pipelines.cluster.geometry import normalised
     from pipelines.cluster.noise import resolve_noise
 
-    rows_nd = normalised(matrix_nd)
+    rows_nd = normalised(np.asarray(matrix_nd))
     cluster_n = np.empty(len(rows_nd), dtype=np.int64)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # numba's and scikit-learn's notes to developers

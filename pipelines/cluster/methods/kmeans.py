@@ -10,19 +10,20 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from pipelines.artifacts.matrix import Matrix
+    from pipelines.cluster.centroids import CentroidFit
     from pipelines.cluster.clustering import Clustering
-    from pipelines.cluster.geometry import Rows
 
 
 def kmeans(
-    matrix_nd: "Rows", count_n: "NDArray[np.integer[Any]]", *, k: int, seed: int = 0, **how: Any
+    matrix_nd: "Matrix", count_n: "NDArray[np.integer[Any]]", *, k: int, seed: int = 0, **how: Any
 ) -> "Clustering":
     """Cluster rows with k-means: `kmeans_seeds` with one seed."""
     return next(kmeans_seeds(matrix_nd, count_n, k=k, seeds=[seed], **how))
 
 
 def kmeans_seeds(
-    matrix_nd: "Rows",
+    matrix_nd: "Matrix",
     count_n: "NDArray[np.integer[Any]]",
     *,
     k: int,
@@ -47,7 +48,8 @@ def kmeans_seeds(
         niter: Iterations, at most.
         levels: 1, or 2.
         spherical: Normalise rows and centroids, so that the nearest centroid is that of the highest cosine similarity.
-        max_points_per_centroid: Fit on a sample of at most this many rows a centroid; on all rows if None.
+        max_points_per_centroid: Fit on a sample of at most this many rows a centroid; on all if None, or as many as
+            `rows_to_fit` allows.
 
     Raises:
         InputError: k is larger than the number of distinct rows to fit on.
@@ -56,24 +58,47 @@ def kmeans_seeds(
 
     from pipelines.cluster.centroids import CentroidFit
     from pipelines.cluster.clustering import Clustering
-    from pipelines.cluster.geometry import cosine_to
+    from pipelines.cluster.geometry import BLOCK_ROWS, cosine_to
     from pipelines.cluster.hierarchical import fit_two_levels
 
     centroids = CentroidFit(niter, spherical, max_points_per_centroid)
-    training_md = matrix_nd if (count_n > 0).all() else matrix_nd[np.flatnonzero(count_n)]
-    if (distinct := centroids.count_distinct(training_md, stop=k)) < k:
-        raise InputError(
-            f"--k {k}: the {len(training_md)} rows to fit on hold only {distinct} distinct points; "
-            f"the largest k is {distinct}"
-        )
+    training_md = training_rows(matrix_nd, count_n)
+    _require_distinct(training_md, k, centroids)
+    sampled = len(training_md) < np.count_nonzero(count_n)
     fitted: Iterable[NDArray[np.float32]] = (
         (fit_two_levels(training_md, k, seed, centroids) for seed in seeds)
         if levels == 2
         else centroids.fit_seeds(training_md, k, seeds)
     )
     for centroids_kd in fitted:
-        cluster_n = centroids.nearest(matrix_nd, centroids_kd)
-        yield Clustering(cluster_n, cosine_to(matrix_nd, centroids_kd, cluster_n))
+        cluster_n = np.empty(len(matrix_nd), dtype=np.int64)
+        similarity_n = np.empty(len(matrix_nd), dtype=np.float32)
+        for start in range(0, len(matrix_nd), BLOCK_ROWS):
+            part = slice(start, start + BLOCK_ROWS)
+            block_bd = matrix_nd[part]
+            cluster_n[part] = centroids.nearest(block_bd, centroids_kd)
+            similarity_n[part] = cosine_to(block_bd, centroids_kd, cluster_n[part])
+        yield Clustering(cluster_n, similarity_n, figures={"sampled_rows": len(training_md)} if sampled else {})
+
+
+def training_rows(matrix_nd: "Matrix", count_n: "NDArray[np.integer[Any]]") -> "NDArray[np.float32]":
+    """(m, d) the rows to fit on, or as many as `rows_to_fit` allows, in memory; not copied if they are all there is."""
+    import numpy as np
+
+    from pipelines.cluster.geometry import rows_to_fit
+
+    chosen = rows_to_fit(count_n, matrix_nd.shape[1])
+    every = isinstance(matrix_nd, np.ndarray) and len(chosen) == len(matrix_nd)
+    return matrix_nd[:] if every else matrix_nd[chosen]
+
+
+def _require_distinct(training_md: "NDArray[np.float32]", k: int, centroids: "CentroidFit") -> None:
+    distinct = centroids.count_distinct(training_md, stop=k)
+    if distinct < k:
+        raise InputError(
+            f"--k {k}: the {len(training_md)} rows to fit on hold only {distinct} distinct points; "
+            f"the largest k is {distinct}"
+        )
 
 
 METHOD = Method(

@@ -9,19 +9,24 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from pipelines.artifacts.matrix import Matrix
     from pipelines.cluster.clustering import Clustering
 
 DEFAULT_NEIGHBORS = 50
 _SAMPLE = 1_000  # rows that radius and recall are measured on
+_BLOCK_ROWS = 8_192  # whose neighbors are counted at a time
 
 
 def knn(
-    matrix_nd: "NDArray[np.float32]", count_n: "NDArray[np.integer[Any]]", *, neighbors: int = DEFAULT_NEIGHBORS
+    matrix_nd: "Matrix", count_n: "NDArray[np.integer[Any]]", *, neighbors: int = DEFAULT_NEIGHBORS
 ) -> "Clustering":
     """Count the training samples around each row, in a neighborhood that is equally wide for all.
 
     A neighborhood reaches as far, in cosine similarity, as the k-th nearest neighbor of the median fitted row, so that
     half of the fitted rows have k neighbors or more. A row that was fitted is in its own neighborhood.
+
+    Of more fitted rows than `rows_to_fit` allows, neighbors are counted among a random sample, and the counts scaled to
+    all. How wide neighborhoods are is measured on all, and a row counts itself in full.
 
     Args:
         matrix_nd: (n, d) vectors.
@@ -30,7 +35,8 @@ def knn(
 
     Returns:
         Each row as the cluster of its own number, of the size that was counted; figures ``least_similarity`` (how wide
-        neighborhoods are), ``median``, and ``recall`` of the neighbors, see `neighborhood_sizes`.
+        neighborhoods are), ``median``, and ``recall`` of the neighbors, see `neighborhoods_of`; ``sampled_rows``, where
+        they were counted among a sample.
 
     Raises:
         InputError: There are no more than k rows to fit on.
@@ -38,23 +44,48 @@ def knn(
     import numpy as np
 
     from pipelines.cluster.clustering import Clustering
-    from pipelines.cluster.geometry import normalised
-    from pipelines.cluster.neighborhoods import kth_similarity, neighborhood_sizes
+    from pipelines.cluster.geometry import directions_of, rows_to_fit
+    from pipelines.cluster.neighborhoods import kth_similarity, neighborhoods_of
 
-    rows_nd = normalised(matrix_nd)
-    fitted_n = count_n > 0
-    fitted_md, count_m = rows_nd[fitted_n], count_n[fitted_n].astype(np.int64)
-    if neighbors >= len(fitted_md):
+    fitted = np.flatnonzero(count_n)
+    if neighbors >= len(fitted):
         raise InputError(
-            f"--neighbors {neighbors}: each of the {len(fitted_md)} rows to fit on has only {len(fitted_md) - 1} "
+            f"--neighbors {neighbors}: each of the {len(fitted)} rows to fit on has only {len(fitted) - 1} "
             "neighbors; lower it"
         )
-    chosen = np.random.default_rng(0).permutation(len(fitted_md))[:_SAMPLE]
-    sample_sd = fitted_md[chosen]
-    least = float(np.median(kth_similarity(sample_sd, fitted_md, neighbors + 1)))  # the nearest is the row itself
-    size_n, recall = neighborhood_sizes(rows_nd, fitted_md, count_m, least, sample_sd)
-    figures = {"least_similarity": least, "median": float(np.median(size_n[fitted_n])), "recall": recall}
-    return Clustering(np.arange(len(rows_nd)), size_n=size_n, figures=figures)
+    counted = rows_to_fit(count_n, matrix_nd.shape[1])
+    chosen = np.random.default_rng(0).permutation(len(fitted))[:_SAMPLE]
+    sample_sd = directions_of(matrix_nd, fitted[chosen])
+    parts = (
+        directions_of(matrix_nd, fitted[start : start + len(counted)]) for start in range(0, len(fitted), len(counted))
+    )
+    least = float(np.median(kth_similarity(sample_sd, parts, neighbors + 1)))  # the nearest is the row itself
+    count_m = count_n[counted].astype(np.int64)
+    around = neighborhoods_of(directions_of(matrix_nd, counted), count_m, least, sample_sd)
+    size_n = np.empty(len(matrix_nd), dtype=np.int64)
+    for start in range(0, len(matrix_nd), _BLOCK_ROWS):
+        rows = np.arange(start, min(start + _BLOCK_ROWS, len(matrix_nd)))
+        size_n[rows] = around.sizes(directions_of(matrix_nd, rows))
+    if sampled := len(counted) < len(fitted):
+        size_n = _scaled(size_n, count_n, counted)
+    figures = {"least_similarity": least, "median": float(np.median(size_n[fitted])), "recall": around.recall}
+    if sampled:
+        figures["sampled_rows"] = len(counted)
+    return Clustering(np.arange(len(matrix_nd)), size_n=size_n, figures=figures)
+
+
+def _scaled(
+    size_n: "NDArray[np.int64]", count_n: "NDArray[np.integer[Any]]", counted: "NDArray[np.int64]"
+) -> "NDArray[np.int64]":
+    """Sizes ``(n,)`` counted among some rows as they would be among all; but a row counts itself, and once."""
+    import numpy as np
+
+    others_n = size_n.copy()
+    others_n[counted] -= count_n[counted]
+    scaled_n: NDArray[np.int64] = count_n + np.rint(others_n * (count_n.sum() / count_n[counted].sum())).astype(
+        np.int64
+    )
+    return scaled_n
 
 
 METHOD = Method(

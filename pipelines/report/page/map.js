@@ -21,10 +21,12 @@ function typed(packed) {
 }
 
 const count = (value) => value.toLocaleString("en");
+const capitalised = (word) => word[0].toUpperCase() + word.slice(1);
 
 class ClusterTable {
-  constructor(clusters, pictures, whenChosen) {
+  constructor(clusters, noun, pictures, whenChosen) {
     this.clusters = clusters;
+    this.noun = noun; // "cluster", or "neighborhood" of one sample each
     this.pictures = pictures;
     this.whenChosen = whenChosen;
     this.chosen = null;
@@ -70,20 +72,20 @@ class ClusterTable {
     document.getElementById("cluster-all").hidden = this.chosen === null;
     const there = shown.filter((place) => place !== null).length;
     document.getElementById("cluster-status").textContent = this.chosen === null
-      ? `${count(there)} of ${count(this.clusters.length)} clusters shown`
-      : `Cluster ${this.clusters[this.chosen].name} alone is shown`;
+      ? `${count(there)} of ${count(this.clusters.length)} ${this.noun}s shown`
+      : `${capitalised(this.noun)} ${this.clusters[this.chosen].name} alone is shown`;
     this.showSamples();
   }
 
   gap(places) {
     const left = this.clusters.length - (places.length - 1);
     const width = document.querySelectorAll("#clusters thead th").length;
-    return element("tr", { class: "gap" }, element("td", { colspan: width }, `${count(left)} clusters between these`));
+    return element("tr", { class: "gap" }, element("td", { colspan: width }, `${count(left)} ${this.noun}s between these`));
   }
 
   row(place) {
     const each = this.clusters[place];
-    const button = element("button", { type: "button", "aria-label": `Show cluster ${each.name} alone` }, each.name);
+    const button = element("button", { type: "button", "aria-label": `Show ${this.noun} ${each.name} alone` }, each.name);
     button.addEventListener("click", () => this.choose(place));
     const numbers = {
       size: count(each.size),
@@ -109,14 +111,14 @@ class ClusterTable {
     const items = samples.slice(0, SHOWN_SAMPLES).map(({ text, picture }) =>
       element("li", {}, picture ? element("img", { src: picture, alt: "" }) : null, element("span", { dir: "auto" }, text)));
     const more = samples.length > items.length ? `, the first ${items.length} of ${count(samples.length)} on the map` : "";
-    box.replaceChildren(element("h3", {}, `Samples of cluster ${this.clusters[this.chosen].name}${more}`),
+    box.replaceChildren(element("h3", {}, `${this.noun === "cluster" ? "Samples" : "The sample at the center"} of ${this.noun} ${this.clusters[this.chosen].name}${more}`),
       element("ul", { class: "samples" }, ...items));
   }
 }
 
 class SampleMap {
-  constructor(data, clusters, pictures, choose) {
-    Object.assign(this, data, { clusters, pictures });
+  constructor(data, clusters, noun, pictures, choose) {
+    Object.assign(this, data, { clusters, noun, pictures });
     for (const name of ["x", "y", "cluster", "recall", "picture"]) this[name] = data[name] && typed(data[name]);
     this.box = document.getElementById("map-chart");
     this.card = document.getElementById("map-card");
@@ -159,7 +161,7 @@ class SampleMap {
       const [low, high] = [least, most].map((each) => count(Math.round(10 ** each)));
       return {
         values: Array.from(this.cluster, (place) => sizes[place]), scale: RAMP, range: [least, most > least ? most : least + 1],
-        legend: [element("span", {}, `training samples in the cluster: ${low}`, ramp, high)],
+        legend: [element("span", {}, `training samples in the ${this.noun}: ${low}`, ramp, high)],
       };
     }
     const [names, values, legend] = this.by.value === "recall"
@@ -224,7 +226,7 @@ class SampleMap {
     const picture = this.picture_of(row);
     const scored = this.recall !== null && this.recall[row] !== NOT_SCORED;
     const found = !scored ? null : { 0: "not found within 10", 100: "found within 10" }[this.recall[row]] ?? "found within 10 in one direction";
-    const kind = cluster && `cluster ${cluster.name} (${count(cluster.size)})${cluster.words ? `: ${cluster.words}` : ""}`;
+    const kind = cluster && `${this.noun} ${cluster.name} (${count(cluster.size)})${cluster.words ? `: ${cluster.words}` : ""}`;
     const lines = [this.ids[row], kind, found];
     this.card.replaceChildren(...(picture ? [element("img", { src: picture, alt: "" })] : []),
       element("p", { dir: "auto" }, this.texts[row]),

@@ -11,8 +11,8 @@
   startWorst();
   drawFigures(data.figures);
   let map = null, table = null;
-  if (data.clusters) table = new ClusterTable(data.clusters, data.pictures, (place) => map?.choose(place));
-  if (data.map) map = new SampleMap(data.map, data.clusters, data.pictures, (place) => table?.choose(place));
+  if (data.clusters) table = new ClusterTable(data.clusters, data.noun, data.pictures, (place) => map?.choose(place));
+  if (data.map) map = new SampleMap(data.map, data.clusters, data.noun, data.pictures, (place) => table?.choose(place));
   if (map && table) table.samples = (place) => map.samplesOf(place);
   document.getElementById("tail-sizes")?.on("plotly_click", ({ points }) => {
     table.choose(points[0].customdata);

@@ -24,8 +24,8 @@ def classes_section(scores: ClassScores) -> Section:
         within = "" if low is None or high is None else f" ({low:+.1f} to {high:+.1f})"
         words.append(f"With ten times the training media, top-1 changes by {scores.slope.value:+.1f} points{within}.")
     return Section(
-        id="scores",
-        title="Scores by frequency",
+        id="classes",
+        title="Classification",
         words=words,
         charts=[_chart(scores)],
         tables=[_worst(scores)],

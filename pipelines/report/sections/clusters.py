@@ -10,8 +10,8 @@ def clusters_section(clusters: Clusters) -> Section:
     """The table of clusters, which a click on the map or on the tail filters."""
     return Section(
         id="clusters",
-        title="Clusters",
+        title=f"{clusters.tail.noun.capitalize()}s",
         include="clusters.html",
-        content={"columns": clusters.columns(), "numbers": _NUMBERS},
-        data={"clusters": clusters.rows()},
+        content={"columns": clusters.columns(), "numbers": _NUMBERS, "noun": clusters.tail.noun},
+        data={"clusters": clusters.rows(), "noun": clusters.tail.noun},
     )

@@ -11,7 +11,7 @@ from pipelines.artifacts.run_config import read_run_parameters
 from pipelines.report.page import Section
 from pipelines.report.sources import Sources
 
-_FOOTERS = {"run": "steps.parquet", "scores": "ranks.parquet", "sweep": "sweep.parquet"}
+_FOOTERS = {"run": "steps.parquet", "scores": "ranks.parquet", "classes": "ranks.parquet", "sweep": "sweep.parquet"}
 
 
 @dataclass(frozen=True)

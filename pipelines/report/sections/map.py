@@ -32,6 +32,7 @@ def map_section(view: Map, clusters: Clusters | None, pictures: dict[str, int]) 
     order = np.argsort(~np.isnan(recall_n), kind="stable")  # what has scores is drawn on top
     picture_n = np.array([pictures.get(media_id, -1) for media_id in view.media_ids])
     cluster_n = None if clusters is None or view.cluster_n is None else clusters.places_of(view.cluster_n)
+    noun = None if clusters is None or cluster_n is None else clusters.tail.noun
     data = {
         "ids": [view.sample_ids[row] for row in order],
         "texts": [view.texts[row] for row in order],
@@ -46,14 +47,16 @@ def map_section(view: Map, clusters: Clusters | None, pictures: dict[str, int]) 
         title="The map",
         words=[message],
         include="map.html",
-        content={"message": message, "colours": _colours(clustered=cluster_n is not None, scored=scored)},
+        content={"message": message, "colours": _colours(noun, scored=scored), "noun": noun},
         data={"map": data},
     )
 
 
-def _colours(*, clustered: bool, scored: bool) -> dict[str, str]:
-    """What the map may be coloured by, in words, by the value of its control."""
-    colours = {"cluster": "cluster", "size": "cluster size"} if clustered else {}
+def _colours(noun: str | None, *, scored: bool) -> dict[str, str]:
+    """What the map may be coloured by, in words, by the value of its control: of neighborhoods each has one sample."""
+    colours = {"cluster": "cluster"} if noun == "cluster" else {}
+    if noun is not None:
+        colours["size"] = f"{noun} size"
     if scored:
         colours["recall"] = f"whether found within {FOUND_WITHIN}"
     return colours

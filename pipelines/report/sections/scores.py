@@ -5,8 +5,7 @@ from typing import Any
 
 from pipelines.report.figures import axis, error_bars, plain, said
 from pipelines.report.page import Chart, Section, Table
-from pipelines.scores.queries import SEGMENTS
-from pipelines.views.thirds import Score, ThirdScores
+from pipelines.views.thirds import GROUPS, Score, ThirdScores
 
 DIRECTIONS = {"text_to_media": "text to media", "media_to_text": "media to text"}
 _STYLES = {
@@ -17,6 +16,7 @@ _STYLES = {
     "many": ("--head", "triangle-up"),
     "medium": ("--middle", "square"),
     "few": ("--tail", "triangle-down"),
+    "tail_classes": ("--pink", "diamond"),
 }
 
 
@@ -27,7 +27,7 @@ def scores_section(thirds: ThirdScores) -> Section:
         found = {name: of[direction] for name, of in thirds.scores.items() if direction in of}
         if found:
             title = f"{direction_words.capitalize()} by third"
-            charts.append(score_chart(f"scores-{direction}", title, found, SEGMENTS, "queries"))
+            charts.append(score_chart(f"scores-{direction}", title, found, GROUPS, "queries"))
     words = [f"Scores {thirds.name}. {head_against_tail(thirds)}"]
     return Section(id="scores", title="Scores by frequency", words=words, charts=charts)
 
@@ -68,6 +68,10 @@ def short(metric: str) -> str:
     return metric.replace("recall@", "R@").replace("_", " ")
 
 
+def _name(group: str) -> str:
+    return group.replace("_", " ")
+
+
 def _above(one: Score, other: Score) -> bool:
     return one.low is not None and other.high is not None and one.low > other.high
 
@@ -93,12 +97,12 @@ def score_chart(
             {
                 "type": "scatter",
                 "mode": "markers",
-                "name": group,
+                "name": _name(group),
                 "x": [short(name) for name in scores],
                 "y": plain([score.value for score in scores.values()]),
                 "error_y": error_bars(list(scores.values()), color=color),
                 "marker": {"color": color, "symbol": symbol, "size": 9},
-                "hovertemplate": "%{x} of " + group + ": %{y:.1f}<extra></extra>",
+                "hovertemplate": "%{x} of " + _name(group) + ": %{y:.1f}<extra></extra>",
             }
         )
     layout = {
@@ -107,9 +111,9 @@ def score_chart(
         "scattermode": "group",
         "scattergap": 0.5,
     }
-    rows = [[group, *(said(of[group]) if group in of else "" for of in found.values())] for group in shown]
+    rows = [[_name(group), *(said(of[group]) if group in of else "" for of in found.values())] for group in shown]
     table = Table(f"{title}: % with 95% intervals", [queries, *map(short, found)], rows)
     first, of_first = next(iter(found.items()))
-    parts = ", ".join(f"{group} {of_first[group].value:.1f}" for group in shown if group in of_first)
+    parts = ", ".join(f"{_name(group)} {of_first[group].value:.1f}" for group in shown if group in of_first)
     message = f"{short(first)}: {parts}. Bars are 95% intervals."
     return Chart(id_, title, message, {"data": data, "layout": layout}, table)

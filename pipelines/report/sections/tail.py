@@ -49,8 +49,8 @@ def _words(path: Path | None, clusters: Clusters) -> list[str]:
     if tail.centers is not None:
         return [
             f"Neighborhoods of {tail.counted(tail.seen)}{f' in {path.name}' if path else ''}, which overlap: the "
-            f"largest holds {size_k[0]:,} training samples, the smallest {size_k[-1]:,}. As uneven as clusters of Gini "
-            f"coefficient {tail.gini:.2f}: 0 if all were equal, toward 1 the longer the tail."
+            f"largest holds {size_k[0]:,} training samples, the smallest {size_k[-1]:,}. Gini coefficient "
+            f"{tail.gini:.2f}, as if they didn't overlap: 0 if all were equal, toward 1 the longer the tail."
         ]
     tenth = -(-len(size_k) // 10)
     share = size_k[:tenth].sum() / size_k.sum()
@@ -70,7 +70,7 @@ def _words(path: Path | None, clusters: Clusters) -> list[str]:
 def _sizes(clusters: Clusters) -> Chart:
     tail = clusters.tail
     seen = len(tail) if tail.centers is None else tail.seen
-    kind = "cluster" if tail.centers is None else "neighborhood"
+    kind = tail.noun
     place_k = np.arange(1, seen + 1)
     data: list[dict[str, Any]] = [
         line(
@@ -112,7 +112,7 @@ def _sizes(clusters: Clusters) -> Chart:
         columns.append("shift")
         extra = [f"{shift:.4g}" for shift in of.mean_k[:seen]]
         message += f" Shifts reach from {of.minimum_k.min():.4g} to {of.maximum_k.max():.4g}."
-    message += f" A click on a {kind} shows it alone in the table of clusters."
+    message += f" A click on a {kind} shows it alone in the table of {kind}s."
     rows = [
         [
             f"{place:,}",
@@ -140,19 +140,18 @@ def _rules(rules: ShiftRules, unit: str, provenance: Provenance | None) -> Chart
         | {"mode": "lines+markers", "marker": {"size": 4}}
         for (name, each), color, dash in zip(rules.rules.items(), COLORS, ("solid", "dash", "dot"), strict=False)
     ]
-    near = "in the cluster" if rules.centers is None else "near"
+    near, noun = ("in the cluster", "cluster") if rules.centers is None else ("near", "neighborhood")
     sizes = log_axis(f"training samples {near}", rules.size_u[0], rules.size_u[-1])
     layout = {"xaxis": sizes, "yaxis": axis(unit)}
     in_use = f" These shifts were made with the rule {used}." if used else ""
-    message = f"Each rule gives the smallest cluster the same shift, and the largest; they differ in between.{in_use}"
+    message = f"Each rule gives the smallest {noun} the same shift, and the largest; they differ in between.{in_use}"
     picked = np.unique(np.linspace(0, len(rules.size_u) - 1, 12).astype(int))
     rows = [
         [f"{rules.size_u[row]:,}", *(f"{each.shift_u[row]:.4g}" for each in rules.rules.values())] for row in picked
     ]
-    table = Table("Shift by cluster size", ["training samples", *rules.rules], rows)
-    return Chart(
-        "shift-rules", "Shift by cluster size, for each rule", message, {"data": data, "layout": layout}, table
-    )
+    table = Table(f"Shift by {noun} size", ["training samples", *rules.rules], rows)
+    title = f"Shift by {noun} size, for each rule"
+    return Chart("shift-rules", title, message, {"data": data, "layout": layout}, table)
 
 
 def _spread(rules: ShiftRules, unit: str) -> Chart:

@@ -124,9 +124,9 @@ def _band(band: Band, of_band: str) -> Chart:
     thirds = [each for each in band.lines if each.name != "all" and each.cluster_sizes is not None]
     for each in thirds:
         low, high = each.cluster_sizes or (0, 0)
-        color, sizes = f"--{each.name}", f"{low:g}" if low == high else f"{low:g} to {high:g}"
+        color, sizes = f"--{each.name}", f"{low:,.0f}" if low == high else f"{low:,.0f} to {high:,.0f}"
         data += ribbon(each.steps, each.minimum, each.maximum, color)
-        data.append(line(f"{each.name}: clusters of {sizes}", each.steps, each.mean, color))
+        data.append(line(f"{each.name}: {sizes} samples alike", each.steps, each.mean, color))
     layout = {"xaxis": axis("step"), "yaxis": axis(band.quantity, rangemode="tozero")}
     what = ", ".join(f"{name} {value:g}" for name, value in band.settings.items())
     message = (

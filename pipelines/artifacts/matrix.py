@@ -1,0 +1,123 @@
+"""Matrices of vectors, in memory where they are small and on the disk where they are not."""
+
+import contextlib
+import mmap
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from pipelines.artifacts.writers import writing
+
+# Up to which size, as float32, a matrix is held in memory: 700,000 rows of 384.
+IN_MEMORY_BYTES = 2**30
+_RESIDENT_BYTES = 256 * 2**20  # of a file on the disk that may be mapped at a time
+_FAULT_BYTES = 64 * 2**10  # what a system maps around a byte that is read
+_COPIED_BYTES = 32 * 2**20  # that are converted to float32 at a time
+
+
+class MappedMatrix:
+    """A matrix ``[n, d]`` on the disk, whose rows are float32 when they are asked for.
+
+    It is stored as what it was written as, so float16 takes half the room. What is read does not stay in memory. The
+    file has no name, so that nothing is left of it, however the process ends.
+
+    Args:
+        shape: ``(n, d)``.
+        dtype: ``float16`` or ``float32``, as it is stored.
+        folder: Where the file is, which needs room for it.
+
+    Raises:
+        InputError: The disk has no room.
+    """
+
+    ndim = 2
+
+    def __init__(self, shape: tuple[int, int], dtype: DTypeLike, folder: Path) -> None:
+        kind = np.dtype(dtype)
+        with writing(folder):
+            self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115  # open as long as the matrix lives
+            self._file.truncate(shape[0] * shape[1] * kind.itemsize)
+        self._folder = folder
+        self._map = mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ)
+        self._stored_nd: NDArray[Any] = np.frombuffer(self._map, dtype=kind).reshape(shape)
+        self._rows: NDArray[np.int64] | None = None
+        self._touched = 0
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+        return len(self), self._stored_nd.shape[1]
+
+    def __len__(self) -> int:
+        """Rows."""
+        return len(self._stored_nd) if self._rows is None else len(self._rows)
+
+    def __setitem__(self, rows: slice, block_nd: NDArray[np.floating[Any]]) -> None:
+        """Store the rows from ``rows.start`` on."""
+        row_bytes = self._stored_nd.strides[0]
+        with writing(self._folder):
+            self._file.seek(rows.start * row_bytes)
+            self._file.write(np.ascontiguousarray(block_nd, dtype=self._stored_nd.dtype).data)
+            self._file.flush()
+
+    def __getitem__(self, rows: slice | NDArray[np.integer[Any]]) -> NDArray[np.float32]:
+        """Some rows, in the order of their numbers in ``rows``."""
+        chosen = np.arange(*rows.indices(len(self))) if isinstance(rows, slice) else np.asarray(rows)
+        in_order = isinstance(rows, slice) and self._rows is None
+        if self._rows is not None:
+            chosen = self._rows[chosen]
+        row_bytes = self._stored_nd.strides[0]
+        mapped = row_bytes if in_order else max(row_bytes, _FAULT_BYTES)  # a row, at most
+        step = max(1, min(_COPIED_BYTES // row_bytes, _RESIDENT_BYTES // mapped))
+        block_nd = np.empty((len(chosen), self.shape[1]), dtype=np.float32)
+        for start in range(0, len(chosen), step):
+            part = chosen[start : start + step]
+            block_nd[start : start + step] = self._stored_nd[part]
+            self._forget(len(part) * mapped)
+        return block_nd
+
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:
+        """All of it in memory, for what can't take it row by row."""
+        return self[:].astype(dtype or np.float32, copy=False)
+
+    def take(self, rows: NDArray[np.int64]) -> "MappedMatrix":
+        """The matrix of some rows, in that order; the same file."""
+        taken = object.__new__(MappedMatrix)
+        taken.__dict__.update(self.__dict__)
+        taken._rows = rows if self._rows is None else self._rows[rows]
+        return taken
+
+    def _forget(self, touched: int) -> None:
+        """Let go of what is mapped, where that has become much; the system still has it as long as it has room."""
+        self._touched += touched
+        if self._touched >= _RESIDENT_BYTES:
+            with contextlib.suppress(AttributeError):  # on Windows, which does so by itself
+                self._map.madvise(mmap.MADV_DONTNEED)
+            self._touched = 0
+
+
+Matrix = NDArray[np.float32] | MappedMatrix
+
+
+def new_matrix(shape: tuple[int, int], dtype: DTypeLike, folder: Path | None) -> Matrix:
+    """A matrix to be filled: in memory as float32, or on the disk as ``dtype`` where it is large.
+
+    Args:
+        shape: ``(n, d)``.
+        dtype: ``float16`` or ``float32``.
+        folder: Where there may be a file; None for memory, however large.
+
+    Raises:
+        InputError: The disk has no room.
+    """
+    if folder is None or 4 * shape[0] * shape[1] <= IN_MEMORY_BYTES:
+        return np.empty(shape, dtype=np.float32)
+    return MappedMatrix(shape, dtype, folder)
+
+
+def take(matrix_nd: Matrix, rows: NDArray[np.int64]) -> Matrix:
+    """The matrix of some rows, in that order; what is on the disk is not copied."""
+    return matrix_nd.take(rows) if isinstance(matrix_nd, MappedMatrix) else matrix_nd[rows]

@@ -1,0 +1,74 @@
+"""Matrices that are on the disk where they are large."""
+
+import errno
+
+import numpy as np
+import pytest
+
+from pipelines.artifacts import matrix
+from pipelines.artifacts.matrix import MappedMatrix, new_matrix, take
+from pipelines.errors import InputError
+
+VALUES = np.random.default_rng(0).standard_normal((1_000, 6)).astype(np.float16).astype(np.float32)
+
+
+@pytest.fixture(params=["float16", "float32"])
+def mapped(request, tmp_path, monkeypatch) -> MappedMatrix:
+    """`VALUES` on the disk, of which 20 rows at a time may be in memory."""
+    monkeypatch.setattr(matrix, "_FAULT_BYTES", 64)
+    monkeypatch.setattr(matrix, "_RESIDENT_BYTES", 20 * 64)
+    monkeypatch.setattr(matrix, "_COPIED_BYTES", 300)
+    made = MappedMatrix(VALUES.shape, request.param, tmp_path)
+    for start in range(0, len(VALUES), 300):
+        made[start : start + 300] = VALUES[start : start + 300]
+    return made
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        slice(None),
+        slice(990, 2_000),
+        slice(3, 3),
+        np.array([999, 0, 7, 7, -1]),
+        np.random.default_rng(1).permutation(1_000),
+        np.array([], int),
+    ],
+)
+def test_rows_are_those_that_were_stored(mapped, rows) -> None:
+    found = mapped[rows]
+    assert found.dtype == np.float32
+    assert found.tolist() == VALUES[rows].tolist()
+
+
+def test_rows_of_chosen_rows(mapped) -> None:
+    chosen = np.arange(0, 1_000, 3)[::-1].copy()
+    taken = take(take(mapped, chosen), np.arange(5, 300))
+    assert (taken.shape, len(taken), np.ndim(taken)) == ((295, 6), 295, 2)
+    assert taken[10:20].tolist() == VALUES[chosen][5:300][10:20].tolist()
+    assert taken[np.array([294, 0])].tolist() == VALUES[chosen][5:300][[294, 0]].tolist()
+
+
+def test_all_of_it_where_a_library_wants_an_array(mapped) -> None:
+    assert np.asarray(mapped).tolist() == VALUES.tolist()
+    assert np.asarray(mapped, dtype=np.float64).dtype == np.float64
+
+
+def test_the_file_has_no_name(mapped, tmp_path) -> None:
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_only_what_is_large_goes_to_the_disk(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(matrix, "IN_MEMORY_BYTES", 4 * 6 * 10)
+    assert isinstance(new_matrix((10, 6), np.float16, tmp_path), np.ndarray)
+    assert isinstance(new_matrix((11, 6), np.float16, tmp_path), MappedMatrix)
+    assert isinstance(new_matrix((11, 6), np.float16, None), np.ndarray)
+
+
+def test_a_full_disk_is_an_error_of_one_line(tmp_path, monkeypatch) -> None:
+    def full(**_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(matrix.tempfile, "TemporaryFile", full)
+    with pytest.raises(InputError, match=r"can't be written \(No space left on device\)"):
+        MappedMatrix((2, 2), np.float32, tmp_path)
