@@ -1,5 +1,6 @@
 """The page in a browser: nothing leaves it, and it answers to pointer, keyboard, theme and width."""
 
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -194,8 +195,8 @@ def test_worst_queries_are_of_the_tail_until_all_are_asked_for(opened):
     assert texts.locator(".query:visible").count() == of_tail
     page.select_option("#worst-of", "all")
     assert texts.locator(".query:visible").count() == 10
-    while page.get_by_role("button", name="Show more of these").count():
-        page.get_by_role("button", name="Show more of these").first.click()
+    while page.get_by_role("button", name=re.compile("Show more of these")).count():
+        page.get_by_role("button", name=re.compile("Show more of these")).first.click()
     assert page.locator(".query:visible").count() == page.locator(".query").count()
     pictures = texts.locator(".query").first.locator("img")
     assert pictures.count() == 6  # the right medium and five others
