@@ -52,6 +52,8 @@ def _require(flag: str, path: Path) -> None:
         return
     require_file(path)
     with open_parquet(path) as file:
-        kind = kind_of(file.schema_arrow.names)
+        kind, rows = kind_of(file.schema_arrow.names), file.metadata.num_rows
     if kind != KINDS[flag]:
         raise InputError(f"--{flag} {path}: holds {kind or 'no artifact'}, expected {KINDS[flag]}")
+    if not rows:
+        raise InputError(f"--{flag} {path}: holds no rows; make it again")
