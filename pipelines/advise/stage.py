@@ -10,7 +10,7 @@ from pipelines.advise.clusterings import Clusterings
 from pipelines.advise.settings import Settings
 from pipelines.advise.study import SCHEMA, Tell, study, table
 from pipelines.artifacts import StagePlan, largest_and_smallest
-from pipelines.artifacts.files import require_file
+from pipelines.artifacts.opening import parquet_files
 from pipelines.artifacts.writers import one_writer, removing_new_folders
 from pipelines.cluster.methods import METHODS
 from pipelines.cluster.subject import Subject
@@ -71,7 +71,7 @@ def advise(
     settings = settings or Settings()
     subject = _subject(source, by, annotations, media, media_weight)
     if subject.annotations is not None:
-        require_file(subject.annotations)  # before the work that its texts label
+        parquet_files(subject.annotations)  # before the work that its texts label
     runs = Clusterings(subject, _values({}), fit_split)
     if output is None:
         if force:
@@ -131,7 +131,7 @@ def cluster_sweep(
         raise InputError(f"{folder}: a sweep writes a folder with a file for each k and seed; name a folder")
     subject = _subject(source, by, annotations, media, media_weight)
     if subject.annotations is not None:
-        require_file(subject.annotations)  # before the work that its texts label
+        parquet_files(subject.annotations)  # before the work that its texts label
     runs = Clusterings(subject, _values(options), fit_split, folder, force)
     with removing_new_folders(folder):
         plan = _plan(runs, settings, folder / _table_name(settings.ks or ()))

@@ -11,7 +11,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from pipelines.artifacts import NOISE, StagePlan, StageResult, canonical_split, first_few
-from pipelines.artifacts.files import nearest, require_file
+from pipelines.artifacts.files import nearest
+from pipelines.artifacts.opening import parquet_files
 from pipelines.artifacts.writers import one_writer
 from pipelines.cluster.clustering import Clustering
 from pipelines.cluster.duplicates import describe_duplicates
@@ -90,7 +91,7 @@ def cluster(
         media_weight=media_weight,
     )
     if subject.annotations is not None:
-        require_file(subject.annotations)  # before the work that its texts label
+        parquet_files(subject.annotations)  # before the work that its texts label
     plan = cluster_plan(subject, output, values, fit_split)
     result = plan.finished(force=force)
     if result is None:
