@@ -93,19 +93,20 @@ def open_media(
     return ClipMedia(blobs, media, view, cache_bytes)
 
 
-def read_features(path: Path | None, annotations: Path) -> Vectors:
+def read_features(path: Path | None, annotations: Path, scratch: Path | None = None) -> Vectors:
     """Read the features that media are, where no model takes pixels.
 
     Args:
         path: What ``--media`` names; None where the annotations say where media are.
         annotations: The annotations, for messages.
+        scratch: A folder for features that are too large for memory, see `read_vectors`.
 
     Raises:
         InputError: It holds pixels, or can't be used.
     """
     if path is None or not holds_features(path):
         raise InputError(f"{path or annotations}: holds images, which need a vision model; give one with --media-model")
-    return read_vectors(path)
+    return read_vectors(path, scratch=scratch)
 
 
 def media_files(path: Path) -> list[Path]:
