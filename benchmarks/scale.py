@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from pipelines.artifacts import ArtifactWriter, Provenance, vector_schema, with_vectors
+from pipelines.artifacts import ArtifactWriter, Provenance, vector_schema
 
 DIMENSION, DIRECTIONS, ROWS_AT_ONCE = 384, 2_000, 100_000
 STAGES = {
@@ -31,24 +31,25 @@ STAGES = {
 }
 
 
-def blocks(rows: int, seed: int) -> Iterator[tuple[list[str], np.ndarray]]:
-    """Numbers of rows and their vectors: directions and noise, which is drawn once and met by others in each block."""
+def blocks(rows: int, seed: int) -> Iterator[tuple[int, np.ndarray]]:
+    """First rows of blocks, and vectors: those of the first block with their elements shifted by one in each other."""
     random = np.random.default_rng(seed)
     centres_kd = random.standard_normal((DIRECTIONS, DIMENSION), np.float32)
-    noise_nd = random.standard_normal((ROWS_AT_ONCE, DIMENSION), np.float32)
     share_k = 1 / np.arange(1, DIRECTIONS + 1)
+    kind_n = random.choice(DIRECTIONS, min(rows, ROWS_AT_ONCE), p=share_k / share_k.sum())
+    vectors_nd = centres_kd[kind_n] + random.standard_normal((len(kind_n), DIMENSION), np.float32)
+    vectors_nd = vectors_nd.astype(np.float16)
     for start in range(0, rows, ROWS_AT_ONCE):
-        count = min(ROWS_AT_ONCE, rows - start)
-        kind_n = random.choice(DIRECTIONS, count, p=share_k / share_k.sum())
-        vectors_nd = centres_kd[kind_n] + np.roll(noise_nd, start // ROWS_AT_ONCE, axis=1)[:count]
-        yield [f"{row:08d}" for row in range(start, start + count)], vectors_nd.astype(np.float16)
+        yield start, np.roll(vectors_nd, start // ROWS_AT_ONCE, axis=1)[: rows - start]
 
 
 def write_vectors(path: Path, key: str, rows: int, seed: int) -> None:
     schema = vector_schema(key, DIMENSION, "float16", split=False)
     with ArtifactWriter(path, schema, Provenance("benchmark", f"{key} of {rows}", {}, {})) as writer:
-        for ids, vectors_nd in blocks(rows, seed):
-            writer.write(with_vectors(pa.table({key: [f"{key[0]}{each}" for each in ids]}), vectors_nd, "benchmark"))
+        for start, vectors_nd in blocks(rows, seed):
+            ids = [f"{key[0]}{row:08d}" for row in range(start, start + len(vectors_nd))]
+            vectors = pa.FixedSizeListArray.from_arrays(pa.array(vectors_nd.reshape(-1)), DIMENSION)
+            writer.write(pa.table({key: ids, "embedding": vectors}))
 
 
 def write_annotations(path: Path, rows: int) -> None:

@@ -110,7 +110,7 @@ def cluster(
         return
     if seeds is not None:
         raise InputError("--seeds: is for --sweep; --seed is that of one clustering")
-    result = run(source, path, method=method, force=force, **options)
+    result = run(source, path, method=method, force=force, progress=output, **options)
     output.result(stage_json("cluster", result), lambda: _human(result))
 
 

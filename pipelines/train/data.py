@@ -26,6 +26,7 @@ from pipelines.artifacts import (
     select_shifts,
 )
 from pipelines.artifacts.matrix import take
+from pipelines.artifacts.needs import extent_of
 from pipelines.errors import InputError
 from pipelines.media import (
     CACHE_BYTES,
@@ -40,6 +41,7 @@ from pipelines.media import (
 from pipelines.scores.thirds import THIRDS, frequency_edges, frequency_third, media_sizes
 from pipelines.train.config import SCORES, TrainConfig
 
+_BASE, _PER_ROW = 0.6 * 2**30, 600  # bytes, measured by benchmarks/scale.py
 Texts = StoredVectors | list[str]
 
 
@@ -122,6 +124,21 @@ def read_files(config: TrainConfig) -> RunFiles:
             "--val-every out"
         )
     return files
+
+
+def needs_of(config: TrainConfig) -> dict[str, int]:
+    """Bytes of ``memory`` and ``disk`` that the data of a run take in each of its processes, model and pixels aside.
+
+    Raises:
+        InputError: A file can't be read.
+    """
+    features = config.media_path if config.media_model is None else None
+    vectors = [extent_of(path) for path in (config.text, features) if path is not None]
+    rows = extent_of(config.annotations).rows
+    return {
+        "memory": int(_BASE + sum(each.memory for each in vectors) + _PER_ROW * rows),
+        "disk": sum(each.disk for each in vectors),
+    }
 
 
 def pair_up(

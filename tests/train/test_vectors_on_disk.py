@@ -14,7 +14,9 @@ def test_vectors_on_the_disk_give_the_same_run(world, monkeypatch) -> None:
     monkeypatch.setattr(matrix, "IN_MEMORY_BYTES", 0)
     made = []
     create = matrix.MappedMatrix.__init__
-    monkeypatch.setattr(matrix.MappedMatrix, "__init__", lambda self, *args: (made.append(args), create(self, *args))[1])
+    monkeypatch.setattr(
+        matrix.MappedMatrix, "__init__", lambda self, *args: (made.append(args), create(self, *args))[1]
+    )
     monkeypatch.setattr(matrix.MappedMatrix, "__array__", lambda *_: pytest.fail("all of it was read at once"))
     train(world.config("on-disk", **settings))
     folders = [world.folder / name for name in ("in-memory", "on-disk")]
