@@ -4,11 +4,10 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-import pyarrow as pa
-
 from pipelines.artifacts import matrix
 from pipelines.artifacts.ids import ID_COLUMNS
 from pipelines.artifacts.opening import open_parquet
+from pipelines.artifacts.vectors import is_half
 from pipelines.errors import InputError
 from pipelines.progress import Progress
 
@@ -66,7 +65,7 @@ def extent_of(path: Path, column: str = "embedding") -> Extent:
                 name = chunk.path_in_schema.split(".")[0]
                 values += chunk.num_values if name == column else 0
                 id_bytes += chunk.total_uncompressed_size if name in ID_COLUMNS else 0
-        half = column in file.schema_arrow.names and file.schema_arrow.field(column).type.value_type == pa.float16()
+        half = column in file.schema_arrow.names and is_half(file.schema_arrow.field(column).type)
         return Extent(file.num_rows, round(values / max(1, file.num_rows)), 2 if half else 4, id_bytes)
 
 

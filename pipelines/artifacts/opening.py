@@ -24,7 +24,7 @@ _WILDCARD = re.compile(r"[*?\[]")
 
 def is_pattern(path: Path) -> bool:
     """Whether a path is a pattern such as ``part-*.parquet``, and not the name of a file."""
-    return _WILDCARD.search(str(path)) is not None and not path.exists()
+    return _WILDCARD.search(str(path)) is not None and not os.path.exists(path)
 
 
 def files_matching(pattern: Path) -> list[Path]:
@@ -47,7 +47,7 @@ def parquet_files(path: Path) -> list[Path]:
     """
     if is_pattern(path):
         files = files_matching(path)
-    elif path.is_dir():
+    elif os.path.isdir(path):
         files = parts_in(path)
         if not files:
             raise InputError(f"{path}: is a directory; a file was expected, or a folder of nothing but Parquet files")

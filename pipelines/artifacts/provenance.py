@@ -217,7 +217,7 @@ def is_table_in_parts(path: Path) -> bool:
     if is_pattern(path):
         files = files_matching(path)
         return files[0].suffix in PARQUET_SUFFIXES and not _holds_media(files[0])
-    files = parts_in(path) if path.is_dir() else []
+    files = parts_in(path) if os.path.isdir(path) else []
     return bool(files) and not _holds_media(files[0])
 
 

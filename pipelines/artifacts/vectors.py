@@ -174,7 +174,7 @@ def read_vectors(
         split = None
         if "split" in names:
             split = plain_splits(text_column(file.read(columns=["split"]).column(0), "split", path), path)
-        half = _is_half(file.schema_arrow.field(column).type)
+        half = is_half(file.schema_arrow.field(column).type)
         matrix_nd: Matrix | None = None
         check = _Check(half)
         for batch in file.iter_batches(batch_size=_BLOCK_ROWS, columns=[column]):
@@ -222,8 +222,9 @@ def _ids(file: ParquetRows, id_column: str | None, column: str, path: Path) -> t
     return id_column, ids
 
 
-def _is_half(kind: pa.DataType) -> bool:
-    return bool(getattr(kind, "value_type", None) == pa.float16())  # of a list; other kinds are refused with the values
+def is_half(kind: pa.DataType) -> bool:
+    """Whether a column of vectors is of float16; what is no list, and refused with its values, is not."""
+    return bool(getattr(kind, "value_type", None) == pa.float16())
 
 
 def _hint(name: str, names: list[str], path: Path) -> str:

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from pipelines.artifacts import align, read_vector_ids, rows_of_split, with_media_ids
 from pipelines.errors import InputError
-from pipelines.media import holds_features
 from pipelines.scores.similarity import IntArray
 
 BoolArray = NDArray[np.bool_]
@@ -56,6 +55,8 @@ def captions_of(table: pa.Table, annotations: Path, split: str, media: Path | No
     table = rows_of_split(with_media_ids(table, annotations), split, annotations)
     sample_ids, media_of_sample = table.column("sample_id"), table.column("media_id")
     if gallery == "all":
+        from pipelines.media import holds_features  # brings torch
+
         if media is None or not holds_features(media):
             raise InputError(
                 f"--gallery all takes a features file, not {media or 'annotations'}; make one with `mmts embed --media`"

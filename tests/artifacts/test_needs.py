@@ -25,6 +25,12 @@ def test_the_footer_says_how_much_there_is(tmp_path, write_artifact, kind, items
     assert 30 * 10 <= extent.id_bytes <= 30 * 10 + 400  # with lengths, and the headers of pages
 
 
+def test_what_is_no_vector_is_left_to_the_reader(tmp_path, write_artifact) -> None:
+    extent = extent_of(write_artifact(tmp_path / "e.parquet", {"sample_id": ["a"], "embedding": [1.0]}))
+    assert (extent.rows, extent.itemsize) == (1, 4)
+    assert extent_of(write_artifact(tmp_path / "c.parquet", {"sample_id": ["a"]})).dimension == 0
+
+
 def test_small_vectors_are_in_memory_and_large_ones_on_the_disk() -> None:
     small, large = Extent(1_000, 384, 2, 0), Extent(10_000_000, 384, 2, 0)
     assert (small.memory, small.disk) == (4 * 384_000, 0)
