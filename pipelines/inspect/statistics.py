@@ -11,12 +11,14 @@ from numpy.typing import NDArray
 from pipelines.artifacts.distinct import Distinct
 from pipelines.artifacts.opening import ParquetRows
 
+_BATCH_ROWS = 16_384
+
 
 def describe_column(file: ParquetRows, field: pa.Field) -> dict[str, Any]:
     """Describe a column: its ``name``, ``type``, ``nulls``, and what else its type has to tell."""
     statistics = _statistics_of(field.type)
     nulls = 0
-    for batch in file.iter_batches(columns=[field.name]):
+    for batch in file.iter_batches(_BATCH_ROWS, columns=[field.name]):
         column = batch.column(0)
         nulls += column.null_count
         if len(present := column.drop_null()):

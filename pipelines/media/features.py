@@ -24,8 +24,10 @@ class StoredVectors:
         """Size of a vector."""
         return self._vectors_nd.shape[1]
 
-    def rows(self, rows: Tensor) -> Tensor:
-        """Some vectors ``[b, d]``, of the rows ``[b]``."""
+    def __getitem__(self, rows: Tensor | int) -> Tensor:
+        """The vectors ``[b, d]`` of some rows ``[b]``, or that of one ``[d]``."""
+        if isinstance(rows, int):
+            return self[torch.tensor([rows])][0]
         stored = self._vectors_nd
         return stored[rows] if isinstance(stored, Tensor) else torch.from_numpy(stored[rows.numpy()])
 
@@ -55,7 +57,7 @@ class FeatureMedia:
 
     def load(self, row: int, random: np.random.Generator | None = None) -> Tensor:
         """The features ``[d]`` of a row; nothing is random about them."""
-        return self._vectors.rows(torch.tensor([row]))[0]
+        return self._vectors[row]
 
     def blank(self) -> Tensor:
         """A zero vector."""
@@ -63,4 +65,4 @@ class FeatureMedia:
 
     def batch(self, rows: Tensor) -> Tensor:
         """Features ``[n, d]`` of some rows ``[n]``."""
-        return self._vectors.rows(rows)
+        return self._vectors[rows]

@@ -149,7 +149,7 @@ class Session:
     def text_inputs(self, data: PairedData, text_rows: Tensor) -> TextInputs:
         """What the text side of the model takes for some captions, on the device."""
         if isinstance(data.texts, StoredVectors):
-            return self.on_device(data.texts.rows(text_rows))
+            return self.on_device(data.texts[text_rows])
         assert self.encoder.text_tower is not None
         tokens = self.encoder.text_tower.tokenize([data.texts[row] for row in text_rows.tolist()])
         return {name: self.on_device(value) for name, value in tokens.items()}
