@@ -57,6 +57,20 @@ MediaWeightOption = Annotated[
 ]
 
 
+ClusterAnnotationsOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--annotations",
+        help="annotations.parquet, to label clusters by their words and texts; --by media and joint need it, as it "
+        "says which medium each sample has.",
+    ),
+]
+FitSplitOption = Annotated[
+    str | None,
+    typer.Option("--fit-split", help="Split to fit on and count (default: train if there is one, else all rows)."),
+]
+
+
 def stage_json(command: str, result: Any) -> dict[str, Any]:
     """The JSON object of a stage's result."""
     return {

@@ -6,11 +6,19 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from mmts_cli.command import stage_command
-from mmts_cli.options import ByOption, ForceOption, JointMediaOption, MediaWeightOption
+from mmts_cli.options import (
+    ByOption,
+    ClusterAnnotationsOption,
+    FitSplitOption,
+    ForceOption,
+    JointMediaOption,
+    MediaWeightOption,
+)
 from pipelines.advise.settings import DEFAULT_KS, SAMPLE, SEEDS
 
 if TYPE_CHECKING:
     from mmts_cli.console import Output
+    from pipelines.cluster.subject import What
 
 
 def register(app: typer.Typer) -> None:
@@ -40,20 +48,10 @@ def advise(
         int, typer.Option("--sample", help="Samples to compute silhouettes on, drawn at random.")
     ] = SAMPLE,
     by: ByOption = "text",
-    annotations: Annotated[
-        Path | None,
-        typer.Option(
-            "--annotations",
-            help="annotations.parquet, to label the recommended clusters by their words and texts; --by media and "
-            "joint need it, as it says which medium each sample has.",
-        ),
-    ] = None,
+    annotations: ClusterAnnotationsOption = None,
     media: JointMediaOption = None,
     media_weight: MediaWeightOption = None,
-    fit_split: Annotated[
-        str | None,
-        typer.Option("--fit-split", help="Split to cluster (default: train if there is one, else all rows)."),
-    ] = None,
+    fit_split: FitSplitOption = None,
     force: ForceOption = False,
 ) -> None:
     """Advise on the number of clusters, and of clusterings.
@@ -70,12 +68,12 @@ def advise(
     from pipelines.advise import advise as run
 
     settings = Settings(None if ks is None else numbers(ks, "--k"), seeds, rule, sample)
-    shared = {
+    what: What = {
         "by": by,
         "annotations": annotations,
         "media": media,
         "media_weight": media_weight,
         "fit_split": fit_split,
     }
-    result = run(source, output, settings=settings, force=force, progress=console, tell=console.note, **shared)
-    show(console, "advise", result, shared)
+    result = run(source, output, settings=settings, force=force, progress=console, tell=console.note, **what)
+    show(console, "advise", result, what)

@@ -11,6 +11,8 @@ import typer
 from mmts_cli.command import stage_command
 from mmts_cli.options import (
     ByOption,
+    ClusterAnnotationsOption,
+    FitSplitOption,
     ForceOption,
     JointMediaOption,
     MediaWeightOption,
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
     from mmts_cli.console import Output
     from pipelines.artifacts import StageResult
+    from pipelines.cluster.subject import What
 
 _SWEEP = "Several numbers of clusters and seeds"
 
@@ -49,20 +52,10 @@ def cluster(
         typer.Option("--method", help=f"{'; '.join(f'{each.name}: {each.description}' for each in METHODS.values())}."),
     ] = DEFAULT,
     by: ByOption = "text",
-    annotations: Annotated[
-        Path | None,
-        typer.Option(
-            "--annotations",
-            help="annotations.parquet, to label each cluster by its words and texts; --by media and joint need it, as "
-            "it says which medium each sample has.",
-        ),
-    ] = None,
+    annotations: ClusterAnnotationsOption = None,
     media: JointMediaOption = None,
     media_weight: MediaWeightOption = None,
-    fit_split: Annotated[
-        str | None,
-        typer.Option("--fit-split", help="Split to fit on and count (default: train if there is one, else all rows)."),
-    ] = None,
+    fit_split: FitSplitOption = None,
     sweep: Annotated[
         str | None,
         typer.Option(
@@ -96,7 +89,7 @@ def cluster(
     from pipelines.cluster import cluster as run
     from pipelines.errors import InputError
 
-    options |= {
+    what: What = {
         "by": by,
         "annotations": annotations,
         "media": media,
@@ -106,16 +99,23 @@ def cluster(
     if sweep is not None:
         if method != "kmeans":
             raise InputError(f"--sweep: is for --method kmeans; leave it out with {method}")
-        _sweep(output, source, path, sweep, seeds, force, options)
+        _sweep(output, source, path, sweep, seeds, force, what, options)
         return
     if seeds is not None:
         raise InputError("--seeds: is for --sweep; --seed is that of one clustering")
-    result = run(source, path, method=method, force=force, progress=output, **options)
+    result = run(source, path, method=method, force=force, progress=output, **what, **options)
     output.result(stage_json("cluster", result), lambda: _human(result))
 
 
 def _sweep(
-    output: "Output", source: Path, folder: Path, sweep: str, seeds: int | None, force: bool, options: dict[str, Any]
+    output: "Output",
+    source: Path,
+    folder: Path,
+    sweep: str,
+    seeds: int | None,
+    force: bool,
+    what: "What",
+    options: dict[str, Any],
 ) -> None:
     from mmts_cli.advice import numbers, show
     from pipelines.advise import Settings, cluster_sweep
@@ -124,12 +124,13 @@ def _sweep(
         source,
         folder,
         settings=Settings(numbers(sweep, "--sweep"), SEEDS if seeds is None else seeds),
+        options=options,
         force=force,
         progress=output,
         tell=output.note,
-        **options,
+        **what,
     )
-    show(output, "cluster", result, options)
+    show(output, "cluster", result, {**options, **what})
 
 
 def _with_options_of_methods(function: Any) -> Any:

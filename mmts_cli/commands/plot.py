@@ -1,6 +1,5 @@
 """``mmts plot``: figures for papers, one command a kind."""
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -10,22 +9,12 @@ from mmts_cli.command import stage_command
 from mmts_cli.commands.frontier import PreferOption
 from mmts_cli.commands.plan import AlphaOption, AnnotationsOption, OscillationsOption
 from mmts_cli.options import SeedOption
+from mmts_cli.pictures import PAGE, PictureOption, TitleOption, WidthOption, draw_picture, require_picture
 from pipelines.contrast import LossName
 from pipelines.errors import InputError
 
 if TYPE_CHECKING:
     from mmts_cli.console import Output
-    from pipelines.plot.style import Draw
-
-PictureOption = Annotated[
-    Path, typer.Option("--output", "-o", help="Picture to write: .png (300 dots an inch), .svg or .pdf.")
-]
-WidthOption = Annotated[
-    float, typer.Option("--width", help="Width in cm: 17 for a page, 8.4 for a column; the height follows.")
-]
-TitleOption = Annotated[str, typer.Option("--title", help="Title above the figure (default: off).")]
-
-_PAGE = 17.0
 
 TrainedOption = Annotated[
     Path | None,
@@ -52,7 +41,7 @@ def tail(
         Path | None, typer.Argument(metavar="[SHIFTS]", help="shifts.parquet, to draw the shift of each cluster below.")
     ] = None,
     annotations: TrainedOption = None,
-    width: WidthOption = _PAGE,
+    width: WidthOption = PAGE,
     title: TitleOption = "",
 ) -> None:
     """The long tail: cluster sizes, largest first, by head, middle and tail.
@@ -64,9 +53,9 @@ def tail(
     from pipelines.plot.tail import draw_tail
     from pipelines.views.tail import read_tail
 
-    _require(path, [file for file in (clusters, shift_file, annotations) if file is not None], width)
+    require_picture(path, (clusters, shift_file, annotations), width)
     seen = read_tail(clusters, shift_file, annotations)
-    _write(console, "tail", path, lambda figure: draw_tail(figure, seen), width, title)
+    draw_picture(console, "tail", path, lambda figure: draw_tail(figure, seen), width, title)
 
 
 def map_(
@@ -85,7 +74,7 @@ def map_(
     ] = None,
     scores: Annotated[Path | None, typer.Option("--scores", help="For recall: folder that 'mmts eval' wrote.")] = None,
     seed: SeedOption = 0,
-    width: WidthOption = _PAGE,
+    width: WidthOption = PAGE,
     title: TitleOption = "",
 ) -> None:
     """A map of the samples, in which what reads (or looks) alike lies together.
@@ -99,16 +88,19 @@ def map_(
     --scores eval -o map.pdf
     """
     from pipelines.artifacts import read_labels
-    from pipelines.plot.map import draw_map
+    from pipelines.plot.map import choose_color, draw_map
     from pipelines.views.map import read_map
 
     if (color == "recall") != (scores is not None):
         raise InputError("--scores and --color recall go together; give both, or neither")
-    _require(path, [embeddings, clusters, annotations], width)
+    require_picture(path, [embeddings, clusters, annotations], width)
+    by = choose_color(clusters, color)
     seen = read_map(embeddings, annotations, clusters=clusters, scores=scores, seed=seed)
     labels = read_labels(clusters)
     words = {row["cluster"]: ", ".join(row["words"][:3]) for row in ([] if labels is None else labels.to_pylist())}
-    _write(console, "map", path, lambda figure: draw_map(figure, seen, color, words), width, title, places=seen.method)
+    draw_picture(
+        console, "map", path, lambda figure: draw_map(figure, seen, by, words), width, title, places=seen.method
+    )
 
 
 def shifts(
@@ -116,7 +108,7 @@ def shifts(
     clusters: Annotated[Path, typer.Argument(help="clusters.parquet.")],
     path: PictureOption,
     annotations: TrainedOption = None,
-    width: WidthOption = _PAGE,
+    width: WidthOption = PAGE,
     title: TitleOption = "",
 ) -> None:
     """Shifts under each --rule of 'mmts shifts': by cluster size, and how many samples get which.
@@ -128,9 +120,9 @@ def shifts(
     from pipelines.plot.shifts import draw_shifts
     from pipelines.views.shifts import read_shift_rules
 
-    _require(path, [file for file in (clusters, annotations) if file is not None], width)
+    require_picture(path, (clusters, annotations), width)
     seen = read_shift_rules(clusters, annotations=annotations)
-    _write(console, "shifts", path, lambda figure: draw_shifts(figure, seen), width, title)
+    draw_picture(console, "shifts", path, lambda figure: draw_shifts(figure, seen), width, title)
 
 
 def band(
@@ -149,7 +141,7 @@ def band(
     ] = None,
     annotations: AnnotationsOption = None,
     split: Annotated[str | None, typer.Option("--split", help="Split to train on (default: train).")] = None,
-    width: WidthOption = _PAGE,
+    width: WidthOption = PAGE,
     title: TitleOption = "",
 ) -> None:
     """Temperatures, or margins, of head, middle and tail over the steps of a run.
@@ -165,7 +157,7 @@ def band(
 
     settings = {"alpha": alpha, "oscillations": oscillations, "loss": loss, "annotations": annotations, "split": split}
     given: dict[str, Any] = {name: value for name, value in settings.items() if value is not None}
-    _require(path, [file for file in (source, annotations) if file is not None and not file.is_dir()], width)
+    require_picture(path, (None if source.is_dir() else source, annotations), width)
     if source.is_dir():
         if steps is not None or given:
             flag = "steps" if steps is not None else next(iter(given))
@@ -175,14 +167,14 @@ def band(
         raise InputError("--steps is missing: with shifts, say how many optimizer steps the run is to have")
     else:
         seen = plan_band(source, steps=steps, **given)
-    _write(console, "band", path, lambda figure: draw_band(figure, seen), width, title)
+    draw_picture(console, "band", path, lambda figure: draw_band(figure, seen), width, title)
 
 
 def curves(
     console: "Output",
     runs: Annotated[list[Path], typer.Argument(help="One or more run folders.")],
     path: PictureOption,
-    width: WidthOption = _PAGE,
+    width: WidthOption = PAGE,
     title: TitleOption = "",
 ) -> None:
     """Training curves: loss, validation score, temperature (or margin) and learning rate.
@@ -195,16 +187,16 @@ def curves(
     from pipelines.views.curves import read_curves
     from pipelines.views.names import names_apart
 
-    _require(path, [run / name for run in runs for name in ("steps.parquet", "metrics.json")], width)
+    require_picture(path, [run / name for run in runs for name in ("steps.parquet", "metrics.json")], width)
     seen = [read_curves(run, name=name) for run, name in zip(runs, names_apart(runs), strict=True)]
-    _write(console, "curves", path, lambda figure: draw_curves(figure, seen), width, title)
+    draw_picture(console, "curves", path, lambda figure: draw_curves(figure, seen), width, title)
 
 
 def thirds(
     console: "Output",
     scores: Annotated[list[Path], typer.Argument(help="One or more folders that 'mmts eval' wrote.")],
     path: PictureOption,
-    width: WidthOption = _PAGE,
+    width: WidthOption = PAGE,
     title: TitleOption = "",
 ) -> None:
     """Scores of head, middle and tail with 95% intervals, the mean of both directions.
@@ -218,11 +210,11 @@ def thirds(
     from pipelines.views.classes import ClassScores, read_by_frequency
     from pipelines.views.names import names_apart
 
-    _require(path, [folder / "metrics.json" for folder in scores], width)
+    require_picture(path, [folder / "metrics.json" for folder in scores], width)
     seen = [read_by_frequency(folder, name=name) for folder, name in zip(scores, names_apart(scores), strict=True)]
     of_classes = any(isinstance(each, ClassScores) for each in seen)
     said = {"groups": f"many, medium and few are {SHOTS_IN_WORDS}"} if of_classes else {}
-    _write(console, "thirds", path, lambda figure: draw_thirds(figure, seen), width, title, **said)
+    draw_picture(console, "thirds", path, lambda figure: draw_thirds(figure, seen), width, title, **said)
 
 
 def frontier(
@@ -230,7 +222,7 @@ def frontier(
     sweep: Annotated[Path, typer.Argument(help="Folder that 'mmts sweep' wrote.")],
     path: PictureOption,
     prefer: PreferOption = None,
-    width: WidthOption = _PAGE,
+    width: WidthOption = PAGE,
     title: TitleOption = "",
 ) -> None:
     """The trials of a sweep: head against tail recall, and the Pareto front.
@@ -241,23 +233,6 @@ def frontier(
     from pipelines.sweep import frontier as run
     from pipelines.views.frontier import frontier_of
 
-    _require(path, [], width)
+    require_picture(path, [], width)
     seen = frontier_of(run(sweep, prefer=prefer))
-    _write(console, "frontier", path, lambda figure: draw_frontier(figure, seen), width, title)
-
-
-def _require(output: Path, inputs: Iterable[Path], width: float) -> None:
-    from pipelines.plot.style import require_picture
-
-    require_picture(output, inputs, width=width)
-
-
-def _write(console: "Output", kind: str, output: Path, draw: "Draw", width: float, title: str, **said: str) -> None:
-    """Write the figure, and show that, with what a caption needs to say."""
-    from pipelines.plot.style import write_picture
-
-    write_picture(output, draw, width=width, title=title)
-    console.result(
-        {"command": f"plot {kind}", "output": str(output), **said},
-        lambda: iter([f"{output}: written", *(f"{name}: {words}" for name, words in said.items())]),
-    )
+    draw_picture(console, "frontier", path, lambda figure: draw_frontier(figure, seen), width, title)

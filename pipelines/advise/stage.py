@@ -1,9 +1,9 @@
 """Entry points of ``advise``, and of ``cluster --sweep``, which keeps the clusterings."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 from pipelines.advise.classes import find_classes
 from pipelines.advise.clusterings import Clusterings
@@ -13,7 +13,7 @@ from pipelines.artifacts import StagePlan, largest_and_smallest
 from pipelines.artifacts.opening import parquet_files
 from pipelines.artifacts.writers import one_writer, removing_new_folders
 from pipelines.cluster.methods import METHODS
-from pipelines.cluster.subject import Subject
+from pipelines.cluster.subject import Subject, What, subject_of
 from pipelines.errors import InputError
 from pipelines.progress import SILENT, Progress
 
@@ -31,14 +31,10 @@ def advise(
     output: Path | str | None = None,
     *,
     settings: Settings | None = None,
-    by: str = "text",
-    annotations: Path | str | None = None,
-    media: Path | str | None = None,
-    media_weight: float | None = None,
-    fit_split: str | None = None,
     force: bool = False,
     progress: Progress = SILENT,
     tell: Tell = _nobody,
+    **what: Unpack[What],
 ) -> dict[str, Any]:
     """Find out which k-means, and the mean of how many, gives shifts that another run would give too.
 
@@ -46,14 +42,11 @@ def advise(
         source: Embeddings file; for ``by="media"`` a features file.
         output: Parquet file for the table, a row for each k and number of clusterings averaged; None for none.
         settings: What is tried; the defaults if None.
-        by: As for `pipelines.cluster.cluster`, and so are the next three.
-        annotations: See there; with them clusters of the recommended k are labelled.
-        media: See there.
-        media_weight: See there.
-        fit_split: Split to fit on and to count; ``train`` where the file has such rows, else all, if None.
         force: Do the work even if the output is up to date.
         progress: Where to report.
         tell: Takes a line that says what is going to be done.
+        **what: ``by``, ``annotations``, ``media``, ``media_weight`` and ``fit_split``, as for
+            `pipelines.cluster.cluster`; with annotations clusters of the recommended k are labelled.
 
     Returns:
         ``source``, ``output``, ``up_to_date``, ``rows`` (fitted samples), ``k``, ``seeds``, ``rule``,
@@ -69,10 +62,8 @@ def advise(
         InputError: The source can't be used, or the output can't be written.
     """
     settings = settings or Settings()
-    subject = _subject(source, by, annotations, media, media_weight)
-    if subject.annotations is not None:
-        parquet_files(subject.annotations)  # before the work that its texts label
-    runs = Clusterings(subject, _values({}), fit_split)
+    subject = _subject(source, what)
+    runs = Clusterings(subject, _values({}), what.get("fit_split"))
     if output is None:
         if force:
             raise InputError("--force: is for the file that --output names; leave it out")
@@ -89,15 +80,11 @@ def cluster_sweep(
     output: Path | str,
     *,
     settings: Settings,
-    by: str = "text",
-    annotations: Path | str | None = None,
-    media: Path | str | None = None,
-    media_weight: float | None = None,
-    fit_split: str | None = None,
+    options: Mapping[str, Any] | None = None,
     force: bool = False,
     progress: Progress = SILENT,
     tell: Tell = _nobody,
-    **options: Any,
+    **what: Unpack[What],
 ) -> dict[str, Any]:
     """Cluster the same samples with several k and seeds, and compare the clusterings.
 
@@ -107,15 +94,11 @@ def cluster_sweep(
             with its labels where there are annotations; and the table of `advise`, named by its k, such as
             ``advice-k50-100.parquet``, so that sweeps over other k can share the folder.
         settings: What is tried; ``ks`` has to be given.
-        by: As for `cluster`, and so are the next four.
-        annotations: See there.
-        media: See there.
-        media_weight: See there.
-        fit_split: See there.
+        options: Other options of ``kmeans``, by name; None is the default of each.
         force: Make files again that are up to date.
         progress: Where to report.
         tell: Takes a line that says what is going to be done.
-        **options: Other options of ``kmeans``.
+        **what: As for `advise`.
 
     Returns:
         As `advise`; ``output`` is the folder.
@@ -123,16 +106,14 @@ def cluster_sweep(
     Raises:
         InputError: An input or option can't be used, or an output can't be written.
     """
-    folder = Path(output)
+    folder, given = Path(output), dict(options or {})
     for name in ("k", "seed"):
-        if options.pop(name, None) is not None:
+        if given.pop(name, None) is not None:
             raise InputError(f"--{name}: a sweep has its own; leave it out")
     if folder.is_file() or folder.suffix == ".parquet":
         raise InputError(f"{folder}: a sweep writes a folder with a file for each k and seed; name a folder")
-    subject = _subject(source, by, annotations, media, media_weight)
-    if subject.annotations is not None:
-        parquet_files(subject.annotations)  # before the work that its texts label
-    runs = Clusterings(subject, _values(options), fit_split, folder, force)
+    subject = _subject(source, what)
+    runs = Clusterings(subject, _values(given), what.get("fit_split"), folder, force)
     with removing_new_folders(folder):
         plan = _plan(runs, settings, folder / _table_name(settings.ks or ()))
         done = plan.finished(force=force)
@@ -155,21 +136,11 @@ def _labelled(runs: Clusterings, found: dict[str, Any]) -> dict[str, Any]:
     return found if labels is None else {**found, "labels": largest_and_smallest(labels, _LABELS)}
 
 
-def _subject(
-    source: Path | str,
-    by: str,
-    annotations: Path | str | None,
-    media: Path | str | None,
-    media_weight: float | None,
-) -> Subject:
-    return Subject(
-        METHODS["kmeans"],
-        Path(source),
-        by,
-        annotations=None if annotations is None else Path(annotations),
-        media=None if media is None else Path(media),
-        media_weight=media_weight,
-    )
+def _subject(source: Path | str, what: What) -> Subject:
+    subject = subject_of(METHODS["kmeans"], source, what)
+    if subject.annotations is not None:
+        parquet_files(subject.annotations)  # before the work that its texts label
+    return subject
 
 
 def _values(options: dict[str, Any]) -> dict[str, Any]:

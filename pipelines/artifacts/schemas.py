@@ -117,6 +117,7 @@ MISSES = Kind(
     {
         "query_id": pa.string(),
         "direction": pa.string(),
+        "right": pa.string(),
         "similarity": pa.float32(),
         "retrieved": pa.list_(pa.string()),
         "similarities": pa.list_(pa.float32()),

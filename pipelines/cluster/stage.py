@@ -20,7 +20,7 @@ from pipelines.cluster.duplicates import describe_duplicates
 from pipelines.cluster.labels import write_labels
 from pipelines.cluster.method import Samples, Values
 from pipelines.cluster.methods import DEFAULT, METHODS
-from pipelines.cluster.subject import Subject
+from pipelines.cluster.subject import Subject, What, subject_of
 from pipelines.errors import InputError
 from pipelines.progress import SILENT, Progress
 
@@ -86,14 +86,8 @@ def cluster(
         raise InputError(f"--method {method}: expected one of {', '.join(METHODS)}{nearest(method, list(METHODS))}")
     chosen = METHODS[method]
     values = chosen.values(options, tuple(METHODS.values()))
-    subject = Subject(
-        chosen,
-        source,
-        by,
-        annotations=None if annotations is None else Path(annotations),
-        media=None if media is None else Path(media),
-        media_weight=media_weight,
-    )
+    what = What(by=by, annotations=annotations, media=media, media_weight=media_weight)
+    subject = subject_of(chosen, source, what)
     if subject.annotations is not None:
         parquet_files(subject.annotations)  # before the work that its texts label
     plan = cluster_plan(subject, output, values, fit_split)

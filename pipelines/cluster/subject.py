@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 import pyarrow as pa
@@ -18,6 +18,16 @@ from pipelines.errors import InputError
 DEFAULT_MEDIA_WEIGHT = 0.5
 _BASE, _PER_ROW, _PER_ID_BYTE = 0.5 * 2**30, 130, 4  # bytes, measured by benchmarks/scale.py
 BY = ("text", "media", "joint")
+
+
+class What(TypedDict, total=False):
+    """What of a source is clustered: the keyword arguments of all that cluster, see `pipelines.cluster.cluster`."""
+
+    by: str
+    annotations: Path | str | None
+    media: Path | str | None
+    media_weight: float | None
+    fit_split: str | None
 
 
 @dataclass(frozen=True)
@@ -164,3 +174,20 @@ class Subject:
         if key == "media_id" and key not in names and "sample_id" in names:
             remedy = "give features" if self.by == "joint" else "give features, or leave out --by media"
             raise InputError(f"{path}: has sample_id, as embeddings of texts have, not media_id; {remedy}")
+
+
+def subject_of(method: Method, source: Path | str, what: What) -> Subject:
+    """The subject that keyword arguments name; what isn't given is the default.
+
+    Raises:
+        InputError: They don't fit together.
+    """
+    annotations, media = what.get("annotations"), what.get("media")
+    return Subject(
+        method,
+        Path(source),
+        what.get("by", "text"),
+        annotations=None if annotations is None else Path(annotations),
+        media=None if media is None else Path(media),
+        media_weight=what.get("media_weight"),
+    )

@@ -94,6 +94,7 @@ def _direction(direction: str, evaluation: Evaluation, ids: Ids, compared: Compa
     columns = {
         "query_id": names.take(pa.array(query)),
         "direction": pa.array([direction] * len(query)),
+        "right": item_names.take(pa.array(found.right_q)),
         "similarity": found.similarity_q,
         "retrieved": [
             item_names.take(pa.array(items[there])).to_pylist()

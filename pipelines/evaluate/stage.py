@@ -171,7 +171,7 @@ def evaluate(
             seed=seed,
             libraries=("numpy", "torch", "pyarrow"),
             foreign=(*(role for role in inputs if role.startswith("media")), *([] if sources.run else ["text"])),
-            results=3,  # 2: thirds by the run's shifts on other annotations too, wide greys; 3: misses.parquet
+            results=4,  # 2: thirds by the run's shifts on other annotations too, wide greys; 3, 4: misses.parquet
         )
         if done := finished_scores(plan, metrics_file, beside, force=force):
             return ScoresResult(output, True, done.summary)

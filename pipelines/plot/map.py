@@ -1,6 +1,7 @@
 """The map of the samples, coloured by cluster, by how frequent each one's kind is, or by how well it is found."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -9,9 +10,12 @@ from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from pipelines.artifacts import read_clusters
 from pipelines.errors import InputError
 from pipelines.plot.style import COLORS, HALO, MARKERS, legend_above, set_height, show_counts
-from pipelines.views.map import FOUND_WITHIN, Map
+from pipelines.views.found import FOUND_WITHIN
+from pipelines.views.map import Map
+from pipelines.views.tail import overlap
 
 Color = Literal["cluster", "size", "recall"]
 
@@ -21,23 +25,31 @@ _AREA = 30_000.0  # square points that all samples together take, each within th
 _SMALLEST, _LARGEST = 0.2, 12.0
 
 
-def draw_map(figure: Figure, seen: Map, color: Color | None, words: Mapping[int, str]) -> None:
+def choose_color(clusters: Path, color: Color | None) -> Color:
+    """What a map of clusters is coloured by: ``cluster`` by default, ``size`` where each is one sample's neighborhood.
+
+    Raises:
+        InputError: The file can't be used, or neighborhoods are to be told apart.
+    """
+    table = read_clusters(clusters)
+    neighborhoods = overlap(table.column("cluster").to_numpy(), table.column("cluster_size").to_numpy())
+    if neighborhoods and color == "cluster":
+        raise InputError(
+            f"--color cluster: each cluster of {clusters} is the neighborhood of one sample; use --color size"
+        )
+    return color or ("size" if neighborhoods else "cluster")
+
+
+def draw_map(figure: Figure, seen: Map, color: Color, words: Mapping[int, str]) -> None:
     """Draw a point for each sample, as pixels also in .svg and .pdf: there may be a hundred thousand.
 
     Args:
         figure: The figure.
         seen: The map, with clusters; for ``recall`` with scores.
         color: ``cluster``: the largest ones have a colour and a number each; ``size``: training samples in the
-            cluster; ``recall``: share of the cluster's queries that found their own. By default ``cluster``; where
-            each cluster is the neighborhood of one sample, which is not for colours to tell, ``size``.
+            cluster; ``recall``: share of the cluster's queries that found their own.
         words: What to call clusters, by number; those that aren't there go by their number.
-
-    Raises:
-        InputError: Neighborhoods are to be told apart.
     """
-    color = color or ("size" if seen.overlap else "cluster")
-    if color == "cluster" and seen.overlap:
-        raise InputError("--color cluster: each of these clusters is the neighborhood of one sample; use --color size")
     set_height(figure, 0.75)
     axes = figure.subplots()
     axes.set_aspect("equal", adjustable="datalim")

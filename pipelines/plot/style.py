@@ -4,8 +4,7 @@ import io
 import re
 import textwrap
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, StrMethodF
 from pipelines.artifacts import refuse_replacing_inputs
 from pipelines.artifacts.files import replacing, require_writable
 from pipelines.errors import InputError
+from pipelines.plot.letters import fonts_with
 
 Draw = Callable[[Figure], None]
 
@@ -79,14 +79,10 @@ def write_picture(output: Path | str, draw: Draw, *, width: float = PAGE_WIDTH, 
     """
     output = Path(output)
     require_picture(output, width=width)
-    with mpl.rc_context(_SETTINGS):
-        figure = _drawn(draw, width)
-        if title:
-            _put_title(figure, textwrap.fill(title, int(width / _LETTER)))
-        format_ = output.suffix.lower().lstrip(".")
-        undated: Any = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(format_)
-        with replacing(output) as temporary, _telling_missing_letters():
-            figure.savefig(temporary, format=format_, metadata=undated)
+    format_ = output.suffix.lower().lstrip(".")
+    undated: Any = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(format_)
+    with replacing(output) as temporary:
+        temporary.write_bytes(_picture(draw, width, title, format=format_, metadata=undated))
     return output
 
 
@@ -97,23 +93,33 @@ def png(draw: Draw, *, width: float = PAGE_WIDTH) -> bytes:
         draw: Draws on the empty figure, and sets its height.
         width: Width in cm.
     """
-    with mpl.rc_context(_SETTINGS), io.BytesIO() as file:
-        _drawn(draw, width).savefig(file, format="png", dpi=_SCREEN_DOTS)
-        return file.getvalue()
+    return _picture(draw, width, "", format="png", dpi=_SCREEN_DOTS)
 
 
-def _drawn(draw: Draw, width: float) -> Figure:
-    figure = Figure(figsize=(width * _CM, width * _CM / 2), layout="constrained")
-    draw(figure)
-    return figure
+def _picture(draw: Draw, width: float, title: str, **options: Any) -> bytes:
+    """A figure as a file; where its font lacks letters, drawn once more with other fonts of the system."""
+    with mpl.rc_context(_SETTINGS):
+        picture, lacking = _saved(draw, width, title, options)
+        if others := fonts_with(lacking):
+            # As outlines, since not all of these fonts are TrueType.
+            with mpl.rc_context({"font.family": [_SETTINGS["font.family"], *others], "pdf.fonttype": 3}):
+                picture, lacking = _saved(draw, width, title, options)
+    if lacking:
+        shown = "".join(lacking)[:_TOLD]
+        warnings.warn(f"no font here has these letters, which are drawn as boxes: {shown}", stacklevel=3)
+    return picture
 
 
-@contextmanager
-def _telling_missing_letters() -> Iterator[None]:
-    """Warn once of all letters that the font lacks, where matplotlib warns of each."""
-    with warnings.catch_warnings(record=True) as caught:
+def _saved(draw: Draw, width: float, title: str, options: Mapping[str, Any]) -> tuple[bytes, list[str]]:
+    """A figure as a file, and the letters that its fonts lack, of each of which matplotlib warns."""
+    with warnings.catch_warnings(record=True) as caught, io.BytesIO() as file:
         warnings.simplefilter("always")
-        yield
+        figure = Figure(figsize=(width * _CM, width * _CM / 2), layout="constrained")
+        draw(figure)
+        if title:
+            _put_title(figure, textwrap.fill(title, int(width / _LETTER)))
+        figure.savefig(file, **options)
+        picture = file.getvalue()
     lacking: dict[str, None] = {}
     for each in caught:
         found = re.match(r"Glyph (\d+) .* missing", str(each.message))
@@ -121,9 +127,7 @@ def _telling_missing_letters() -> Iterator[None]:
             warnings.warn_explicit(each.message, each.category, each.filename, each.lineno)
         else:
             lacking[chr(int(found[1]))] = None
-    if lacking:
-        font = _SETTINGS["font.family"]
-        warnings.warn(f"letters that {font} lacks are drawn as boxes: {''.join(lacking)[:_TOLD]}", stacklevel=4)
+    return picture, list(lacking)
 
 
 def require_picture(output: Path, inputs: Iterable[Path] = (), *, width: float = PAGE_WIDTH) -> None:

@@ -10,9 +10,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from pipelines.artifacts import RANKS, read_annotations, read_clusters, read_table
+from pipelines.views.found import FOUND_WITHIN, query_ranks
 from pipelines.views.tail import Tail, read_tail
-
-WITHIN = 10  # a query counts as found where its rank is this or better
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +61,7 @@ class Clusters:
         if self.tail.shifts is not None:
             found["shift"] = "shift (mean)" if clustered else "shift"
         if self.queries_c is not None:
-            found |= {"recall": f"found within {WITHIN}", "queries": "text queries"}
+            found |= {"recall": f"found within {FOUND_WITHIN}", "queries": "text queries"}
         if self.labels:
             found["texts"] = "typical texts" if clustered else "text at its center"
         return found
@@ -128,19 +127,15 @@ def _recall(
 ) -> tuple[NDArray[np.int64] | None, NDArray[np.int64] | None]:
     """How many texts of each cluster found their medium, of how many."""
     ranks = read_table(scores / "ranks.parquet", RANKS, ["query_id", "direction", "rank"])
-    ranks = ranks.filter(
-        pc.and_(pc.equal(ranks.column("direction"), "text_to_media"), pc.is_valid(ranks.column("rank")))
-    )
-    row_q = pc.index_in(ranks.column("query_id"), clusters.column("sample_id").combine_chunks())
-    known = row_q.is_valid()
-    if not pc.any(known).as_py():
+    rank_n = query_ranks(ranks, "text_to_media", clusters.column("sample_id"))
+    scored_n = ~np.isnan(rank_n)
+    if not scored_n.any():
         return None, None
-    cluster_q = clusters.column("cluster").take(row_q.filter(known)).to_numpy()
-    rank_q = ranks.column("rank").filter(known).to_numpy()
     order = np.argsort(number_c)
-    place_q = order[np.searchsorted(number_c[order], cluster_q)]
-    return np.bincount(place_q[rank_q <= WITHIN], minlength=len(number_c)), np.bincount(
-        place_q, minlength=len(number_c)
+    place_n = order[np.searchsorted(number_c[order], clusters.column("cluster").to_numpy())]
+    found_n = rank_n <= FOUND_WITHIN
+    return np.bincount(place_n[found_n], minlength=len(number_c)), np.bincount(
+        place_n[scored_n], minlength=len(number_c)
     )
 
 

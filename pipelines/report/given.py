@@ -51,6 +51,8 @@ def _require(flag: str, path: Path) -> None:
             raise InputError(f"--media {path}: holds features; give the folder or archive of the images or clips")
         return
     with open_parquet(path) as file:
-        kind = kind_of(file.schema_arrow.names)
+        kind, rows = kind_of(file.schema_arrow.names), file.num_rows
     if kind != KINDS[flag]:
         raise InputError(f"--{flag} {path}: holds {kind or 'no artifact'}, expected {KINDS[flag]}")
+    if not rows:
+        raise InputError(f"--{flag} {path}: holds no rows; make it again")

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pipelines.artifacts import Provenance, is_scores, kind_of, open_parquet, read_provenance, scores_of_run
+from pipelines.artifacts.files import read_json
 from pipelines.artifacts.places import media_path
 from pipelines.artifacts.run_config import read_run_parameters
 from pipelines.errors import InputError
@@ -74,6 +75,8 @@ def find_sources(source: Path, given: Mapping[str, Path | None], scores: Sequenc
         raise InputError(f"{source}: {what}; give a run, a sweep, or a folder with files that mmts wrote")
     require_given(given)
     scored = by_kind(scores)
+    if (source / "config.json").is_file():
+        read_json(source / "config.json")  # of a damaged one the run would go unnoticed
     if is_run(source):
         return _complete(Sources(source, "run", run=source), Shelf([_above(source)]), given, scored)
     if is_sweep(source):

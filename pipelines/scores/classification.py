@@ -11,7 +11,7 @@ from pipelines.progress import SILENT, Progress
 from pipelines.scores.bootstrap import INTERVAL, RESAMPLES, Interval, group_draws, summarise
 from pipelines.scores.evaluation import Evaluation
 from pipelines.scores.queries import FEW_BELOW, MANY_ABOVE, QueryScores
-from pipelines.scores.ranks import BLOCK_BYTES, Ties, best_ranks
+from pipelines.scores.ranks import BLOCK_BYTES, QueryRanks, Ties, check_rule, ranks_of
 from pipelines.scores.similarity import EmbeddingScores, FloatArray, IntArray
 from pipelines.scores.thirds import frequency_edges, frequency_third
 
@@ -103,8 +103,7 @@ def score_classes(
         raise InputError(f"{classes} classes but {len(train_count)} training counts: give one per class")
     if classes < 2:
         raise InputError("there is only one class: classification takes at least two")
-    ranks = best_ranks(source, np.arange(media), class_n, ties=ties, block_bytes=block_bytes, progress=progress)
-    predicted_n = _nearest(source, block_bytes)
+    ranks, predicted_n = _ranks_and_nearest(source, class_n, ties, block_bytes, progress)
     values = {"top-1": np.where(ranks.rank == 1, 100.0, 0.0)}
     if classes >= TOP_5_FROM:
         values["top-5"] = np.where(ranks.rank <= 5, 100.0, 0.0)
@@ -177,12 +176,26 @@ def frequency_slope(
     return {**slope, "classes": len(x_k)}
 
 
-def _nearest(source: EmbeddingScores, block_bytes: int) -> IntArray:
-    """The class with the highest similarity to each medium, the first of tied ones, shape ``(n,)``."""
+def _ranks_and_nearest(
+    source: EmbeddingScores, class_n: IntArray, ties: Ties, block_bytes: int, progress: Progress
+) -> tuple[QueryRanks, IntArray]:
+    """Rank of each medium's own class, and the class nearest to it, the first of tied ones ``(n,)``, in one pass."""
+    check_rule(ties)
     media, classes = source.shape
-    rows = max(1, block_bytes // (40 * source.dimension + 8 * classes))
-    blocks = (source.block(slice(start, start + rows), slice(0, classes)) for start in range(0, media, rows))
-    return np.concatenate([block_nc.argmax(axis=1) for block_nc in blocks])
+    rows = max(1, block_bytes // (40 * source.dimension + 10 * classes))  # with two comparisons of one byte each
+    counts_3n, nearest_n = np.empty((3, media), dtype=np.int64), np.empty(media, dtype=np.int64)
+    with progress.task("ranking", media * classes, "scores") as task:
+        for start in range(0, media, rows):
+            part = slice(start, start + rows)
+            score_rc, own_r = source.block(part, slice(0, classes)), class_n[part]
+            own_score_r1 = np.take_along_axis(score_rc, own_r[:, None], axis=1)
+            tied_rc = score_rc == own_score_r1
+            before_rc = tied_rc & (np.arange(classes) < own_r[:, None])
+            counts_3n[:, part] = (score_rc > own_score_r1).sum(1), tied_rc.sum(1) - 1, before_rc.sum(1)
+            nearest_n[part] = score_rc.argmax(axis=1)
+            task.advance(score_rc.size)
+    better_n, tied_n, before_n = counts_3n
+    return ranks_of(np.arange(media), better_n, tied_n, before_n, ties), nearest_n
 
 
 def _confusions(label_n: IntArray, predicted_n: IntArray, classes: int) -> tuple[IntArray, IntArray]:

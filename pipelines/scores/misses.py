@@ -19,11 +19,14 @@ class Misses:
     """Queries, and what ranks first among the items that are wrong.
 
     Attributes:
-        similarity_q: Similarity of each query to the best of its right items, shape ``(q,)``.
+        right_q: The most similar right item of each query, of equal ones the lower index; -1 where none is in its
+            gallery; shape ``(q,)``.
+        similarity_q: Its similarity; ``-inf`` where there is none, ``(q,)``.
         item_qk: The most similar wrong items of each, the best first, -1 where there are no more; ``(q, k)``.
         similarity_qk: Their similarities, ``(q, k)``.
     """
 
+    right_q: IntArray
     similarity_q: NDArray[np.float64]
     item_qk: IntArray
     similarity_qk: NDArray[np.float64]
@@ -56,7 +59,9 @@ def found_instead(
     count: int = FOUND_INSTEAD,
     block_bytes: int = BLOCK_BYTES,
 ) -> Misses:
-    """The most similar wrong items of each query; of items as similar the one of the lower index first.
+    """The most similar right item and the most similar wrong ones of each query.
+
+    Of items as similar the one of the lower index comes first.
 
     Args:
         source: Similarities of q queries (rows) and m items (columns).
@@ -67,7 +72,7 @@ def found_instead(
     """
     queries, items = source.shape
     edge = block_edge(source, block_bytes)
-    right_q = np.full(queries, -np.inf)
+    right_q, right_score_q = np.full(queries, -1), np.full(queries, -np.inf)
     item_qk, score_qk = np.full((queries, count), -1), np.full((queries, count), -np.inf)
     for start in range(0, items, edge):
         columns = slice(start, min(start + edge, items))
@@ -75,14 +80,16 @@ def found_instead(
         if is_item is not None:
             block_qb[~is_item(columns)] = -np.inf
         right_qb = is_right(columns)
-        np.maximum(right_q, block_qb.max(axis=1, where=right_qb, initial=-np.inf), out=right_q)
+        own_qk, own_score_qk = _first_of(np.where(right_qb, block_qb, -np.inf), 1)
+        better_q = own_score_qk[:, 0] > right_score_q
+        right_q[better_q], right_score_q[better_q] = start + own_qk[better_q, 0], own_score_qk[better_q, 0]
         block_qb[right_qb] = -np.inf
         best_qk, best_score_qk = _first_of(block_qb, count)
         item_qk = np.hstack([item_qk, start + best_qk])
         score_qk = np.hstack([score_qk, best_score_qk])
         order_qk = np.argsort(-score_qk, axis=1, kind="stable")[:, :count]
         item_qk, score_qk = (np.take_along_axis(each, order_qk, axis=1) for each in (item_qk, score_qk))
-    return Misses(right_q, np.where(np.isinf(score_qk), -1, item_qk), score_qk)
+    return Misses(right_q, right_score_q, np.where(np.isinf(score_qk), -1, item_qk), score_qk)
 
 
 def _first_of(block_qb: FloatArray, count: int) -> tuple[IntArray, FloatArray]:

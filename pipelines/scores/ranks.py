@@ -61,7 +61,7 @@ def retrieval_ranks(
     Raises:
         InputError: A pair outside the matrix, no pair at all, an unknown rule for ties, or NaN in the similarities.
     """
-    _check_rule(ties)
+    check_rule(ties)
     media_count, text_count = source.shape
     media_p, text_p = _checked_pairs(media_p, text_p, media_count, text_count)
     score_p = source.pairs(media_p, text_p)
@@ -92,7 +92,7 @@ def best_ranks(
     Raises:
         InputError: An unknown rule for ties, or NaN in the similarities.
     """
-    _check_rule(ties)
+    check_rule(ties)
     counter = _BestPositives(query_p, item_p, source.pairs(query_p, item_p))
     _count(source, [counter], [], block_bytes, progress)
     return counter.ranks(ties)
@@ -127,7 +127,7 @@ def positive_ranks(
     Raises:
         InputError: An unknown rule for ties, or NaN in the similarities.
     """
-    _check_rule(ties)
+    check_rule(ties)
     order = np.lexsort((item_p, query_p))
     query, item = query_p[order], item_p[order]
     score = source.pairs(query, item)
@@ -247,8 +247,21 @@ class _BestPositives(_RankCounter):
         self.tied_q -= np.bincount(np.searchsorted(query, query_p[own]), minlength=len(query))
 
     def ranks(self, ties: Ties) -> QueryRanks:
-        ahead = {"index": self.tied_before_q, "optimistic": np.zeros_like(self.tied_q), "pessimistic": self.tied_q}
-        return QueryRanks(self.query, 1 + self.better_q + ahead[ties], self.tied_q > 0)
+        return ranks_of(self.query, self.better_q, self.tied_q, self.tied_before_q, ties)
+
+
+def ranks_of(query_q: IntArray, better_q: IntArray, tied_q: IntArray, before_q: IntArray, ties: Ties) -> QueryRanks:
+    """The ranks that counts of the items around each query's positive make, all of shape ``(q,)``.
+
+    Args:
+        query_q: The queries.
+        better_q: Items that are better.
+        tied_q: Other items that are as good.
+        before_q: Those of them that have a lower index.
+        ties: The rule for ties.
+    """
+    ahead = {"index": before_q, "optimistic": np.zeros_like(tied_q), "pessimistic": tied_q}
+    return QueryRanks(query_q, 1 + better_q + ahead[ties], tied_q > 0)
 
 
 def _block(source: ScoreSource, query_r: IntArray, items: slice) -> FloatArray:
@@ -263,7 +276,8 @@ def _rows(row_q: IntArray) -> slice | IntArray:
     return slice(first, last + 1) if last - first + 1 == len(row_q) else row_q
 
 
-def _check_rule(ties: str) -> None:
+def check_rule(ties: str) -> None:
+    """Refuse a rule for ties that isn't one."""
     if ties not in get_args(Ties):
         raise InputError(f"ties={ties!r} is not a rule for ties: use one of {', '.join(get_args(Ties))}")
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from pipelines.artifacts import StagePlan, StageResult, read_provenance, vector_schema, with_vectors
 from pipelines.artifacts.provenance import is_intact
+from pipelines.artifacts.writers import removing_new_folders
 from pipelines.encoding import Encoding
 from pipelines.runs.sources import Sources
 from pipelines.search.collection import Among, Collection
@@ -57,6 +58,7 @@ def encoded(
         output = kept
         if not os.access(sources.run, os.W_OK):
             output = Path(stack.enter_context(tempfile.TemporaryDirectory())) / kept.name
+        stack.enter_context(removing_new_folders(output.parent))
         plan = _plan(output, collection.among, split, sources, encoder.encoding)
         if output != kept and not force and (found := _kept(kept, plan)):
             yield found

@@ -5,17 +5,16 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from pipelines.artifacts import RANKS, align, read_annotations, read_clusters, read_table, read_vectors
 from pipelines.errors import InputError
 from pipelines.views.classes import is_classification
+from pipelines.views.found import FOUND_WITHIN, query_ranks
 from pipelines.views.layout import lay_out
 from pipelines.views.tail import overlap
 
 MOST_POINTS = 100_000
-FOUND_WITHIN = 10
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,7 +88,6 @@ def read_map(
     if len(row_n) > most:
         row_n = np.sort(np.random.default_rng(seed).choice(len(row_n), most, replace=False))
     table = _samples(Path(annotations), vectors.id_column, vectors.ids.take(pa.array(row_n)))
-    place_n2, method = lay_out(vectors.matrix_nd[row_n], seed=seed)
     sample_ids = table.column("sample_id")
     cluster_n = size_n = recall_n = cluster_recall_n = rank_n = None
     overlapping = False
@@ -102,6 +100,7 @@ def read_map(
     if scores is not None:
         rank_n, recall_n = _found(Path(scores) / "ranks.parquet", sample_ids, table.column("media_id"))
         cluster_recall_n = None if cluster_n is None else _mean_of_cluster(recall_n, cluster_n)
+    place_n2, method = lay_out(vectors.matrix_nd[row_n], seed=seed)  # last: it takes a minute
     return Map(
         place_n2,
         method,
@@ -134,11 +133,7 @@ def _found(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Rank of each text's medium, and the share of the sample's queries that found their own; NaN where unknown."""
     table = read_table(ranks, RANKS)
-    rank_2n = []
-    for direction, ids in (("text_to_media", sample_ids), ("media_to_text", media_ids)):
-        queries = table.filter(pc.equal(table.column("direction"), direction))
-        places = pc.index_in(ids, value_set=queries.column("query_id").combine_chunks())
-        rank_2n.append(queries.column("rank").cast(pa.float64()).take(places).to_numpy())
+    rank_2n = [query_ranks(table, "text_to_media", sample_ids), query_ranks(table, "media_to_text", media_ids)]
     scored_n = np.sum([~np.isnan(rank_n) for rank_n in rank_2n], axis=0)
     found_n = np.sum([rank_n <= FOUND_WITHIN for rank_n in rank_2n], axis=0)
     with np.errstate(invalid="ignore"):

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from pipelines.artifacts import MISSES, RANKS, align, read_annotations, read_clusters, read_provenance, read_table
 from pipelines.errors import InputError
@@ -41,7 +42,7 @@ class WorstQuery:
         media_id: Its medium: what a text should find, or the query itself.
         texts: The text that is searched for; of a medium the texts that it should find.
         rank: Place of the first right item; None where relevancy is graded.
-        similarity: Cosine of the query's embedding and that of the most similar right item.
+        right: The most similar right item.
         found: The most similar wrong items, the best first.
         cluster_size: Training cluster size of the query; None where sizes are not known.
         third: ``tail``, ``middle`` or ``head``; likewise.
@@ -53,7 +54,7 @@ class WorstQuery:
     media_id: str
     texts: tuple[str, ...]
     rank: int | None
-    similarity: float
+    right: Found
     found: tuple[Found, ...]
     cluster_size: float | None
     third: Third | None
@@ -62,7 +63,7 @@ class WorstQuery:
     @property
     def gap(self) -> float:
         """How much more similar the first wrong item is than the right one."""
-        return self.found[0].similarity - self.similarity if self.found else 0.0
+        return self.found[0].similarity - self.right.similarity if self.found else 0.0
 
 
 def read_worst(scores: Path | str, annotations: Path | str, *, clusters: Path | str | None = None) -> list[WorstQuery]:
@@ -121,6 +122,8 @@ def _misses(scores: Path) -> list[_Row]:
         raise InputError(f"{path}: is not of the scores in {of_all.name}; score again with `mmts eval --force`")
     if not made.rows:  # every query found its own first
         return []
+    if "right" not in pq.read_schema(path).names:
+        raise InputError(f"{path}: written by an older mmts; score again with `mmts eval`")
     misses, ranks = read_table(path, MISSES), read_table(of_all, RANKS)
     ranks = ranks.filter(pc.is_in(ranks.column("query_id"), value_set=misses.column("query_id").combine_chunks()))
     rank_of = {(row["direction"], row["query_id"]): row for row in ranks.to_pylist()}
@@ -133,7 +136,7 @@ def _samples(annotations: Path, clusters: Path | None, misses: list[_Row]) -> _S
     for miss in misses:
         queries, items = (texts, media) if miss["direction"] == "text_to_media" else (media, texts)
         queries.add(miss["query_id"])
-        items.update(miss["retrieved"])
+        items.update((miss["right"], *miss["retrieved"]))
     table = read_annotations(annotations)
     named = {"sample_id": pa.array(sorted(texts), pa.string()), "media_id": pa.array(sorted(media), pa.string())}
     for column, what in (("sample_id", "samples"), ("media_id", "media")):
@@ -158,18 +161,19 @@ def _samples(annotations: Path, clusters: Path | None, misses: list[_Row]) -> _S
 def _query(miss: _Row, samples: _Samples) -> WorstQuery:
     is_text = miss["direction"] == "text_to_media"
     own = samples.of(miss["query_id"], is_text=is_text)
-    found = []
-    for id_, similarity in zip(miss["retrieved"], miss["similarities"], strict=True):
+
+    def found(id_: str, similarity: float) -> Found:
         its = samples.of(id_, is_text=not is_text)
-        found.append(Found(id_, its[0].media_id, tuple(each.text for each in its), similarity))
+        return Found(id_, its[0].media_id, tuple(each.text for each in its), similarity)
+
     return WorstQuery(
         miss["direction"],
         miss["query_id"],
         own[0].media_id,
         tuple(each.text for each in own),
         miss["rank"],
-        miss["similarity"],
-        tuple(found),
+        found(miss["right"], miss["similarity"]),
+        tuple(map(found, miss["retrieved"], miss["similarities"])),
         miss["cluster_size"],
         miss["third"],
         own[0].cluster,

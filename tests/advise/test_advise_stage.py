@@ -108,7 +108,7 @@ def test_a_sweep_makes_only_what_is_missing(embeddings, tmp_path) -> None:
     assert not cluster_sweep(embeddings, folder, settings=settings)["up_to_date"]
     written = {path.name for path in folder.iterdir() if path.stat().st_mtime_ns != before.get(path.name)}
     assert written - {".advice-k3-5.parquet.lock"} == {"k5-seed0.parquet", "advice-k3-5.parquet"}
-    assert not cluster_sweep(embeddings, folder, settings=settings, niter=3)["up_to_date"]
+    assert not cluster_sweep(embeddings, folder, settings=settings, options={"niter": 3})["up_to_date"]
 
 
 def test_sweeps_over_other_k_share_a_folder(embeddings, tmp_path) -> None:

@@ -92,6 +92,7 @@ def test_ek100_itself(data_dir, mmts, tmp_path) -> None:
     assert "splits: train 16,115, test 9,668" in ran.out
 
 
+@pytest.mark.slow
 def test_noun_counts_of_all_training_segments(data_dir, mmts, tmp_path) -> None:
     """From the official layout through prepare and cluster, the sizes are those of the classes themselves.
 

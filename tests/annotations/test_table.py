@@ -166,6 +166,7 @@ def test_a_list_of_objects_is_no_text(tmp_path) -> None:
         prepare_table(source, tmp_path / "out.parquet", text_column="caption")
 
 
+@pytest.mark.slow
 def test_a_column_that_turns_to_text_late_in_the_file_is_text(tmp_path) -> None:
     """Types are inferred from the whole file, not from its first block."""
     rows = [f"caption {row},{row}" for row in range(150_000)]

@@ -14,10 +14,11 @@ from bad_inputs.good import make_good
 # Wrong inputs by command: no fewer, so that none is dropped in silence.
 FEWEST = {
     **{"prepare": 138, "embed": 83, "cluster": 50, "shifts": 44, "plan": 20, "train": 125, "eval": 97, "compare": 15},
-    **{"export": 33, "inspect": 8, "demo": 11, "run": 31, "sweep": 29, "frontier": 28, "search": 16},
+    **{"export": 33, "inspect": 8, "demo": 11, "run": 31, "sweep": 29, "frontier": 28, "search": 36},
+    **{"advise": 20, "plot": 60, "report": 30},
 }
 LONGEST = 240
-NAMES = ("commands", "edited", "limits", "readers", "media", "models", "sweeps", "classes", "search")
+NAMES = ("commands", "edited", "limits", "readers", "media", "models", "sweeps", "classes", "search", "seeing")
 TABLES = [name for name in NAMES if find_spec(f"bad_inputs.{name}")]
 CASES: list[BadInput] = [case for name in TABLES for case in import_module(f"bad_inputs.{name}").CASES]
 

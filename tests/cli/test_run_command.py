@@ -107,6 +107,7 @@ def test_ek100_on_the_official_annotations(data_dir, tmp_path, mmts, write_artif
     assert (again.code, written(again)) == (0, ["up to date"] * 6)
 
 
+@pytest.mark.slow
 def test_youcook2_ablations_on_the_official_annotations(data_dir, tmp_path, mmts, write_artifact) -> None:
     root = data_dir / "youcook2"
     line = ("run", "youcook2-ablations", "--root", root, "--media", "features.parquet", *FEW)
@@ -178,6 +179,7 @@ def zero_shot(tmp_path):
     return ("run", "cc3m-zero-shot", "--root", root, *FEW, "--set", "train.epochs=10", *flags, "-o", "out")
 
 
+@pytest.mark.slow
 def test_cc3m_is_scored_on_data_it_never_saw(zero_shot, tmp_path, mmts, write_artifact) -> None:
     assert mmts(*zero_shot, "--only", "prepare").code == 0
     for name, suffix in (("cc3m", ""), ("flickr30k", "-flickr30k"), ("mscoco", "-mscoco")):

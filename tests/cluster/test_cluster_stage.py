@@ -270,6 +270,7 @@ def test_options_out_of_range_are_refused(embeddings, tmp_path, options, message
     assert not (tmp_path / "c.parquet").exists()
 
 
+@pytest.mark.slow
 def test_noun_classes_of_ek100(data_dir, tmp_path) -> None:
     source = data_dir / "ek100" / "EPIC_100_train_classes.csv"
     annotations = tmp_path / "a.parquet"

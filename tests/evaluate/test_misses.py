@@ -53,6 +53,8 @@ def test_what_is_found_instead(files, tmp_path) -> None:
         ("media_to_text", "b"): (1.0, {"a#1": 1.0, "c#0": 0.8, "d#0": 0.8, "a#0": 0.0}),
         ("media_to_text", "d"): (0.96, {"c#0": 0.96, "a#0": 0.8, "a#1": 0.6, "b#0": 0.6}),
     }
+    right = pq.read_table(tmp_path / "scores" / "misses.parquet").select(["query_id", "right"]).to_pylist()
+    assert {row["query_id"]: row["right"] for row in right} == {"a#1": "a", "d#0": "d", "b": "b#0", "d": "d#0"}
     made = [read_provenance(tmp_path / "scores" / f"{name}.parquet") for name in ("misses", "ranks")]
     assert made[0].fingerprint == made[1].fingerprint
 

@@ -168,6 +168,7 @@ def test_damaged_files_are_refused_in_one_line(tmp_path, suffix, content) -> Non
     assert len(str(refused.value).replace(str(tmp_path), "")) < 200
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["f.pt", "it's f.pt"])
 def test_a_pickle_is_refused_with_the_line_that_converts_it(beside, tmp_path, monkeypatch, name) -> None:
     monkeypatch.chdir(tmp_path)

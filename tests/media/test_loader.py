@@ -236,6 +236,7 @@ def test_workers_outlive_signals_to_the_group_and_end_with_the_iterator() -> Non
     assert not any(runs(process) for process in workers)
 
 
+@pytest.mark.slow
 def test_an_iterator_that_nobody_closed_does_not_keep_python_from_ending(tmp_path) -> None:
     script = tmp_path / "script.py"
     script.write_text(

@@ -224,6 +224,7 @@ def _load(source, results):
     results.put(levels(source))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["fork", "spawn"])
 def test_other_processes_read_with_handles_of_their_own(linked, shards, tmp_path, grey, method) -> None:
     pq.write_table(pa.table({"key": ["a", "b"], "png": [grey(1), grey(2)]}), tmp_path / "a.parquet", row_group_size=1)

@@ -44,6 +44,7 @@ def test_what_can_not_be_checkpointed_is_refused(tiny) -> None:
         enable_gradient_checkpointing(DualEncoder(2, 3, 4))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("media", "text"), [("vit", "bert"), ("clip", "clip")])
 def test_compiled_towers_keep_their_names_and_give_the_same(tiny, media, text) -> None:
     model = build_model(str(tiny(media)), str(tiny(text)), dimension=4).eval()

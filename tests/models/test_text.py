@@ -70,6 +70,7 @@ def test_texts_that_are_cut_are_counted(load) -> None:
     assert tokenizer.count_truncated(["a"]) == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["bert", "clip"])
 def test_a_tokenizer_works_in_another_process_without_the_weights(load, name) -> None:
     tower = load(name)

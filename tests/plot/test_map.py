@@ -3,12 +3,13 @@
 import dataclasses
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
 from pipelines.errors import InputError
-from pipelines.plot.map import draw_map
+from pipelines.plot.map import choose_color, draw_map
 from pipelines.plot.style import COLORS
 from pipelines.views.map import Map
 
@@ -81,13 +82,17 @@ def test_one_cluster_is_enough(seen) -> None:
     drawn(one, "size")[0].canvas.draw()
 
 
-def test_neighborhoods_are_coloured_by_size_and_not_called_clusters(seen) -> None:
+def test_neighborhoods_are_not_called_clusters(seen) -> None:
     neighborhoods = dataclasses.replace(seen, overlap=True)
-    assert drawn(neighborhoods, None)[0].axes[1].get_ylabel() == "training samples near"
+    assert drawn(neighborhoods, "size")[0].axes[1].get_ylabel() == "training samples near"
     assert drawn(neighborhoods, "recall")[0].axes[1].get_ylabel() == "R@10 of the sample's queries (%)"
-    with pytest.raises(InputError, match="--color cluster: each of these clusters is the neighborhood of one sample"):
-        drawn(neighborhoods, "cluster")
 
 
-def test_clusters_are_coloured_one_by_one_unless_asked_otherwise(seen) -> None:
-    assert set(drawn(seen, None)[1]) == {*COLORS, GREY}
+def test_neighborhoods_are_coloured_by_size(tmp_path, write_artifact) -> None:
+    table = {"sample_id": list("abc"), "cluster": pa.array([0, 1, 2], pa.int32()), "cluster_size": [3, 2, 2]}
+    neighborhoods = write_artifact(tmp_path / "knn.parquet", table)
+    assert [choose_color(neighborhoods, color) for color in (None, "size", "recall")] == ["size", "size", "recall"]
+    with pytest.raises(InputError, match=r"knn\.parquet is the neighborhood of one sample; use --color size"):
+        choose_color(neighborhoods, "cluster")
+    clusters = write_artifact(tmp_path / "clusters.parquet", table | {"cluster_size": [1, 1, 1]})
+    assert [choose_color(clusters, color) for color in (None, "cluster", "size")] == ["cluster", "cluster", "size"]

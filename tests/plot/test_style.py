@@ -2,13 +2,17 @@
 
 import os
 import re
+import warnings
 import zlib
 from itertools import pairwise
 
+import matplotlib as mpl
 import pytest
+from matplotlib.font_manager import fontManager
 from PIL import Image
 
 from pipelines.errors import InputError
+from pipelines.plot.letters import fonts_with
 from pipelines.plot.style import COLORS, THIRD_STYLES, legend_above, write_picture
 
 
@@ -78,10 +82,38 @@ def test_a_title_of_any_length_hides_nothing(tmp_path, legend) -> None:
         assert not any(box.overlaps(other) for other in boxes[:number])
 
 
-def test_letters_that_the_font_lacks_are_told_once(tmp_path) -> None:
-    with pytest.warns(UserWarning, match="letters that DejaVu Sans lacks are drawn as boxes: 訓練$") as told:
+@pytest.fixture
+def fonts(monkeypatch) -> None:
+    """No fonts but those that come with matplotlib, whatever the system has."""
+    own = [font for font in fontManager.ttflist if font.fname.startswith(mpl.get_data_path())]
+    monkeypatch.setattr(fontManager, "ttflist", own)
+
+
+@pytest.mark.usefixtures("fonts")
+def test_letters_that_no_font_has_are_told_once(tmp_path) -> None:
+    told_as = "no font here has these letters, which are drawn as boxes: 訓練$"
+    with pytest.warns(UserWarning, match=told_as) as told:
         write_picture(tmp_path / "a.png", draw, title="訓練 1, 訓練 2")
     assert len(told) == 1
+
+
+@pytest.mark.usefixtures("fonts")
+def test_letters_that_the_font_lacks_come_from_another(tmp_path, monkeypatch) -> None:
+    letters = "\u2338\u2339"  # of APL
+    assert fonts_with(letters) == ["DejaVu Sans Mono"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = write_picture(tmp_path / "a.svg", draw, title=letters).read_bytes()
+    monkeypatch.setattr("pipelines.plot.style.fonts_with", lambda lacking: [])
+    with pytest.warns(UserWarning, match="drawn as boxes"):
+        boxes = write_picture(tmp_path / "a.svg", draw, title=letters).read_bytes()
+    assert found != boxes
+
+
+@pytest.mark.usefixtures("fonts")
+def test_no_font_is_named_for_letters_that_none_has() -> None:
+    assert fonts_with("訓") == []
+    assert fonts_with("") == []
 
 
 @pytest.mark.parametrize("name", ["tail.doc", "tail"])

@@ -41,12 +41,12 @@ def embed_words(annotations, output, write) -> None:
 
 @pytest.mark.slow  # trains a tower on images
 def test_a_reader_finds_eight_of_ten_planted_mistakes(tmp_path, mmts, write_artifact) -> None:
-    scenes = make_scenes(tmp_path, count=1200, imbalance=1.5, size=64, seed=0)
+    scenes = make_scenes(tmp_path, count=1200, imbalance=1.5, size=48, seed=0)
     planted = move_captions(scenes.captions, seed=0)
     assert len(planted) == MISTAKES
     annotations, texts, run, scores = (tmp_path / name for name in ("a.parquet", "t.parquet", "run", "scores"))
     columns = ["--text-column", "caption", "--media-id-column", "image", "--split-column", "split"]
-    tower = ["--media", scenes.images, "--media-model", write_tower(tmp_path / "tower", image_size=64)]
+    tower = ["--media", scenes.images, "--media-model", write_tower(tmp_path / "tower", image_size=48)]
     training = ["--temperature", "fixed", "--tau", 0.08, "--epochs", 10, "--batch-size", 128, "--lr", 2e-3]
     lines = [
         ["prepare", "table", scenes.captions, "-o", annotations, *columns, "--class-column", "concept"],

@@ -212,3 +212,13 @@ def test_a_figure_of_many_medium_and_few(classified, mmts, tmp_path) -> None:
     assert [axes.get_ylabel() for axes in figure.axes] == ["top-1 (%)", "top-5 (%)", "mean per class (%)"]
     for axes in figure.axes:
         assert [label.get_text() for label in axes.get_xticklabels()] == ["overall", "many", "medium", "few"]
+
+
+def test_a_figure_needs_groups_of_classes(classified, refused, tmp_path) -> None:
+    scores = classified.folder / "scores"
+    metrics = json.loads((scores / "metrics.json").read_text())
+    (scores / "metrics.json").write_text(json.dumps(metrics | {"scores": {"overall": metrics["scores"]["overall"]}}))
+    assert refused("plot", "thirds", scores, "-o", tmp_path / "t.svg") == (
+        f"{scores}: its classes are neither many, medium nor few (sizes from frequency.parquet); score again with "
+        "--frequency"
+    )

@@ -139,6 +139,7 @@ def test_refusals() -> None:
         score_ek100(scores, relevancy, np.array([0, 1]), cluster_size=np.ones(2))
 
 
+@pytest.mark.slow
 def test_random_scores_give_the_published_chance_row() -> None:
     """Damen et al. print 5.7 / 5.6 mAP and 10.8 / 10.9 nDCG, video to text / text to video."""
     verbs, nouns, index_m = read_ek100()

@@ -56,11 +56,17 @@ def test_found_instead_is_what_a_loop_finds(block_bytes) -> None:
         assert found.similarity_qk[query, : len(wrong)].tolist() == score_qi[query, wrong].tolist()
         right = score_qi[query][right_qi[query] & inside_qi[query]]
         assert found.similarity_q[query] == right.max()
+        assert found.right_q[query] == next(
+            item
+            for item in range(300)
+            if right_qi[query, item] and inside_qi[query, item] and score_qi[query, item] == right.max()
+        )
 
 
 def test_of_items_as_similar_the_lower_comes_first() -> None:
     found = found_instead(DenseScores(np.array([[0.5, 0.9, 0.9, 0.5]])), lambda part: np.zeros((1, 4), bool)[:, part])
     assert found.item_qk.tolist() == [[1, 2, 0, 3, -1]]
+    assert found.right_q.tolist() == [-1]
 
 
 @pytest.mark.parametrize("block_bytes", [1, 2**27])
@@ -70,3 +76,4 @@ def test_where_few_items_are_wrong_each_is_named_once(block_bytes) -> None:
     found = found_instead(scores, lambda part: np.array([[False, True, False, True]])[:, part], block_bytes=block_bytes)
     assert found.item_qk.tolist() == [[2, 0, -1, -1, -1]]
     assert found.similarity_q.tolist() == [0.9]
+    assert found.right_q.tolist() == [1]

@@ -123,6 +123,7 @@ def test_close_calls_are_left_to_exact_scores(monkeypatch, spread: float, factor
                 assert_same(other, (one.query.tolist(), one.rank.tolist(), one.tied.tolist()))
 
 
+@pytest.mark.slow
 def test_thread_count_changes_no_similarity() -> None:
     code = (
         "import numpy as np; from pipelines.scores import EmbeddingScores; import hashlib;"

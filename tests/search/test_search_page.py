@@ -51,6 +51,7 @@ def test_without_pictures_there_are_none(world, embedded_run, mmts) -> None:
     assert page.read_text().count("<img") == 10
 
 
+@pytest.mark.slow
 def test_media_that_cannot_be_shown_are_told(world, embedded_run, mmts, refused) -> None:
     page, lost = world.folder / "found.html", world.media_of(world.samples("test")[0])
     (world.folder / "images" / lost).unlink()

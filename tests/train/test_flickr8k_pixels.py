@@ -12,10 +12,10 @@ from pipelines.train import TrainConfig, train
 
 pytestmark = pytest.mark.slow
 
-CHANCE = {"recall@1": 0.1, "recall@10": 1.0}  # of 1,000 images; an image's five captions among 5,000 have the same
+CHANCE = {"recall@1": 0.1, "recall@10": 1.0}  # of 1,000 images with one caption each
 TOWER = {
     "model_type": "resnet",
-    "image_size": 64,
+    "image_size": 32,
     "embedding_size": 32,
     "hidden_sizes": [32, 64, 128, 256],
     "depths": [1, 1, 1, 1],
@@ -27,7 +27,8 @@ def test_it_beats_chance_tenfold(data_dir, tmp_path) -> None:
     images = data_dir / "flickr8k" / "images_128px.zip"
     annotations, text, tower = (tmp_path / name for name in ("annotations.parquet", "text.parquet", "tower"))
     captions = pd.read_csv(data_dir / "flickr8k" / "captions.csv")
-    kept = captions[captions["split"] != "val"]  # which would cost time to embed
+    first = captions.groupby("image").cumcount() == 0  # the other four would cost time to embed, as would the val split
+    kept = captions[first & (captions["split"] != "val")]
     kept.to_csv(tmp_path / "captions.csv", index=False)
     prepare_flickr8k(tmp_path / "captions.csv", annotations, images=images)
     embed(annotations, text)
@@ -43,8 +44,8 @@ def test_it_beats_chance_tenfold(data_dir, tmp_path) -> None:
             temperature="fixed",
             tau=0.07,
             dimension=256,
-            epochs=6,
-            batch_size=256,
+            epochs=8,
+            batch_size=64,
             lr=2e-3,
             val_split="none",
             device="cpu",

@@ -45,6 +45,7 @@ def test_tensorboard_has_every_step_once_though_the_run_was_stopped(world, monke
     assert list(found["validation/recall_sum"]) == [3, 6, 9]
 
 
+@pytest.mark.slow
 def test_wandb_goes_on_under_one_id(world, monkeypatch) -> None:
     import wandb
 

@@ -102,6 +102,7 @@ def test_twenty_kills(world, small_run) -> None:
     assert not newest(run)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGINT"])
 def test_asked_to_stop_it_keeps_where_it_is_and_says_how_to_go_on(world, name) -> None:
     options = {"epochs": 2000, "checkpoint_minutes": 100.0}

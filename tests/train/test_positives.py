@@ -137,6 +137,7 @@ def test_what_cannot_be_drawn_from_is_refused(kitchen, tmp_path, refused) -> Non
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 def test_on_the_real_annotations(data_dir, tmp_path, mmts, write_artifact) -> None:
     """The official training segments of the first participants, trained on features of their classes."""
     root = tmp_path / "root"

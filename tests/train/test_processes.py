@@ -19,6 +19,7 @@ from pipelines.train import launch, train
 
 MMTS = [sys.executable, str(Path(sys.executable).with_name("mmts"))]
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--standalone"]
+WEIGHTS = ("heads.safetensors", "media_tower/model.safetensors")
 FIGURES = ("loss", "gradient_norm", "temperature_min", "temperature_mean", "temperature_max")
 
 
@@ -28,7 +29,7 @@ def options(world):
     tower = write_tower_config(world.folder / "tower", "vit")
     return {
         **{"media": world.images(), "media_model": str(tower), "temperature": "mmts-learned", "tau": None},
-        **{"alpha": 0.02, "shifts": world.shifts, "batch_size": 15, "epochs": 17, "max_grad_norm": 1.0, "lr": 1e-3},
+        **{"alpha": 0.02, "shifts": world.shifts, "batch_size": 15, "epochs": 5, "max_grad_norm": 1.0, "lr": 1e-3},
     }
 
 
@@ -43,45 +44,41 @@ def run(command: list[str]) -> subprocess.CompletedProcess:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("parallel", ["ddp", "fsdp"])
-def test_two_processes_take_the_steps_of_one(world, options, parallel) -> None:
+@pytest.mark.parametrize(("parallel", "stop"), [("ddp", signal.SIGTERM), ("fsdp", signal.SIGKILL)])
+def test_two_processes_take_the_steps_of_one_also_when_stopped_and_resumed(world, options, parallel, stop) -> None:
+    """Parts of 7 and 8 pairs, in micro-batches; asked to stop, or killed."""
+    options |= {"micro_batch": 7, "checkpoint_steps": 1}
     train(world.config("one", **options))
     ran = run([*MMTS, *world.command("two", **options, devices=2, parallel=parallel), "--json"])
     assert ran.stdout.count("\n") == 1, ran.stdout  # the second process doesn't speak
     one, two = steps(world, "one"), steps(world, "two")
-    assert len(one["step"]) == 51
+    assert len(one["step"]) == 15
     assert two["step"] == one["step"]
     for name in FIGURES:
         assert two[name] == pytest.approx(one[name], rel=1e-5 if name == "loss" else 1e-3), name
-    for file in ("heads.safetensors", "media_tower/model.safetensors"):
+    for file in WEIGHTS:
         ours, theirs = (load_file(world.folder / output / "model" / file) for output in ("one", "two"))
         assert all(torch.allclose(ours[name], theirs[name], atol=1e-4) for name in ours)
     validations = [(world.folder / output / "metrics.json").read_text() for output in ("one", "two")]
     assert validations[0] == validations[1]
 
-
-@pytest.mark.slow
-@pytest.mark.parametrize("parallel", ["ddp", "fsdp"])
-def test_two_processes_stopped_and_resumed_are_as_never_stopped(world, options, parallel) -> None:
-    """Parts of 7 and 8 pairs, in micro-batches; killed once, asked to stop once."""
-    options |= {"devices": 2, "parallel": parallel, "micro_batch": 7, "checkpoint_steps": 1, "epochs": 4}
-    run([*MMTS, *world.command("whole", **options)])
-    command, folder = [*MMTS, *world.command("parts", **options), "--resume"], world.folder / "parts"
-    for stop, name in ((signal.SIGKILL, "step-000000002"), (signal.SIGTERM, "step-000000005")):
-        process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
-        while process.poll() is None and not list((folder / "checkpoints").glob(f"{name}.safetensors")):
-            time.sleep(0.002)
-        if stop == signal.SIGKILL:
-            os.killpg(process.pid, stop)  # the other process too
-            process.communicate()
-        else:
-            process.send_signal(stop)
-            assert process.communicate(timeout=60)[1].startswith("mmts: stopped at step")
-            assert process.returncode == 130
+    command = [*MMTS, *world.command("parts", **options, devices=2, parallel=parallel), "--resume"]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    checkpoint = world.folder / "parts" / "checkpoints" / "step-000000005.safetensors"
+    while process.poll() is None and not checkpoint.exists():
+        time.sleep(0.002)
+    if stop == signal.SIGKILL:
+        os.killpg(process.pid, stop)  # the other process too
+        process.communicate()
+    else:
+        process.send_signal(stop)
+        assert process.communicate(timeout=60)[1].startswith("mmts: stopped at step")
+        assert process.returncode == 130
+    assert not (world.folder / "parts" / "model").exists()
     run(command)
-    assert steps(world, "parts") == steps(world, "whole")
-    for file in ("heads.safetensors", "media_tower/model.safetensors"):
-        ours, theirs = ((world.folder / output / "model" / file).read_bytes() for output in ("parts", "whole"))
+    assert steps(world, "parts") == two
+    for file in WEIGHTS:
+        ours, theirs = ((world.folder / output / "model" / file).read_bytes() for output in ("parts", "two"))
         assert ours == theirs
 
 

@@ -121,6 +121,7 @@ def test_layers_below_learn_slower(spoken, tiny) -> None:
     assert moved(patches) == pytest.approx(0.01 * 0.25, rel=0.02)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pooling", ["mean", "attention"])
 def test_clips_are_trained_on_and_a_stopped_run_goes_on(spoken, tiny, film, pooling, monkeypatch) -> None:
     videos = spoken.folder / "videos"
@@ -160,6 +161,7 @@ def test_clips_are_trained_on_and_a_stopped_run_goes_on(spoken, tiny, film, pool
     assert steps(spoken, "run") == steps(spoken, "whole")
 
 
+@pytest.mark.slow
 def test_workers_change_nothing(world, tiny) -> None:
     options = {"media": world.images("images.zip"), "media_model": str(tiny("resnet")), "augment": "strong"}
     for workers in (0, 1, 3):

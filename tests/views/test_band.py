@@ -139,3 +139,21 @@ def test_a_run_that_goes_on_has_its_whole_band_after_an_epoch(mmts_run, write_ar
     write_artifact(mmts_run / "steps.parquet", steps.slice(0, 3))
     with pytest.raises(InputError, match="run: its first epoch isn't over, so its number of steps isn't known; try"):
         band_of_run(mmts_run)
+
+
+def test_plan_says_whose_thirds_these_are(shifts, write_artifact, mmts) -> None:
+    folder = shifts.parent
+    columns = {"sample_id": list("abcdef"), "text": list("abcdef"), "media_id": list("abcdef")}
+    whole = write_artifact(folder / "whole.parquet", columns)
+    split = write_artifact(folder / "split.parquet", columns | {"split": ["train"] * 3 + ["val", "test", "val"]})
+    line = ["plan", shifts, "--steps", 8, "--alpha", 0.1]
+    said = [
+        mmts(*line, *more).out.splitlines()[-1] for more in ([], ["--annotations", whole], ["--annotations", split])
+    ]
+    assert said == [
+        "thirds of all 6 samples of shifts.parquet; with --annotations only those of --split count, as in training",
+        "thirds of all 6 samples of whole.parquet",
+        "thirds of the 3 samples of split train",
+    ]
+    of_val = mmts(*line, "--annotations", split, "--split", "val", "--json")
+    assert json.loads(of_val.out)["thirds_of"] == "the 2 samples of split val"

@@ -27,6 +27,7 @@ RANKS = {
 MISSES = {
     "query_id": ["t1", "t3", "dog"],
     "direction": ["text_to_media", "text_to_media", "media_to_text"],
+    "right": ["cat", "dog", "t3"],
     "similarity": pa.array([0.5, 0.25, 0.5], pa.float32()),
     "retrieved": [["dog", "bird"], ["bird"], ["t4", "t1"]],
     "similarities": pa.array([[0.75, 0.625], [1.0], [0.625, 0.5]], pa.list_(pa.float32())),
@@ -58,7 +59,7 @@ def test_the_widest_gap_comes_first(folder) -> None:
             "dog",
             ("two dogs",),
             2,
-            0.25,
+            Found("dog", "dog", ("a dog", "two dogs"), 0.25),
             (Found("bird", "bird", ("a bird",), 1.0),),
             5.0,
             "middle",
@@ -70,7 +71,7 @@ def test_the_widest_gap_comes_first(folder) -> None:
             "cat",
             ("a cat",),
             3,
-            0.5,
+            Found("cat", "cat", ("a cat",), 0.5),
             (Found("dog", "dog", ("a dog", "two dogs"), 0.75), Found("bird", "bird", ("a bird",), 0.625)),
             9.0,
             "head",
@@ -82,7 +83,7 @@ def test_the_widest_gap_comes_first(folder) -> None:
             "dog",
             ("a dog", "two dogs"),
             2,
-            0.5,
+            Found("t3", "dog", ("two dogs",), 0.5),
             (Found("t4", "bird", ("a bird",), 0.625), Found("t1", "cat", ("a cat",), 0.5)),
             5.0,
             "middle",
@@ -101,6 +102,12 @@ def test_without_clusters_and_ranks(folder) -> None:
 def test_no_misses(folder) -> None:
     write(folder / "misses.parquet", pa.table(MISSES).slice(0, 0))
     assert read_worst(folder, folder / "annotations.parquet") == []
+
+
+def test_misses_of_an_older_mmts_are_refused(folder) -> None:
+    write(folder / "misses.parquet", {name: column for name, column in MISSES.items() if name != "right"})
+    with pytest.raises(InputError, match=r"misses\.parquet: written by an older mmts; score again with `mmts eval`"):
+        read_worst(folder, folder / "annotations.parquet")
 
 
 def test_misses_of_other_scores_are_refused(folder) -> None:

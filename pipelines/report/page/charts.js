@@ -64,6 +64,7 @@ function startWorst() {
       const wanted = [...list.children].filter((query) => of?.value !== "tail" || query.dataset.tail === "yes");
       for (const query of list.children) query.hidden = !wanted.slice(0, limit).includes(query);
       more.hidden = wanted.length <= limit;
+      more.textContent = `Show more of these ${wanted.length}`;
     };
     more.addEventListener("click", () => { limit += QUERIES; show(); });
     of?.addEventListener("change", show);

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from pipelines.report.clusters import Clusters
 from pipelines.report.page import Section
-from pipelines.views.map import FOUND_WITHIN, Map
+from pipelines.views.found import FOUND_WITHIN
+from pipelines.views.map import Map
 
 _TYPES = {"f4": np.float32, "i4": np.int32, "u1": np.uint8}
 _NOT_SCORED = 255  # map.js knows it too

@@ -17,6 +17,7 @@ class Item:
 
     Attributes:
         text: Its text, or one of the texts of the medium.
+        others: Other texts of the medium.
         tag: Its place and similarity, in words.
         picture: Number of the thumbnail of its medium; None where there is none.
     """
@@ -24,6 +25,7 @@ class Item:
     text: str
     tag: str
     picture: int | None
+    others: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -70,12 +72,14 @@ def worst_section(queries: Sequence[WorstQuery], clusters: Clusters | None, pict
         for direction, title in _TITLES.items()
     ]
     words = (
-        "First those whose first wrong result is the most more similar to them than the right one: the model is sure "
-        "of something else. Among them are mistakes in the labels, and texts that fit several media as well."
+        "Ordered by margin: how much more similar the first wrong result is than the query's own. Where it is large, "
+        "the model is sure of something else: because the label is wrong, in any third, or because a text fits several "
+        "media."
     )
     content = {
         "groups": [group for group in groups if group.queries],
-        "has_tail": any(query.third == "tail" for query in queries),
+        "tail": sum(query.third == "tail" for query in queries),
+        "all": len(queries),
     }
     return Section(id="worst", title="Worst queries", words=[words], include="worst.html", content=content)
 
@@ -84,10 +88,13 @@ def _query(query: WorstQuery, clusters: Clusters | None, pictures: dict[str, int
     own = pictures.get(query.media_id)
     rank = "" if query.rank is None else f"rank {query.rank:,}, "
     searches_media = query.direction == "text_to_media"
+    shown = query.texts[0] if searches_media else query.right.texts[0]
+    all_texts = query.right.texts if searches_media else query.texts
     right = Item(
-        "" if searches_media else query.texts[0],
-        f"right: {rank}similarity {query.similarity:.2f}",
-        own if searches_media else None,
+        "" if searches_media else shown,
+        f"its own: {rank}similarity {query.right.similarity:.2f}",
+        pictures.get(query.right.media_id) if searches_media else None,
+        [text for text in dict.fromkeys(all_texts) if text != shown],
     )
     found = [
         Item(each.texts[0], f"found {place}: similarity {each.similarity:.2f}", pictures.get(each.media_id))
@@ -95,8 +102,10 @@ def _query(query: WorstQuery, clusters: Clusters | None, pictures: dict[str, int
     ]
     title = query.texts[0] if searches_media else query.media_id
     about = [query.id] if searches_media else []
+    about.append(f"margin {query.gap:.2f}")
     if query.third is not None and query.cluster_size is not None:
-        about.append(f"{query.third}, {query.cluster_size:,.0f} training samples of its kind")
+        like = "like it" if searches_media else "like its texts, on average"
+        about.append(f"{query.third}, {query.cluster_size:,.0f} training samples {like}")
     if query.cluster is not None and clusters is not None:
         about.append(clusters.said(query.cluster))
     return Query(title, "; ".join(about), None if searches_media else own, query.third == "tail", right, found)
