@@ -34,6 +34,7 @@ from pipelines.media import (
     MediaSource,
     StoredVectors,
     View,
+    holds_features,
     media_list,
     open_media,
     read_features,
@@ -132,8 +133,8 @@ def needs_of(config: TrainConfig) -> dict[str, int]:
     Raises:
         InputError: A file can't be read.
     """
-    features = config.media_path if config.media_model is None else None
-    vectors = [extent_of(path) for path in (config.text, features) if path is not None]
+    files = [path for path in (config.text, config.media_path) if path is not None and holds_features(path)]
+    vectors = [extent_of(path) for path in files]
     rows = extent_of(config.annotations).rows
     return {
         "memory": int(_BASE + sum(each.memory for each in vectors) + _PER_ROW * rows),
