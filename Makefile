@@ -10,7 +10,7 @@ FUZZ ?= 100000
 # As many processes as cores (at most 8), each with one thread. Slow tests come in files, as their fixtures are slow too.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --maxprocesses 8
 
-.PHONY: demo test test-slow test-all fuzz kill lint docs docs-reference bench clean
+.PHONY: demo test test-slow test-all fuzz kill lint docs docs-reference bench bench-table clean
 
 demo: $(READY)  ## the method on data it makes itself, within 3 minutes
 	$(BIN)/mmts demo
@@ -41,7 +41,10 @@ docs-reference: $(READY)  ## the page of every command and flag, from the comman
 	$(BIN)/python -m mmts_cli.reference > docs/reference.md
 
 bench: $(READY)  ## every speed and memory claim, as ratios
-	for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+	for script in $(filter-out benchmarks/figures.py benchmarks/table.py, $(wildcard benchmarks/*.py)); do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+
+bench-table: $(READY)  ## the table of docs/speed.md, ranges over three runs of each benchmark
+	$(BIN)/python benchmarks/table.py
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "mmts needs Python 3.11 or later; set PYTHON=python3.11")'

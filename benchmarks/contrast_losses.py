@@ -1,24 +1,27 @@
 """Speed and memory of the contrast losses, forward + backward, against the arithmetic floor and plain implementations.
 
     python benchmarks/contrast_losses.py            all tables (about three minutes on two cores)
-    python benchmarks/contrast_losses.py --quick    the first table only
+    python benchmarks/contrast_losses.py --quick    the first tables only
 
-Table 1 compares, at one size, everything with three bare matrix products of the same sizes (scores, and the gradients
-of both sides), which no exact loss can avoid; repeats of all candidates are interleaved in one process, and medians
-reported. Table 2 is the growth with n, each size in a process of its own, whose peak memory beyond the inputs is read
-from the system (Linux). On a machine with a GPU the same is printed for it.
+The first tables compare everything with three bare matrix products of the same sizes (scores, and the gradients of both
+sides), which no exact loss can avoid: at two sizes, with one thread and with two, alone and beside a process that
+keeps a core busy. Repeats of all candidates are interleaved in one process, and medians reported. The last table is the
+growth with n, each size in a process of its own, whose peak memory beyond the inputs is read from the system (Linux).
+On a machine with a GPU the same is printed for it.
 """
 
 import argparse
+import contextlib
 import ctypes
 import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import torch
+from figures import figure
 from torch import Tensor
 from torch.nn.functional import cross_entropy, normalize, relu, softplus
 
@@ -105,31 +108,50 @@ def seconds(step: Step, device: str) -> float:
     return time.perf_counter() - start
 
 
-def compare(n: int, d: int, device: str, repeats: int) -> None:
+@contextlib.contextmanager
+def busy_processes(count: int) -> Iterator[None]:
+    """Processes that keep a core busy each."""
+    line = [sys.executable, "-c", "while True: pass"]
+    started = [subprocess.Popen(line) for _ in range(count)]
+    try:
+        yield
+    finally:
+        for process in started:
+            process.kill()
+            process.wait()
+
+
+def compare(n: int, d: int, device: str, repeats: int, *, plain: bool, busy: int = 0) -> None:
+    """Print the time of the losses, and with ``plain`` that of plain implementations, in three bare products."""
     steps = {
         "three bare products": floor(n, d, device),
         "max-margin": training_step(max_margin, n, d, device),
-        "max-margin, dense": training_step(dense_max_margin, n, d, device),
-        "max-margin, 2n^2 pairs": training_step(expanded_max_margin, n, d, device),
         "InfoNCE": training_step(info_nce, n, d, device),
-        "InfoNCE, dense": training_step(dense_info_nce, n, d, device),
         "sigmoid": training_step(sigmoid, n, d, device),
-        "sigmoid, dense": training_step(dense_sigmoid, n, d, device),
     }
+    if plain:
+        steps["max-margin, dense"] = training_step(dense_max_margin, n, d, device)
+        steps["max-margin, 2n^2 pairs"] = training_step(expanded_max_margin, n, d, device)
+        steps["InfoNCE, dense"] = training_step(dense_info_nce, n, d, device)
+        steps["sigmoid, dense"] = training_step(dense_sigmoid, n, d, device)
     times: dict[str, list[float]] = {name: [] for name in steps}
     for step in steps.values():
         seconds(step, device)
-    for _ in range(repeats):
-        for name, step in steps.items():
-            times[name].append(seconds(step, device))
-    base = statistics.median(times["three bare products"])
-    ours = statistics.median(times["max-margin"])
-    print(f"\n{device}, n = {n}, d = {d}, float32, forward + backward, medians of {repeats} interleaved repeats")
-    print(f"{'':24}{'ms':>10}{'x products':>12}")
-    for name, taken in times.items():
-        print(f"{name:24}{statistics.median(taken) * 1e3:10.1f}{statistics.median(taken) / base:12.2f}")
-    slower = statistics.median(times["max-margin, 2n^2 pairs"]) / ours
-    print(f"writing out 2n^2 pairs takes {slower:.1f} times as long as max-margin here")
+    with busy_processes(busy):
+        for _ in range(repeats):
+            for name, step in steps.items():
+                times[name].append(seconds(step, device))
+    medians = {name: statistics.median(taken) for name, taken in times.items()}
+    base = medians.pop("three bare products")
+    where = f"n = {n:,}" + ("" if device == "cuda" else f", {torch.get_num_threads()} threads")
+    where += f", beside {busy} busy process" * (busy > 0)
+    print(f"\n{device}, {where}, d = {d}, float32, forward + backward, medians of {repeats} interleaved repeats")
+    print(f"three bare products: {base * 1e3:.1f} ms")
+    for name, median in medians.items():
+        figure(f"{name}, {where}", "three bare products", median / base)
+    if plain:
+        slower = medians["max-margin, 2n^2 pairs"] / medians["max-margin"]
+        figure(f"writing out 2 n^2 pairs, as published code does, {where}", "our max-margin", slower)
 
 
 def resident(kind: str) -> int:
@@ -172,8 +194,9 @@ def growth(sizes: list[int], d: int, device: str) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="the first table only")
+    parser.add_argument("--quick", action="store_true", help="the first tables only")
     parser.add_argument("--repeats", type=int, default=9)
+    parser.add_argument("--sizes", type=int, nargs="+", default=[4096, 16_384], help="pairs (default: 4096 16384)")
     parser.add_argument("--one", nargs=4, metavar=("LOSS", "N", "D", "DEVICE"), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.one:
@@ -181,13 +204,16 @@ def main() -> None:
         one_size(name, int(n), int(d), device)
         return
     print(f"torch {torch.__version__}, {torch.get_num_threads()} threads")
-    compare(4096, 256, "cpu", arguments.repeats)
+    for threads, busy in ((1, 0), (2, 0), (2, 1)):
+        torch.set_num_threads(threads)
+        for n in arguments.sizes:
+            compare(n, 256, "cpu", arguments.repeats, plain=n <= 4096 and not busy, busy=busy)
     if not arguments.quick:
         growth([1024, 2048, 4096, 8192, 16_384, 32_768], 256, "cpu")
     if torch.cuda.is_available():
         print(f"\n{torch.cuda.get_device_name()}")
-        compare(4096, 256, "cuda", arguments.repeats)
-        compare(16_384, 256, "cuda", arguments.repeats)
+        for n in arguments.sizes:
+            compare(n, 256, "cuda", arguments.repeats, plain=True)
         if not arguments.quick:
             growth([4096, 8192, 16_384, 32_768, 65_536], 256, "cuda")
 

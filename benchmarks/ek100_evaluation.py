@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from figures import figure
 
 from pipelines.scores import EmbeddingScores, class_relevancy, graded_scores
 
@@ -127,7 +128,9 @@ def main() -> None:
     print("  " + "  ".join(f"{value:.2f}" for value in runs["ours"][0]["means"]))
     for name in runs:
         print(f"{name:>6}: {seconds[name]:6.2f} s  {memory[name] / 2**20:7.0f} MiB")
-    print(f"faster {seconds['plain'] / seconds['ours']:.1f}x, memory {memory['ours'] / memory['plain']:.2f}x")
+    against = "NumPy that sorts and gathers full matrices"
+    figure("EK-100 evaluation, 9,668 x 3,842", against, seconds["plain"] / seconds["ours"], "times as fast")
+    figure("EK-100 evaluation, memory", against, memory["ours"] / memory["plain"], "of the memory")
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
+from figures import figure
 from sentence_transformers import SentenceTransformer
 
 from pipelines.annotations import prepare_table
@@ -49,6 +50,11 @@ def main() -> None:
     print(f"{'':16} {'median s':>9} {'ratio':>7}   (of {REPEATS} interleaved runs)")
     for name, values in taken.items():
         print(f"{name:16} {statistics.median(values):9.1f} {statistics.median(values) / base:7.2f}")
+    figure(
+        f"`mmts embed`, {len(texts):,} narrations, {len(set(texts)):,} distinct",
+        "one `SentenceTransformer.encode` over all rows",
+        statistics.median(taken["mmts embed"]) / base,
+    )
     print(f"largest difference of an element: {difference:.1e}")
 
 

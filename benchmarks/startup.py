@@ -9,6 +9,8 @@ import subprocess
 import sys
 import time
 
+from figures import figure
+
 REPEATS = 30
 # Installed programs have their byte code beside them; some containers forbid Python to write it.
 ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
@@ -36,6 +38,7 @@ def main() -> None:
     print(f"{'':20} {'median ms':>10} {'ratio':>7}   (of {REPEATS} interleaved runs)")
     for name, median in medians.items():
         print(f"{name:20} {1e3 * median:10.0f} {median / base:7.2f}")
+    figure("`mmts --help`", "`python -c 'import typer, rich'`", medians["mmts --help"] / base)
 
 
 if __name__ == "__main__":

@@ -4,8 +4,9 @@
 
 All read the same JPEGs (128 px, made here), cut random squares of 64 px and train the same ResNet and heads with
 InfoNCE and AdamW, batches of 128, in one process. Ours is `pipelines.train.train` itself, without validation. Times are
-differences of a long and a short run, over their difference in epochs; runs are interleaved. "loading alone" is ours
-without the towers: where it is not much faster than training, decoding is what bounds a run, and --workers helps.
+differences of a long and a short run, over their difference in epochs; runs are interleaved. "our loader alone" is ours
+without the towers, "bare DataLoader alone" the loop's without them, "towers alone" the loop on pixels that are there:
+where loading takes about as long as the towers, decoding is what bounds a run, and --workers helps.
 """
 
 import json
@@ -13,13 +14,14 @@ import statistics
 import tempfile
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
+from figures import figure
 from PIL import Image
 from torch import nn
 from torch.nn import functional
@@ -76,12 +78,18 @@ class Pictures(torch.utils.data.Dataset):
         return torch.from_numpy(np.array(square).transpose(2, 0, 1)), row
 
 
-def bare(files: dict[str, Path], text_nd: torch.Tensor, epochs: int) -> None:
+Batches = Iterable[tuple[torch.Tensor, torch.Tensor]]
+
+
+def bare_loader(files: dict[str, Path]) -> Batches:
+    return torch.utils.data.DataLoader(Pictures(files["media"]), BATCH, shuffle=True, drop_last=True)
+
+
+def bare(files: dict[str, Path], text_nd: torch.Tensor, loader: Batches, epochs: int) -> None:
     torch.manual_seed(0)
     tower = load_vision_tower(str(files["media"].parent / "tower"))
     model = nn.ModuleList([tower, nn.Linear(tower.dimension, DIMENSION), nn.Linear(TEXT_SIZE, DIMENSION)]).train()
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
-    loader = torch.utils.data.DataLoader(Pictures(files["media"]), BATCH, shuffle=True, drop_last=True)
     labels = torch.arange(BATCH)
     for _ in range(epochs):
         for pixels, rows in loader:
@@ -92,6 +100,12 @@ def bare(files: dict[str, Path], text_nd: torch.Tensor, epochs: int) -> None:
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
+
+
+def only_bare_loading(files: dict[str, Path], epochs: int) -> None:
+    for _ in range(epochs):
+        for _ in bare_loader(files):
+            pass
 
 
 def ours(files: dict[str, Path], epochs: int) -> None:
@@ -129,10 +143,13 @@ def main() -> None:
         files = write_data(Path(name))
         vectors = pq.read_table(files["text"])["embedding"].combine_chunks().flatten().to_numpy()
         text_nd = torch.from_numpy(vectors.reshape(MEDIA, TEXT_SIZE).copy())
+        ready = list(bare_loader(files))
         runs: dict[str, Callable[[int], None]] = {
-            "bare PyTorch loop": lambda epochs: bare(files, text_nd, epochs),
-            "mmts train": lambda epochs: ours(files, epochs),
-            "loading alone": lambda epochs: loading(files, epochs),
+            "bare PyTorch loop": lambda epochs: bare(files, text_nd, bare_loader(files), epochs),
+            "`mmts train`": lambda epochs: ours(files, epochs),
+            "our loader alone": lambda epochs: loading(files, epochs),
+            "bare DataLoader alone": lambda epochs: only_bare_loading(files, epochs),
+            "towers alone": lambda epochs: bare(files, text_nd, ready, epochs),
         }
         taken: dict[str, list[float]] = {label: [] for label in runs}
         for run in runs.values():
@@ -146,10 +163,13 @@ def main() -> None:
                     seconds.append(time.perf_counter() - start)
                 taken[label].append((seconds[1] - seconds[0]) / (LONG - SHORT))
     base = statistics.median(taken["bare PyTorch loop"])
-    print(f"{'':18} {'samples/s':>10} {'time ratio':>11}   (medians of {REPEATS} interleaved runs)")
+    print(f"{'':22} {'samples/s':>10}   (medians of {REPEATS} interleaved runs)")
     for label, values in taken.items():
-        median = statistics.median(values)
-        print(f"{label:18} {MEDIA / median:10.0f} {median / base:11.2f}")
+        print(f"{label:22} {MEDIA / statistics.median(values):10.0f}")
+    for label, values in taken.items():
+        if label != "bare PyTorch loop":
+            what = f"training on 128-pixel JPEGs, a small ResNet: {label}"
+            figure(what, "a bare PyTorch loop, same towers", statistics.median(values) / base)
 
 
 if __name__ == "__main__":

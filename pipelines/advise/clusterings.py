@@ -1,7 +1,7 @@
 """k-means of the same samples with several numbers of clusters and seeds, in one pass over the data."""
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,18 +12,18 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from pipelines.artifacts import StagePlan, read_clusters
+from pipelines.cluster.centroids import CentroidFit
 from pipelines.cluster.clustering import Clustering
-from pipelines.cluster.duplicates import count_distinct
 from pipelines.cluster.labels import labels_of, write_labels
 from pipelines.cluster.method import Values
-from pipelines.cluster.methods.kmeans import KMeansRows, kmeans, kmeans_rows
+from pipelines.cluster.methods.kmeans import kmeans_seeds, training_rows
 from pipelines.cluster.stage import Fitted, cluster_plan, read_fitted, write_clustering
 from pipelines.cluster.subject import Subject
 
 
 @dataclass
 class Clusterings:
-    """The clusterings of one subject, which is read and normalised once, when the first of them is made.
+    """The clusterings of one subject, which is read once, when the first of them is made.
 
     Attributes:
         subject: What is clustered.
@@ -45,34 +45,36 @@ class Clusterings:
         scratch = Path(tempfile.gettempdir()) if self.folder is None else self.folder
         return read_fitted(self.subject, self.values, self.fit_split, scratch)
 
-    @cached_property
-    def _rows(self) -> KMeansRows:
-        return kmeans_rows(self.fitted.samples.content, self.fitted.count_m, spherical=self.values["spherical"])
-
     def distinct(self, enough: int) -> int:
         """The number of distinct vectors to fit on, counted up to ``enough``."""
-        return count_distinct(self._rows.training_md, stop=enough)
+        training_md = training_rows(self.fitted.samples.content, self.fitted.count_m)
+        return CentroidFit(self.values["niter"], self.values["spherical"]).count_distinct(training_md, stop=enough)
 
     def vectors(self, samples: NDArray[np.int64]) -> NDArray[np.float32]:
-        """The vectors of some samples, as they are clustered."""
+        """The vectors of some samples."""
         item_n = self.fitted.samples.item_n
-        return self._rows.take(samples if item_n is None else item_n[samples])
+        return np.asarray(self.fitted.samples.content[samples if item_n is None else item_n[samples]])
 
-    def clusters(self, k: int, seed: int) -> NDArray[np.int64]:
-        """The cluster of each fitted sample; where there is a folder, its file is written, or read if up to date.
+    def clusters(self, k: int, seeds: Sequence[int]) -> Iterator[NDArray[np.int64]]:
+        """For each seed the cluster of each fitted sample.
+
+        Where there is a folder, the file of each is written, or read if up to date. What is not there is fitted in one
+        pass over the data an iteration.
 
         Raises:
             InputError: As `pipelines.cluster.cluster`.
         """
-        values = self._values(k, seed)
         if self.folder is None:
-            of_samples = self.fitted.of_samples(self._cluster(values)).cluster_n
-        else:
-            plan = self._plan(self.folder, values)
-            if plan.finished(force=self.force) is None:
-                write_clustering(plan, self.fitted, self._cluster(values), self.subject.source)
-            of_samples = read_clusters(plan.output).column("cluster").to_numpy().astype(np.int64)
-        return of_samples[self.fitted.fitted_n]
+            for of_items in self._cluster(k, seeds):
+                yield self.fitted.of_samples(of_items).cluster_n[self.fitted.fitted_n]
+            return
+        plans = {seed: self._plan(self.folder, self._values(k, seed)) for seed in seeds}
+        missing = [seed for seed, plan in plans.items() if plan.finished(force=self.force) is None]
+        made = self._cluster(k, missing) if missing else iter([])
+        for seed, plan in plans.items():
+            if seed in missing:
+                write_clustering(plan, self.fitted, next(made), self.subject.source)
+            yield read_clusters(plan.output).column("cluster").to_numpy().astype(np.int64)[self.fitted.fitted_n]
 
     def up_to_date(self, folder: Path, ks: Sequence[int], seeds: int) -> bool:
         """Whether a folder has the files of all these clusterings."""
@@ -96,7 +98,7 @@ class Clusterings:
         """The labels of the first clustering of k clusters; None without annotations with texts."""
         if (texts := self.subject.text_file) is None:
             return None
-        clustering = self.fitted.of_samples(self._cluster(self._values(k, 0)))
+        clustering = self.fitted.of_samples(next(self._cluster(k, [0])))
         return labels_of(self.fitted.table(clustering), texts, self.subject.split_file, self.fit_split)
 
     def _values(self, k: int, seed: int) -> dict[str, Any]:
@@ -105,8 +107,9 @@ class Clusterings:
     def _plan(self, folder: Path, values: Values) -> StagePlan:
         return cluster_plan(self.subject, folder / file_name(values["k"], values["seed"]), values, self.fit_split)
 
-    def _cluster(self, values: Values) -> Clustering:
-        return kmeans(self.fitted.samples.content, self.fitted.count_m, rows=self._rows, **values)
+    def _cluster(self, k: int, seeds: Sequence[int]) -> Iterator[Clustering]:
+        how = {name: value for name, value in self.values.items() if name not in ("k", "seed")}
+        return kmeans_seeds(self.fitted.samples.content, self.fitted.count_m, k=k, seeds=seeds, **how)
 
 
 def file_name(k: int, seed: int) -> str:

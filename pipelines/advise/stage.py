@@ -159,8 +159,9 @@ def _plan(runs: Clusterings, settings: Settings, output: Path, annotations: Path
         output,
         {**asdict(settings), "fit_split": runs.fit_split, **runs.subject.parameters, **shared},
         runs.subject.inputs | ({} if annotations is None else {"annotations": annotations}),
-        libraries=("faiss-cpu", "scikit-learn", "numpy", "pyarrow"),
+        libraries=("scikit-learn", "numpy", "pyarrow"),
         foreign=("features",),
+        results=2,  # 2: as of `kmeans`
     )
 
 

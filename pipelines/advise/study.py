@@ -37,8 +37,8 @@ def study(runs: Clusterings, settings: Settings, progress: Progress, tell: Tell)
     with progress.task("clustering", sum(ks) * len(seeds), "clusters") as task:
         for k in ks:
             found = []
-            for seed in seeds:
-                found.append(runs.clusters(k, seed))
+            for seed, cluster_n in zip(seeds, runs.clusters(k, seeds), strict=True):
+                found.append(cluster_n)
                 task.advance(k, note=f"k {k}, seed {seed}")
             sizes = np.stack([fitted_sizes(cluster_n, np.ones(len(fitted), dtype=np.bool_)) for cluster_n in found])
             gini = Spread.of([size_gini(cluster_n) for cluster_n in found])

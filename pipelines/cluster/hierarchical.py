@@ -5,13 +5,13 @@ from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
+from pipelines.artifacts.matrix import Matrix
 from pipelines.cluster.centroids import CentroidFit
-from pipelines.cluster.duplicates import count_distinct
+from pipelines.cluster.lloyd import in_threads
 
 
-def fit_two_levels(rows_md: NDArray[np.float32], k: int, centroids: CentroidFit) -> NDArray[np.float32]:
+def fit_two_levels(rows_md: Matrix, k: int, seed: int, centroids: CentroidFit) -> NDArray[np.float32]:
     """Fit about sqrt(k) coarse clusters, and within each its share of the k clusters, in proportion to its rows.
 
     An iteration compares a row with about sqrt(k) centroids in place of k. A last one compares it with all: where rows
@@ -20,6 +20,7 @@ def fit_two_levels(rows_md: NDArray[np.float32], k: int, centroids: CentroidFit)
     Args:
         rows_md: (m, d) rows, at least k of them distinct.
         k: Number of centroids.
+        seed: Seed of the initial centroids.
         centroids: How they are fitted, on either level.
 
     Returns:
@@ -27,13 +28,18 @@ def fit_two_levels(rows_md: NDArray[np.float32], k: int, centroids: CentroidFit)
     """
     coarse = round(k**0.5)
     bound = centroids.max_points_per_centroid
-    coarse_cd = replace(centroids, max_points_per_centroid=bound and bound * k // coarse).fit(rows_md, coarse)
+    coarse_cd = replace(centroids, max_points_per_centroid=bound and bound * k // coarse).fit(rows_md, coarse, seed)
     coarse_m = centroids.nearest(rows_md, coarse_cd)
-    members = [rows_md[coarse_m == each] for each in np.unique(coarse_m)]
-    shares = apportion(k, [len(rows) for rows in members], [count_distinct(rows) for rows in members])
-    with threadpool_limits(1):  # starting threads takes longer than so small a problem
-        fine = [centroids.fit(rows, share) for rows, share in zip(members, shares, strict=True)]
-    return replace(centroids, niter=1).fit(rows_md, k, np.concatenate(fine))
+    members = [np.flatnonzero(coarse_m == each) for each in np.unique(coarse_m)]
+    distinct = [centroids.count_distinct(rows_md[rows]) for rows in members]
+    shares = apportion(k, [len(rows) for rows in members], distinct)
+
+    def fit(rows: NDArray[np.int64], share: int) -> NDArray[np.float32]:
+        return centroids.fit(rows_md[rows], share, seed)
+
+    with in_threads() as each_of:  # each has a thread to itself: dividing so small a problem takes longer
+        fine_kd = np.concatenate(list(each_of(fit, members, shares)))
+    return replace(centroids, niter=1).fit(rows_md, k, seed, fine_kd)
 
 
 def apportion(seats: int, sizes: list[int], most: list[int]) -> list[int]:

@@ -67,7 +67,7 @@ class Option:
             raise InputError(f"{self.flags} {value}: expected {wanted}")
 
 
-SEED = Option("seed", int, "Random seed.", default=0, least=0, most=2**31 - 1)  # faiss has it as a C int
+SEED = Option("seed", int, "Random seed.", default=0, least=0, most=2**31 - 1)
 
 
 @dataclass(frozen=True)

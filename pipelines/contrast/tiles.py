@@ -1,13 +1,14 @@
 """Walking over a similarity matrix in tiles, so that nothing of size n x n is ever held."""
 
 import math
-from collections.abc import Iterator
+import threading
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from pipelines.contrast.relations import Relations
+from pipelines.contrast.threads import for_each, slices
 from pipelines.errors import InputError
 
 # A score no pair can have: small enough that exp() of it vanishes at any temperature in use, and small enough in
@@ -83,16 +84,19 @@ class UnitRows:
 
     def __init__(self, embedding_nd: Tensor, dtype: torch.dtype, normalize: bool, tile: int) -> None:
         self.embedding_nd = embedding_nd
-        self._buffer_td = embedding_nd.new_empty(min(tile, len(embedding_nd)), embedding_nd.shape[1], dtype=dtype)
+        self._buffers = Buffers(embedding_nd, dtype, min(tile, len(embedding_nd)), embedding_nd.shape[1], count=1)
         self.inverse_norm_n1: Tensor | None = None
         if normalize:
             norm_n1 = torch.linalg.vector_norm(embedding_nd, dim=1, keepdim=True, dtype=dtype)
             self.inverse_norm_n1 = norm_n1.clamp_min_(1e-12).reciprocal_()
 
     def __getitem__(self, rows: slice) -> Tensor:
-        """Return the unit rows ``[rows, d]`` of a slice, valid until the next is read."""
+        """Return the unit rows ``[rows, d]`` of a slice, valid until this thread reads the next."""
         part_rd = self.embedding_nd[rows]
-        unit_rd = self._buffer_td[: len(part_rd)]
+        (unit_rd,) = self._buffers.views(*part_rd.shape)
+        if self._buffers.rows == rows:
+            return unit_rd
+        self._buffers.rows = rows
         if self.inverse_norm_n1 is None:
             return unit_rd.copy_(part_rd)
         return torch.mul(part_rd, self.inverse_norm_n1[rows], out=unit_rd)
@@ -102,25 +106,30 @@ class UnitRows:
 
         With u = x / |x| the gradient for x is (g - u (u . g)) / |x|.
         """
-        if self.inverse_norm_n1 is not None:
-            for rows in slices(len(gradient_nd), tile):
-                unit_rd, part_rd = self[rows], gradient_nd[rows]
-                part_rd.addcmul_(unit_rd, dot_rows(unit_rd, part_rd)[:, None], value=-1)
-                part_rd.mul_(self.inverse_norm_n1[rows])
+        inverse_norm_n1 = self.inverse_norm_n1
+        if inverse_norm_n1 is None:
+            return gradient_nd
+
+        def finish(rows: slice) -> None:
+            unit_rd, part_rd = self[rows], gradient_nd[rows]
+            part_rd.addcmul_(unit_rd, dot_rows(unit_rd, part_rd)[:, None], value=-1)
+            part_rd.mul_(inverse_norm_n1[rows])
+
+        for_each(finish, slices(len(gradient_nd), tile), gradient_nd.device)
         return gradient_nd
 
 
-class Buffers:
-    """Tiles of scratch memory, allocated once a walk; ragged last tiles are views of the same memory."""
+class Buffers(threading.local):
+    """Scratch memory, of each thread its own, allocated once a walk; ragged last tiles are views of it."""
 
-    def __init__(self, like: Tensor, dtype: torch.dtype, rows: int, columns: int) -> None:
-        self._flat = [torch.empty(rows * columns, dtype=dtype, device=like.device) for _ in range(_BUFFERS)]
+    rows: slice | None = None  # what the thread has written to it, for `UnitRows`
 
-    def views(self, rows: slice, columns: slice) -> tuple[Tensor, Tensor]:
-        """Return two contiguous tiles ``[rows, columns]``, contents undefined."""
-        height, width = rows.stop - rows.start, columns.stop - columns.start
-        first, second = (flat[: height * width].view(height, width) for flat in self._flat)
-        return first, second
+    def __init__(self, like: Tensor, dtype: torch.dtype, rows: int, columns: int, count: int = _BUFFERS) -> None:
+        self._flat = [torch.empty(rows * columns, dtype=dtype, device=like.device) for _ in range(count)]
+
+    def views(self, height: int, width: int) -> list[Tensor]:
+        """Return contiguous tiles ``[height, width]``, contents undefined."""
+        return [flat[: height * width].view(height, width) for flat in self._flat]
 
 
 def dot_rows(left_nd: Tensor, right_nd: Tensor) -> Tensor:
@@ -161,9 +170,3 @@ def choose_tile_size(embedding_nd: Tensor, longest: int, dtype: torch.dtype, giv
     fitting = math.isqrt(int(memory * _CUDA_MEMORY_SHARE) // (_BUFFERS * dtype.itemsize))
     smallest, largest = _CUDA_TILES
     return max(smallest, min(largest, fitting // 256 * 256))
-
-
-def slices(length: int, tile: int) -> Iterator[slice]:
-    """Yield slices of at most ``tile`` rows that cover ``length`` rows in order."""
-    for start in range(0, length, tile):
-        yield slice(start, min(start + tile, length))

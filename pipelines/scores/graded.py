@@ -7,16 +7,17 @@ from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from pipelines.errors import InputError
-from pipelines.scores.ranks import BLOCK_BYTES, Ties
+from pipelines.scores.ranks import BLOCK_BYTES, WORKERS, Ties
 from pipelines.scores.relevancy import Relevancy
 from pipelines.scores.similarity import FloatArray, IntArray, ScoreSource
 
-WORKERS = 2
 UPPER_AND_LOWER = (1, 0) if sys.byteorder == "little" else (0, 1)
 BYTES_A_SCORE = 48
 SCORES_IN_CACHE = 2**17
+BLOCK_IN_CACHE = 2**23  # bytes of a product that the last cache still holds when it is sorted
 CODE_BITS = 12
 CODE_MASK = np.uint16(2**CODE_BITS - 1)
 MOST_ITEMS = 2 ** (31 - CODE_BITS)
@@ -74,15 +75,19 @@ def graded_scores(
     if items > MOST_ITEMS:
         raise InputError(f"{items} items are too many for graded relevancy: at most {MOST_ITEMS}")
     scorer = _BlockScorer(relevancy, ties)
-    parts: list[GradedScores] = []
-    # Half of the memory for products, which are fastest in large blocks, half for sorting, fastest within the cache.
-    with ThreadPoolExecutor(WORKERS) as pool:
-        for rows in _slices(0, queries, block_bytes // (2 * 8 * items)):
-            block_qi = source.block(rows, slice(0, items))
-            sorted_at_once = min(SCORES_IN_CACHE, block_bytes // (2 * BYTES_A_SCORE * WORKERS))
-            inner = _slices(rows.start, rows.stop, sorted_at_once // items)
-            blocks = [block_qi[part.start - rows.start : part.stop - rows.start] for part in inner]
-            parts += pool.map(scorer, blocks, inner)
+    block_bytes = min(BLOCK_IN_CACHE, block_bytes // (2 * WORKERS))
+    at_once = min(SCORES_IN_CACHE, block_bytes // BYTES_A_SCORE) // items
+
+    def score(rows: slice) -> list[GradedScores]:
+        # Products are fastest in large blocks, sorting within the second cache.
+        block_qi = source.block(rows, slice(0, items))
+        parts = _slices(rows.start, rows.stop, at_once)
+        return [scorer(block_qi[part.start - rows.start : part.stop - rows.start], part) for part in parts]
+
+    # Each worker makes products by itself: threads that share one wait for each other, for long on a busy machine.
+    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(WORKERS) as pool:
+        scored = list(pool.map(score, _slices(0, queries, block_bytes // (8 * items))))
+    parts = [part for block in scored for part in block]
     columns = zip(*((p.ndcg, p.average_precision, p.average_precision_binary, p.tied) for p in parts), strict=True)
     ndcg, published, binary, tied = (np.concatenate(column) for column in columns)
     return GradedScores(ndcg, published, binary, tied)
@@ -107,16 +112,13 @@ class _BlockScorer:
         self._ideal_k = gains_kg.sum(axis=1)
 
     def __call__(self, block_qi: FloatArray, rows: slice) -> GradedScores:
-        code_qi, tied = self._ranked_codes(block_qi, rows)
-        queries, items = code_qi.shape
+        queries = len(block_qi)
         key_q = self._relevancy.row_key[rows]
         relevant_q, exact_q = self._relevant_k[key_q], self._exact_k[key_q]
 
-        # From here on only the relevant items, query by query in the order of their ranks.
-        flat = np.flatnonzero(code_qi != 0)
-        code = code_qi.ravel()[flat]
+        # Only the relevant items, query by query in the order of their ranks, which count from 0.
         query = np.repeat(np.arange(queries), relevant_q)
-        rank = flat - query * items
+        rank, code, tied = self._relevant(block_qi, rows, query)
         gain = self._relevancy.grades[code]
         counted = rank < relevant_q[query]
         found = np.bincount(query[counted], gain[counted] * self._discount[rank[counted]], queries)
@@ -133,7 +135,44 @@ class _BlockScorer:
             ndcg = 100 * found / self._ideal_k[key_q]
             return GradedScores(ndcg, 100 * published / exact_q, 100 * binary / exact_q, tied)
 
-    def _ranked_codes(self, block_qi: FloatArray, rows: slice) -> tuple[NDArray[np.uint16], NDArray[np.bool_]]:
+    def _relevant(
+        self, block_qi: FloatArray, rows: slice, query: IntArray
+    ) -> tuple[IntArray, NDArray[np.uint16], NDArray[np.bool_]]:
+        """Ranks and codes of the relevant items, and whether items of different codes tie.
+
+        Most queries have no relevant item that ties: there the rank is the number of better items, which takes a sort
+        of scores alone, and a search for the relevant ones.
+
+        Args:
+            block_qi: Scores of the queries.
+            rows: The queries.
+            query: Query of each relevant item, ascending.
+        """
+        queries, items = block_qi.shape
+        code_qi = self._relevancy.rows(rows)
+        worse_qi = _descending(block_qi)
+        place = np.flatnonzero(code_qi != 0)
+        key = worse_qi.ravel()[place].astype(np.int64) << 32 | code_qi.ravel()[place]
+        worse_qi.sort(axis=1)
+        rank = np.empty_like(query)
+        ends = np.searchsorted(query, np.arange(queries + 1))
+        for worse_i, start, end in zip(worse_qi, ends[:-1], ends[1:], strict=True):
+            key[start:end].sort()  # a search is faster among ascending ones, too
+            rank[start:end] = worse_i.searchsorted((key[start:end] >> 32).astype(np.int32))
+        code = (key & int(CODE_MASK)).astype(np.uint16)
+
+        tied = np.zeros(queries, dtype=bool)
+        after = np.minimum(rank + 1, items - 1)
+        in_a_tie = (rank < after) & (worse_qi.ravel()[query * items + after] == key >> 32)
+        if in_a_tie.any():
+            unclear = np.unique(query[in_a_tie])
+            ranked_qi, tied[unclear] = self._ranked_codes(block_qi[unclear], rows.start + unclear)
+            of_unclear = np.isin(query, unclear)
+            rank[of_unclear] = np.nonzero(ranked_qi)[1]
+            code[of_unclear] = ranked_qi[ranked_qi != 0]
+        return rank, code, tied
+
+    def _ranked_codes(self, block_qi: FloatArray, rows: IntArray) -> tuple[NDArray[np.uint16], NDArray[np.bool_]]:
         """Codes of the relevancies from rank 1 on, and whether items of different codes tie.
 
         One sort of 64-bit integers does it: the upper half orders by descending score, the lower half by the rule
@@ -144,10 +183,7 @@ class _BlockScorer:
         halves = key_qi.view(np.uint32).reshape(queries, items, 2)
         upper_qi, lower_qi = (halves[:, :, half] for half in UPPER_AND_LOWER)
 
-        descending = np.subtract(0, block_qi, dtype=np.float32, order="C", casting="same_kind").view(np.int32)
-        # As integers, negative floats are in reverse order; flipping their other bits mends that.
-        descending ^= (descending >> 31) & 0x7FFFFFFF
-        upper_qi[:] = descending.view(np.uint32)
+        upper_qi[:] = _descending(block_qi).view(np.uint32)
 
         by_item, by_code = (CODE_BITS, 0) if self._ties == "index" else (0, items.bit_length())
         flipped = CODE_MASK if self._ties == "optimistic" else np.uint16(0)
@@ -163,6 +199,14 @@ class _BlockScorer:
         tied = np.zeros(queries, dtype=bool)
         tied[left[ranked[left] != ranked[left + 1]] // items] = True
         return ranked_qi, tied
+
+
+def _descending(block_qi: FloatArray) -> NDArray[np.int32]:
+    """Integers that order scores, in float32, from the highest on."""
+    worse_qi = np.subtract(0, block_qi, dtype=np.float32, order="C", casting="same_kind").view(np.int32)
+    # As integers, negative floats are in reverse order; flipping their other bits mends that.
+    worse_qi ^= (worse_qi >> 31) & 0x7FFFFFFF
+    return worse_qi
 
 
 def _slices(start: int, stop: int, step: int) -> list[slice]:

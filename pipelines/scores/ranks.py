@@ -1,10 +1,16 @@
 """Ranks of the positives, both directions in one pass over blocks of the similarities."""
 
+import contextlib
+import itertools
+import threading
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from pipelines.errors import InputError
 from pipelines.progress import SILENT, Progress
@@ -12,6 +18,7 @@ from pipelines.scores.similarity import FloatArray, IntArray, ScoreSource, block
 
 Ties = Literal["index", "optimistic", "pessimistic"]
 BLOCK_BYTES = 128 * 2**20
+WORKERS = 2  # blocks at once
 PAIRS_FACTOR = 32  # a score by itself takes the time of so many in a product
 QUERIES_AT_ONCE = 256  # comparisons of so many rows of a block stay within the cache
 
@@ -168,18 +175,27 @@ def _count(
     progress: Progress,
 ) -> None:
     """One pass over the similarities in blocks, for counters of queries that are rows and of some that are columns."""
-    edge = block_edge(source, block_bytes)
+    edge = block_edge(source, block_bytes // WORKERS)
     rows, columns = source.shape
     flipped = source.transposed()
-    with progress.task("ranking", rows * columns, "scores") as task:
-        for row in range(0, rows, edge):
-            for column in range(0, columns, edge):
-                rough_nm, slack = source.rough(slice(row, row + edge), slice(column, column + edge))
-                for counter in of_rows:
-                    counter.add(source, rough_nm, slack, row, column)
-                for counter in of_columns:
-                    counter.add(flipped, rough_nm.T, slack, column, row)
-                task.advance(rough_nm.size)
+
+    def count(block: tuple[int, int]) -> int:
+        row, column = block
+        rough_nm, slack = source.rough(slice(row, row + edge), slice(column, column + edge))
+        for counter in of_rows:
+            counter.add(source, rough_nm, slack, row, column)
+        for counter in of_columns:
+            counter.add(flipped, rough_nm.T, slack, column, row)
+        return rough_nm.size
+
+    blocks = list(itertools.product(range(0, rows, edge), range(0, columns, edge)))
+    with progress.task("ranking", rows * columns, "scores") as task, contextlib.ExitStack() as stack:
+        work: Callable[..., Iterable[int]] = map
+        if len(blocks) > 1:  # each worker makes its own products, or those of both wait for each other
+            stack.enter_context(threadpool_limits(1, user_api="blas"))
+            work = stack.enter_context(ThreadPoolExecutor(WORKERS)).map
+        for size in work(count, blocks):
+            task.advance(size)
 
 
 class _RankCounter:
@@ -199,6 +215,7 @@ class _RankCounter:
         self.better_q = np.zeros(len(query_q), dtype=np.int64)
         self.tied_q = np.zeros(len(query_q), dtype=np.int64)  # the positive itself among them
         self.tied_before_q = np.zeros(len(query_q), dtype=np.int64)
+        self._lock = threading.Lock()
 
     def add(self, source: ScoreSource, rough_qi: FloatArray, slack: float, query_start: int, item_start: int) -> None:
         first, last = np.searchsorted(self.query, (query_start, query_start + len(rough_qi)))
@@ -231,9 +248,10 @@ class _RankCounter:
             tied_q[rows] = np.count_nonzero(tied_ri, axis=1)
             before_ri = np.arange(items.start, items.stop) < item_q[rows, None]
             tied_before_q[rows] = np.count_nonzero(tied_ri & before_ri, axis=1)
-        self.better_q[part] += better_q
-        self.tied_q[part] += tied_q
-        self.tied_before_q[part] += tied_before_q
+        with self._lock:  # blocks beside each other count for the same queries
+            self.better_q[part] += better_q
+            self.tied_q[part] += tied_q
+            self.tied_before_q[part] += tied_before_q
 
 
 class _BestPositives(_RankCounter):

@@ -39,7 +39,7 @@ class Relevancy:
         """Number of media and of texts, ``(n, m)``."""
         return len(self.row_key), len(self.column_key)
 
-    def rows(self, rows: slice) -> NDArray[np.uint16]:
+    def rows(self, rows: slice | IntArray) -> NDArray[np.uint16]:
         """Codes of some rows, shape ``(b, m)``."""
         return self.codes[self.row_key[rows]].take(self.column_key, axis=1)
 

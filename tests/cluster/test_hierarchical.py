@@ -35,15 +35,15 @@ def test_all_seats_are_taken_and_none_too_many(sizes, data) -> None:
 def test_by_definition() -> None:
     """Euclidean: coarse clusters, each clustered alone into its share, and then one iteration with all in numpy."""
     matrix_nd = rows()
-    fit = CentroidFit(seed=3, niter=20, spherical=False)
-    coarse_n = fit.nearest(matrix_nd, fit.fit(matrix_nd, 5))
+    fit = CentroidFit(niter=20, spherical=False)
+    coarse_n = fit.nearest(matrix_nd, fit.fit(matrix_nd, 5, 3))
     members = [matrix_nd[coarse_n == coarse] for coarse in range(5)]
     shares = apportion(25, [len(each) for each in members], [len(each) for each in members])
-    fine_kd = np.concatenate([fit.fit(each, share) for each, share in zip(members, shares, strict=True)])
+    fine_kd = np.concatenate([fit.fit(each, share, 3) for each, share in zip(members, shares, strict=True)])
     assert len(fine_kd) == 25
     nearest_n = ((matrix_nd[:, None] - fine_kd[None]) ** 2).sum(axis=2).argmin(axis=1)
     means_kd = np.stack([matrix_nd[nearest_n == cluster].mean(axis=0) for cluster in range(25)])
-    assert fit_two_levels(matrix_nd, 25, fit) == pytest.approx(means_kd, abs=1e-5)
+    assert fit_two_levels(matrix_nd, 25, 3, fit) == pytest.approx(means_kd, abs=1e-5)
 
 
 @pytest.mark.parametrize("spherical", [True, False])
@@ -52,21 +52,26 @@ def test_each_row_has_the_nearest_centroid_of_all(spherical) -> None:
     fitted_n = np.arange(400) % 4 > 0
     clustering = kmeans(matrix_nd, fitted_n, k=30, levels=2, spherical=spherical)
     rows_nd = normalised(matrix_nd) if spherical else matrix_nd
-    centroids_kd = fit_two_levels(np.ascontiguousarray(rows_nd[fitted_n]), 30, CentroidFit(0, 20, spherical))
+    centroids_kd = fit_two_levels(np.ascontiguousarray(rows_nd[fitted_n]), 30, 0, CentroidFit(20, spherical))
     distance_nk = ((rows_nd[:, None] - centroids_kd[None]) ** 2).sum(axis=2)
     assert clustering.cluster_n.tolist() == distance_nk.argmin(axis=1).tolist()
 
 
-def test_it_is_nearly_as_tight_as_scikit_learn() -> None:
-    """Points around 36 centres in 6 far groups: two levels find the groups, and then their centres."""
+def test_it_is_as_tight_as_scikit_learn() -> None:
+    """Points around 36 centres in 6 far groups, where random rows are a poor start for either."""
     rng = np.random.default_rng(0)
     groups_gd, centres = 20 * rng.standard_normal((6, 4)), np.repeat(np.arange(6), 6)
     centres_kd = groups_gd[centres] + 2 * rng.standard_normal((36, 4))
     matrix_nd = (np.repeat(centres_kd, 20, axis=0) + 0.3 * rng.standard_normal((720, 4))).astype(np.float32)
-    theirs = KMeans(36, n_init=1, random_state=0).fit(matrix_nd)
-    centroids_kd = fit_two_levels(matrix_nd, 36, CentroidFit(0, 20, spherical=False))
-    distance_nk = ((matrix_nd[:, None] - centroids_kd[None]) ** 2).sum(axis=2)
-    assert distance_nk.min(axis=1).sum() < 2 * theirs.inertia_
+
+    def ours(seed: int) -> float:
+        centroids_kd = fit_two_levels(matrix_nd, 36, seed, CentroidFit(20, spherical=False))
+        return float(((matrix_nd[:, None] - centroids_kd[None]) ** 2).sum(axis=2).min(axis=1).sum())
+
+    def theirs(seed: int) -> float:
+        return float(KMeans(36, init="random", n_init=1, max_iter=20, random_state=seed).fit(matrix_nd).inertia_)
+
+    assert np.median([ours(seed) for seed in range(10)]) < np.median([theirs(seed) for seed in range(10)])
 
 
 def test_k_may_be_the_number_of_distinct_rows() -> None:
@@ -86,9 +91,9 @@ def test_a_bound_on_rows_holds_on_both_levels(monkeypatch) -> None:
     given_bounds = []
     fit = CentroidFit.fit
 
-    def spied(self, rows_md, k, *start):
+    def spied(self, rows_md, k, seed, *start):
         given_bounds.append((k, self.max_points_per_centroid))
-        return fit(self, rows_md, k, *start)
+        return fit(self, rows_md, k, seed, *start)
 
     monkeypatch.setattr(CentroidFit, "fit", spied)
     kmeans(rows(), np.ones(400, bool), k=25, levels=2, max_points_per_centroid=4)

@@ -61,7 +61,7 @@ def test_many_rows_are_fitted_by_a_sample(monkeypatch) -> None:
     rows_nd, count_n = np.random.default_rng(0).standard_normal((ROWS, 6), np.float32), np.array([1, 0, 2] * 100)
     monkeypatch.setattr(geometry, "FIT_BYTES", 50 * 4 * 6)
     fitted = []
-    monkeypatch.setattr(method, "_require_distinct", lambda training_md, k: fitted.append(training_md.copy()))
+    monkeypatch.setattr(method, "_require_distinct", lambda training_md, *_: fitted.append(training_md.copy()))
     found, again = (kmeans(rows_nd, count_n, k=9, spherical=False) for _ in range(2))
     assert found.figures == {"sampled_rows": 50}
     numbers = [np.flatnonzero((rows_nd == row).all(axis=1)).item() for row in fitted[0]]

@@ -5,7 +5,8 @@ import torch
 
 from pipelines.contrast import info_nce, max_margin
 from pipelines.contrast.relations import Relations
-from pipelines.contrast.tiles import Tiling, choose_tile_size, slices
+from pipelines.contrast.threads import slices
+from pipelines.contrast.tiles import Tiling, choose_tile_size
 
 
 @pytest.mark.parametrize(("length", "tile"), [(1, 1), (10, 3), (10, 10), (10, 64)])

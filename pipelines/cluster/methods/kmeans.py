@@ -1,6 +1,6 @@
-"""k-means with faiss."""
+"""k-means."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pipelines.cluster.method import SEED, Method, Option
@@ -11,59 +11,31 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from pipelines.artifacts.matrix import Matrix
+    from pipelines.cluster.centroids import CentroidFit
     from pipelines.cluster.clustering import Clustering
 
 
-@dataclass(frozen=True)
-class KMeansRows:
-    """The rows in the form that k-means takes, which clusterings with other k and seeds can share.
-
-    Attributes:
-        matrix_nd: (n, d) all rows.
-        training_md: Those of them that are fitted on, as they are clustered.
-        fitted: How many rows there are to fit on; ``training_md`` may be a sample of them, see `rows_to_fit`.
-        spherical: Whether rows are clustered at unit length.
-    """
-
-    matrix_nd: "Matrix"
-    training_md: "NDArray[np.float32]"
-    fitted: int
-    spherical: bool
-
-    def take(self, rows: "slice | NDArray[np.int64]") -> "NDArray[np.float32]":
-        """Some rows, as they are clustered."""
-        import numpy as np
-
-        from pipelines.cluster.geometry import normalised
-
-        block_nd = self.matrix_nd[rows]
-        return normalised(block_nd) if self.spherical else np.ascontiguousarray(block_nd)
-
-
-def kmeans_rows(matrix_nd: "Matrix", count_n: "NDArray[np.integer[Any]]", *, spherical: bool) -> KMeansRows:
-    """The rows for `kmeans`, whose arguments these are."""
-    import numpy as np
-
-    from pipelines.cluster.geometry import directions_of, rows_to_fit
-
-    chosen = rows_to_fit(count_n, matrix_nd.shape[1])
-    training_md = directions_of(matrix_nd, chosen) if spherical else np.ascontiguousarray(matrix_nd[chosen])
-    return KMeansRows(matrix_nd, training_md, int(np.count_nonzero(count_n)), spherical)
-
-
 def kmeans(
+    matrix_nd: "Matrix", count_n: "NDArray[np.integer[Any]]", *, k: int, seed: int = 0, **how: Any
+) -> "Clustering":
+    """Cluster rows with k-means: `kmeans_seeds` with one seed."""
+    return next(kmeans_seeds(matrix_nd, count_n, k=k, seeds=[seed], **how))
+
+
+def kmeans_seeds(
     matrix_nd: "Matrix",
     count_n: "NDArray[np.integer[Any]]",
     *,
     k: int,
-    seed: int = 0,
+    seeds: Sequence[int],
     niter: int = 20,
     levels: int = 1,
     spherical: bool = True,
     max_points_per_centroid: int | None = None,
-    rows: KMeansRows | None = None,
-) -> "Clustering":
-    """Cluster rows with k-means, fitted on some of them, every row assigned to its nearest centroid.
+) -> "Iterator[Clustering]":
+    """Cluster rows with k-means for each seed, fitted on some of them, every row assigned to its nearest centroid.
+
+    The fits share each pass over the rows. What a seed gives does not depend on the others, nor on threads.
 
     With two levels, rows are clustered coarsely and each coarse cluster again by itself, see
     `pipelines.cluster.hierarchical`: for k of tens of thousands. The nearest centroid is that of all.
@@ -72,13 +44,12 @@ def kmeans(
         matrix_nd: (n, d) vectors.
         count_n: (n,) how many training samples each row stands for: rows of 0 are not fitted on, others each once.
         k: Number of centroids.
-        seed: Seed of the initial centroids.
-        niter: Iterations.
+        seeds: Seeds of the initial centroids.
+        niter: Iterations, at most.
         levels: 1, or 2.
         spherical: Normalise rows and centroids, so that the nearest centroid is that of the highest cosine similarity.
         max_points_per_centroid: Fit on a sample of at most this many rows a centroid; on all if None, or as many as
-            `rows_to_fit` allows. (faiss by itself would take 256.)
-        rows: What `kmeans_rows` makes of the vectors, where it is shared.
+            `rows_to_fit` allows.
 
     Raises:
         InputError: k is larger than the number of distinct rows to fit on.
@@ -90,36 +61,49 @@ def kmeans(
     from pipelines.cluster.geometry import BLOCK_ROWS, cosine_to
     from pipelines.cluster.hierarchical import fit_two_levels
 
-    rows = rows or kmeans_rows(matrix_nd, count_n, spherical=spherical)
-    training_md = rows.training_md
-    _require_distinct(training_md, k)
-    centroids = CentroidFit(seed, niter, spherical, max_points_per_centroid)
-    centroids_kd = fit_two_levels(training_md, k, centroids) if levels == 2 else centroids.fit(training_md, k)
-    cluster_n = np.empty(len(matrix_nd), dtype=np.int64)
-    similarity_n = np.empty(len(matrix_nd), dtype=np.float32)
-    for start in range(0, len(matrix_nd), BLOCK_ROWS):
-        part = slice(start, start + BLOCK_ROWS)
-        block_bd = rows.take(part)
-        cluster_n[part] = centroids.nearest(block_bd, centroids_kd)
-        similarity_n[part] = cosine_to(block_bd, centroids_kd, cluster_n[part])
-    figures: dict[str, float] = {"sampled_rows": len(training_md)} if len(training_md) < rows.fitted else {}
-    return Clustering(cluster_n, similarity_n, figures=figures)
+    centroids = CentroidFit(niter, spherical, max_points_per_centroid)
+    training_md = training_rows(matrix_nd, count_n)
+    _require_distinct(training_md, k, centroids)
+    sampled = len(training_md) < np.count_nonzero(count_n)
+    fitted: Iterable[NDArray[np.float32]] = (
+        (fit_two_levels(training_md, k, seed, centroids) for seed in seeds)
+        if levels == 2
+        else centroids.fit_seeds(training_md, k, seeds)
+    )
+    for centroids_kd in fitted:
+        cluster_n = np.empty(len(matrix_nd), dtype=np.int64)
+        similarity_n = np.empty(len(matrix_nd), dtype=np.float32)
+        for start in range(0, len(matrix_nd), BLOCK_ROWS):
+            part = slice(start, start + BLOCK_ROWS)
+            block_bd = matrix_nd[part]
+            cluster_n[part] = centroids.nearest(block_bd, centroids_kd)
+            similarity_n[part] = cosine_to(block_bd, centroids_kd, cluster_n[part])
+        yield Clustering(cluster_n, similarity_n, figures={"sampled_rows": len(training_md)} if sampled else {})
 
 
-def _require_distinct(matrix_nd: "NDArray[np.float32]", k: int) -> None:
-    from pipelines.cluster.duplicates import count_distinct
+def training_rows(matrix_nd: "Matrix", count_n: "NDArray[np.integer[Any]]") -> "NDArray[np.float32]":
+    """(m, d) the rows to fit on, or as many as `rows_to_fit` allows, in memory; not copied if they are all there is."""
+    import numpy as np
 
-    distinct = count_distinct(matrix_nd, stop=k)
+    from pipelines.cluster.geometry import rows_to_fit
+
+    chosen = rows_to_fit(count_n, matrix_nd.shape[1])
+    every = isinstance(matrix_nd, np.ndarray) and len(chosen) == len(matrix_nd)
+    return matrix_nd[:] if every else matrix_nd[chosen]
+
+
+def _require_distinct(training_md: "NDArray[np.float32]", k: int, centroids: "CentroidFit") -> None:
+    distinct = centroids.count_distinct(training_md, stop=k)
     if distinct < k:
         raise InputError(
-            f"--k {k}: the {len(matrix_nd)} rows to fit on hold only {distinct} distinct points; "
+            f"--k {k}: the {len(training_md)} rows to fit on hold only {distinct} distinct points; "
             f"the largest k is {distinct}"
         )
 
 
 METHOD = Method(
     "kmeans",
-    "k-means with faiss, by cosine similarity unless told otherwise",
+    "k-means, by cosine similarity unless told otherwise",
     (
         Option("k", int, "number of clusters (the paper takes 200 for YouCook2)", required=True, least=1),
         SEED,
@@ -145,9 +129,8 @@ METHOD = Method(
             int,
             "Fit on a random sample of at most this many rows per cluster (default: on all rows).",
             least=1,
-            most=2**31 - 1,  # faiss has it as a C int
         ),
     ),
     kmeans,
-    libraries=("faiss-cpu",),
+    results=2,  # 2: Lloyd's iterations of our own, from other initial centroids than faiss's
 )

@@ -11,7 +11,8 @@ from pipelines.contrast.losses.base import Loss
 from pipelines.contrast.one_walk import walk_once
 from pipelines.contrast.registry import LOSSES
 from pipelines.contrast.relations import Relations
-from pipelines.contrast.tiles import Buffers, Tiling, UnitRows, choose_tile_size, dot_rows, slices
+from pipelines.contrast.threads import Turn, for_each, slices, walk_tiles
+from pipelines.contrast.tiles import Buffers, Tiling, UnitRows, choose_tile_size, dot_rows
 
 FIRST_BIAS = LOSSES["sigmoid"].defaults["bias"]
 
@@ -87,26 +88,34 @@ def _walk(
     grad_bias_m = scale_n.new_zeros(m)
     grad_media_nd = torch.zeros_like(media_nd, dtype=dtype)
     grad_text_md = torch.zeros_like(text_md, dtype=dtype)
-    for columns in slices(m, tile):
-        text_cd = text[columns]
-        for rows in slices(n, tile):
-            logits_rc, work_rc = buffers.views(rows, columns)
-            media_rd = media[rows]
-            torch.mm(media_rd, text_cd.T, out=logits_rc)
-            tiling.mask_(logits_rc, rows, columns)
-            logits_rc.mul_(scale_n[rows, None]).add_(bias_m[columns])
-            # softplus(-z x) is that of a negative at x, or of a positive at -x; so are their derivatives.
-            _negate_positives_(logits_rc, rows, columns, tiling, positives)
-            loss_n[rows] += torch.logaddexp(logits_rc, zero, out=work_rc).sum(1)
-            logits_rc.sigmoid_()
-            _negate_positives_(logits_rc, rows, columns, tiling, positives)
-            grad_bias_m[columns] += weight_n[rows] @ logits_rc
-            logits_rc.mul_(factor_n[rows, None])
+
+    def visit(rows: slice, columns: slice, turn: Turn) -> None:
+        media_rd, text_cd = media[rows], text[columns]
+        logits_rc, work_rc = buffers.views(len(media_rd), len(text_cd))
+        torch.mm(media_rd, text_cd.T, out=logits_rc)
+        tiling.mask_(logits_rc, rows, columns)
+        logits_rc.mul_(scale_n[rows, None]).add_(bias_m[columns])
+        # softplus(-z x) is that of a negative at x, or of a positive at -x; so are their derivatives.
+        _negate_positives_(logits_rc, rows, columns, tiling, positives)
+        loss_r = torch.logaddexp(logits_rc, zero, out=work_rc).sum(1)
+        logits_rc.sigmoid_()
+        _negate_positives_(logits_rc, rows, columns, tiling, positives)
+        grad_bias_m[columns] += weight_n[rows] @ logits_rc
+        logits_rc.mul_(factor_n[rows, None])
+        if text_gradient:
+            grad_text_md[columns].addmm_(logits_rc.T, media_rd)
+        with turn:
+            loss_n[rows] += loss_r
             grad_media_nd[rows].addmm_(logits_rc, text_cd)
-            if text_gradient:
-                grad_text_md[columns].addmm_(logits_rc.T, media_rd)
-    # What a row's scores add up to, each times its gradient, needs no pass over tiles of its own.
-    moment_n = torch.cat([dot_rows(media[rows], grad_media_nd[rows]) for rows in slices(n, tile)] or [loss_n])
+
+    walk_tiles(visit, n, m, tile, media_nd.device)
+    moment_n = torch.zeros_like(scale_n)
+
+    def finish(rows: slice) -> None:
+        # What a row's scores add up to, each times its gradient, needs no pass over tiles of its own.
+        moment_n[rows] = dot_rows(media[rows], grad_media_nd[rows])
+
+    for_each(finish, slices(n, tile), media_nd.device)
     gradients = (
         media.finish_gradient_(grad_media_nd, tile),
         text.finish_gradient_(grad_text_md, tile),

@@ -1,0 +1,200 @@
+"""Lloyd's iterations for k-means, the same to the last bit whatever the blocks, the threads or the BLAS.
+
+Which centroid is nearest float32 products decide where they can: their largest possible error is known, and what is
+closer than that is compared again in float64. Sums are kept in float64, and follow the rows that change cluster.
+
+A row that is far nearer to its centroid than to any other stays where it is until centroids have moved as far as that
+(Hamerly, Making k-means even faster, SDM 2010): it is left out of the product, and the result is that of plain k-means.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+from threadpoolctl import ThreadpoolController
+
+from pipelines.artifacts.matrix import Matrix
+
+BLOCK_ROWS = 2_048  # that a thread takes at a time
+_PRODUCT_ROWS, _PRODUCT_SCORES = 512, 2**19  # at least, and at most beyond that: scores that stay in a core's cache
+_NEARLY_ALL = 0.9  # rows, which are not worth a copy without the others
+_SUMMED_ROWS, _SUMS_AT_ONCE = 4_096, 8  # at least in a sum, and sums that may wait to be added up
+_UNIT, _LEAST = 2.0**-24, 2.0**-149  # float32: largest relative error of rounding, smallest positive number
+_SPLIT = 1 / 1024  # by how much the halves of a cluster that is split start apart, as in faiss
+
+
+Map = Callable[..., Iterable[Any]]
+
+
+@cache
+def _blas() -> ThreadpoolController:
+    """NumPy's BLAS, and what others are loaded; looking for them takes longer than a small k-means."""
+    return ThreadpoolController().select(user_api="blas")
+
+
+@contextmanager
+def in_threads() -> Iterator[Map]:
+    """A ``map`` whose calls are made by as many threads as BLAS has, each of which has BLAS to itself.
+
+    BLAS and OpenMP divide every product among their threads, which wait for one another, busily, after each: beside
+    other work, or another library's threads, they mostly wait. Here a thread is done with a block before it takes the
+    next. Within it there is one thread.
+    """
+    blas = _blas()
+    threads = min((library["num_threads"] for library in blas.info()), default=1)
+    with blas.limit(limits=1):
+        if threads == 1:
+            yield map
+            return
+        pool = ThreadPoolExecutor(threads, initializer=lambda: blas.limit(limits=1))  # with OpenMP it is a thread's own
+        try:
+            yield pool.map
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+class Centroids:
+    """Centroids ``(k, d)``, and which of them is nearest to a row.
+
+    The nearest has the highest score: the inner product, less half the square of its length unless centroids are
+    directions.
+    """
+
+    def __init__(self, centroids_kd: NDArray[np.float32], spherical: bool) -> None:
+        self.centroids_kd = centroids_kd
+        self.spherical = spherical
+        self._exact_kd = centroids_kd.astype(np.float64)
+        square_k = np.einsum("kd,kd->k", self._exact_kd, self._exact_kd)
+        self._half_k = np.zeros(len(centroids_kd)) if spherical else square_k / 2
+        self._length, self._half = float(np.sqrt(square_k.max())), float(self._half_k.max())
+
+    def nearest(
+        self, rows_nd: NDArray[np.float32], length_n: NDArray[np.float64]
+    ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """The nearest centroid of each row, and by how much its score is higher than the next, at least.
+
+        Args:
+            rows_nd: (n, d) rows.
+            length_n: (n,) their lengths.
+        """
+        label_n, lead_n = np.empty(len(rows_nd), dtype=np.int64), np.empty(len(rows_nd))
+        step = min(BLOCK_ROWS, max(_PRODUCT_ROWS, _PRODUCT_SCORES // len(self.centroids_kd)))
+        for start in range(0, len(rows_nd), step):
+            part = slice(start, start + step)
+            label_n[part], lead_n[part] = self._nearest(rows_nd[part], length_n[part])
+        return label_n, lead_n
+
+    def _nearest(
+        self, rows_nd: NDArray[np.float32], length_n: NDArray[np.float64]
+    ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        score_nk = rows_nd @ self.centroids_kd.T
+        if not self.spherical:
+            score_nk -= self._half_k.astype(np.float32)
+        every_n = np.arange(len(rows_nd))
+        label_n = score_nk.argmax(axis=1)
+        best_n = score_nk[every_n, label_n].astype(np.float64)
+        score_nk[every_n, label_n] = -np.inf
+        dimensions = rows_nd.shape[1]
+        error_n = (dimensions + 2) * (_UNIT * (length_n * self._length + self._half) + _LEAST)
+        lead_n = best_n - score_nk.max(axis=1) - 2 * error_n
+        close = np.flatnonzero(lead_n <= 0)
+        if len(close):
+            exact_ck = rows_nd[close].astype(np.float64) @ self._exact_kd.T - self._half_k
+            label_n[close] = exact_ck.argmax(axis=1)
+        return label_n, lead_n
+
+    def drift_from(self, other: "Centroids") -> NDArray[np.float64]:
+        """(k,) by how much a score can have changed, per unit of a row's reach, see `reach`."""
+        moved_kd = self._exact_kd - other._exact_kd
+        square_k = np.einsum("kd,kd->k", moved_kd, moved_kd) + (self._half_k - other._half_k) ** 2
+        return np.asarray(np.sqrt(square_k))
+
+    def reach(self, length_n: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(n,) the lengths of rows, with the 1 that half the squares are multiplied by as one more coordinate."""
+        return np.maximum(length_n, _LEAST) if self.spherical else np.sqrt(length_n**2 + 1)
+
+
+class Clusters:
+    """The clusters of m rows, as they are found.
+
+    Args:
+        start: The first centroids.
+        rows: m.
+    """
+
+    def __init__(self, start: Centroids, rows: int) -> None:
+        self.centroids = start
+        self.settled = False
+        self._label_m = np.full(rows, -1, dtype=np.int32)
+        self._summed_m = self._label_m.copy()  # the clusters whose sums rows are in
+        self._lead_m = np.zeros(rows)  # of their centroids, per unit of reach
+        self._sum_kd = np.zeros(start.centroids_kd.shape)
+
+    def assign(self, part: slice, rows_nd: NDArray[np.float32], length_n: NDArray[np.float64]) -> None:
+        """Find the nearest centroids of the rows of a part; parts may be assigned at the same time."""
+        open_n = self._lead_m[part] <= 0
+        if open_n.mean() < _NEARLY_ALL:
+            rows_nd, length_n = rows_nd[open_n], length_n[open_n]
+        else:
+            open_n[:] = True
+        label_n, lead_n = self.centroids.nearest(rows_nd, length_n)
+        self._label_m[part][open_n] = label_n
+        self._lead_m[part][open_n] = lead_n / self.centroids.reach(length_n)
+
+    def move(self, rows_md: Matrix, length_m: NDArray[np.float64], each: Map) -> None:
+        """Move the centroids to the means of their rows, when all are assigned; a cluster without rows gets some."""
+        changed = np.flatnonzero(self._label_m != self._summed_m)
+        self.settled = not len(changed)
+        if self.settled:
+            return
+        k, before = len(self._sum_kd), self.centroids
+
+        def gained(start: int) -> NDArray[np.float64]:
+            part = changed[start : start + step]
+            rows_pd = rows_md[part].astype(np.float64)
+            if before.spherical:
+                rows_pd /= np.maximum(length_m[part, None], _LEAST)
+            gained_kd = _sums(rows_pd, self._label_m[part], k)
+            if self._summed_m[0] >= 0:
+                gained_kd -= _sums(rows_pd, self._summed_m[part], k)
+            return gained_kd
+
+        step = max(_SUMMED_ROWS, k)
+        for start in range(0, len(changed), _SUMS_AT_ONCE * step):
+            for gained_kd in each(gained, range(start, min(start + _SUMS_AT_ONCE * step, len(changed)), step)):
+                self._sum_kd += gained_kd
+        self._summed_m[:] = self._label_m
+        size_k = np.bincount(self._label_m, minlength=k)
+        self.centroids = Centroids(_means(self._sum_kd, size_k, before.spherical), before.spherical)
+        drift_k = self.centroids.drift_from(before)
+        largest = int(drift_k.argmax())
+        of_others_k = np.full(k, drift_k[largest])
+        of_others_k[largest] = np.delete(drift_k, largest).max(initial=0)
+        self._lead_m -= (drift_k + of_others_k)[self._label_m]
+
+
+def _sums(rows_pd: NDArray[np.float64], label_p: NDArray[np.int32], k: int) -> NDArray[np.float64]:
+    """(k, d) sums of the rows of each cluster."""
+    member_pk = csr_array((np.ones(len(label_p)), label_p, np.arange(len(label_p) + 1)), shape=(len(label_p), k))
+    return np.asarray(member_pk.T @ rows_pd)
+
+
+def _means(sum_kd: NDArray[np.float64], size_k: NDArray[np.int64], spherical: bool) -> NDArray[np.float32]:
+    """(k, d) means, or mean directions; where there are no rows, half of the largest cluster, which is split."""
+    length_k = np.linalg.norm(sum_kd, axis=1) if spherical else size_k
+    mean_kd = sum_kd / np.maximum(length_k, _LEAST)[:, None]
+    size_k = size_k.copy()
+    sides_d = np.where(np.arange(sum_kd.shape[1]) % 2, 1 - _SPLIT, 1 + _SPLIT)
+    for empty in np.flatnonzero(size_k == 0):
+        largest = int(size_k.argmax())
+        mean_kd[empty], mean_kd[largest] = mean_kd[largest] * sides_d, mean_kd[largest] * (2 - sides_d)
+        size_k[empty] = size_k[largest] // 2
+        size_k[largest] -= size_k[empty]
+    if spherical:
+        mean_kd /= np.maximum(np.linalg.norm(mean_kd, axis=1, keepdims=True), _LEAST)
+    return mean_kd.astype(np.float32)

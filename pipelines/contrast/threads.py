@@ -1,0 +1,90 @@
+"""Threads of our own for walks over tiles: each works on its own tiles, all results in one order.
+
+Left to itself torch splits every operation on a tile among its threads, and waits for all of them before the next one.
+Where another process takes a core for a moment, each of those short waits lasts as long as that moment.
+"""
+
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import torch
+
+# Strips of columns there should be for threads to share, where each has columns enough for products at full speed.
+_STRIPS, _LEAST_WIDTH = 4, 256
+
+
+class Turn:
+    """A ``with`` block that a tile enters when the tile to its left has left its own."""
+
+    def __init__(self, left: threading.Semaphore | None, own: threading.Semaphore) -> None:
+        self._left, self._own = left, own
+
+    def __enter__(self) -> None:
+        if self._left is not None:
+            self._left.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self._own.release()
+
+
+def walk_tiles(
+    visit: Callable[[slice, slice, Turn], None], rows: int, columns: int, tile: int, device: torch.device
+) -> None:
+    """Visit all tiles of a matrix, by as many threads as torch would use; a thread takes strips of columns.
+
+    Args:
+        visit: Called with the rows and columns of each tile, and its turn: what it adds to values of columns it may add
+            at any time, what it adds to values of rows only ``with turn:``. So sums are the same to the bit whatever
+            the number of threads.
+        rows: Rows of the matrix.
+        columns: Columns of the matrix.
+        tile: Most rows and columns of a tile; tiles of small matrices are narrower, so that there are some to share.
+        device: Where the tiles are.
+    """
+    width = tile if device.type != "cpu" else min(tile, max(_LEAST_WIDTH, -(-columns // _STRIPS)))
+    parts, strips = slices(rows, tile), slices(columns, width)
+    left_turns = [threading.Semaphore(0) for _ in strips]
+
+    def visit_strip(strip: slice) -> None:
+        index = strip.start // width
+        own = left_turns[index]
+        turn = Turn(left_turns[index - 1] if index else None, own)
+        try:
+            for part in parts:
+                visit(part, strip, turn)
+        finally:
+            for _ in parts:  # after an error nobody may wait for ever
+                own.release()
+
+    for_each(visit_strip, strips, device)
+
+
+def for_each(task: Callable[[slice], None], parts: Sequence[slice], device: torch.device) -> None:
+    """Call ``task`` with each part, begun in their order, by as many threads as torch would use.
+
+    Args:
+        task: What is done with a part. It runs without gradients.
+        parts: The parts.
+        device: Where the tensors are: on a GPU one thread keeps it busy.
+    """
+    threads = torch.get_num_threads()
+    workers = 1 if device.type != "cpu" else min(threads, len(parts))
+    with torch.no_grad():
+        if device.type == "cpu":
+            torch.set_num_threads(1)  # of this thread and those it starts
+        try:
+            if workers <= 1:
+                for part in parts:
+                    task(part)
+                return
+            with ThreadPoolExecutor(workers, initializer=torch.set_grad_enabled, initargs=(False,)) as pool:
+                for _ in pool.map(task, parts):
+                    pass
+        finally:
+            torch.set_num_threads(threads)
+
+
+def slices(length: int, tile: int) -> list[slice]:
+    """Return slices of at most ``tile`` rows that cover ``length`` rows in order."""
+    return [slice(start, min(start + tile, length)) for start in range(0, length, tile)]

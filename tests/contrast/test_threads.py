@@ -1,0 +1,70 @@
+from collections.abc import Iterator
+
+import pytest
+import torch
+
+from pipelines.contrast import info_nce, max_margin, sigmoid
+from pipelines.contrast.threads import Turn, for_each, slices, walk_tiles
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def threads() -> Iterator[None]:
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("loss", [info_nce, max_margin, sigmoid])
+@pytest.mark.parametrize("n", [300, 1100])
+def test_bits_do_not_depend_on_the_number_of_threads(loss, n: int, threads: None) -> None:
+    found = []
+    for count in (1, 2, 5):
+        torch.set_num_threads(count)
+        generator = torch.Generator().manual_seed(0)
+        media_nd, text_nd = (torch.randn(n, 40, generator=generator, requires_grad=True) for _ in range(2))
+        level_n = torch.rand(n, generator=generator).add_(0.05).requires_grad_()
+        value = loss(media_nd, text_nd, level_n)
+        value.backward()
+        found.append([value.detach(), media_nd.grad, text_nd.grad, level_n.grad])
+        assert torch.get_num_threads() == count
+    for other in found[1:]:
+        assert all(torch.equal(one, same) for one, same in zip(found[0], other, strict=True))
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_each_tile_is_visited_once_and_rows_take_their_turns_in_order(count: int, threads: None) -> None:
+    torch.set_num_threads(count)
+    order: dict[int, list[int]] = {start: [] for start in (0, 300, 600)}
+
+    def visit(rows: slice, columns: slice, turn: Turn) -> None:
+        with turn:
+            order[rows.start].append(columns.start)
+
+    walk_tiles(visit, 700, 1000, 300, CPU)
+    assert list(order.values()) == [[0, 256, 512, 768]] * 3
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_an_error_in_a_tile_ends_the_walk(count: int, threads: None) -> None:
+    torch.set_num_threads(count)
+
+    def visit(rows: slice, columns: slice, turn: Turn) -> None:
+        if columns.start:
+            raise RuntimeError("no memory")
+        with turn:
+            pass
+
+    with pytest.raises(RuntimeError, match="no memory"):
+        walk_tiles(visit, 600, 1200, 300, CPU)
+    assert torch.get_num_threads() == count
+
+
+def test_tasks_run_without_gradients_in_threads_of_their_own(threads: None) -> None:
+    torch.set_num_threads(2)
+    total = torch.ones(4, requires_grad=True)
+    seen = torch.zeros(4)
+    for_each(lambda part: seen[part].copy_(total[part] * torch.get_num_threads()), slices(4, 1), CPU)
+    assert seen.tolist() == [1.0] * 4
+    assert not seen.requires_grad
