@@ -49,7 +49,7 @@ def _human(described: dict[str, Any], width: int) -> "Iterator[RenderableType]":
     )
     provenance = described["provenance"]
     if described["files"] > 1:
-        yield "each file has its own record of what made it: inspect one of them"
+        yield "what made a file stands in its own footer: inspect one of them"
     elif provenance is None:
         yield "no mmts footer: written or edited by another tool"
     else:

@@ -65,7 +65,7 @@ def test_inspect_counts_the_files(in_parts, mmts) -> None:
     rows = len(in_parts.sample_ids)
     said = mmts("inspect", "text").out.splitlines()
     assert said[0].startswith(f"text: embeddings, 3 files, {rows} rows in 3 row groups, ")
-    assert said[1] == "each file has its own record of what made it: inspect one of them"
+    assert said[1] == "what made a file stands in its own footer: inspect one of them"
     described = json.loads(mmts("inspect", "text/*.parquet", "--json").out)
     whole = json.loads(mmts("inspect", "text.parquet", "--json").out)
     assert described["columns"] == [
