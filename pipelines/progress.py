@@ -18,12 +18,18 @@ class Progress(Protocol):
     def task(self, label: str, total: int, unit: str) -> contextlib.AbstractContextManager[Task]:
         """Open a piece of work of ``total`` units, such as ``task("embedding", 40_000, "texts")``."""
 
+    def note(self, text: str) -> None:
+        """Say something in a line, such as what the work is going to need."""
+
 
 class Silent:
     """Reports to nobody: the default in the library."""
 
     def advance(self, count: int = 1, note: str = "") -> None:
         """Do nothing."""
+
+    def note(self, text: str) -> None:
+        """Say nothing."""
 
     @contextlib.contextmanager
     def task(self, label: str, total: int, unit: str) -> Iterator["Silent"]:

@@ -110,7 +110,16 @@ def cluster(
         return
     if seeds is not None:
         raise InputError("--seeds: is for --sweep; --seed is that of one clustering")
-    result = run(source, path, method=method, engine=Engine(engine, address), force=force, **what, **options)
+    result = run(
+        source,
+        path,
+        method=method,
+        engine=Engine(engine, address),
+        force=force,
+        progress=output,
+        **what,
+        **options,
+    )
     output.result(stage_json("cluster", result), lambda: _human(result))
 
 

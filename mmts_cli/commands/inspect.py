@@ -42,12 +42,15 @@ def _human(described: dict[str, Any], width: int) -> "Iterator[RenderableType]":
 
     from mmts_cli.labels import label_tables
 
+    files = f"{described['files']:,} files, " if described["files"] > 1 else ""
     yield (
-        f"{described['path']}: {described['kind'] or 'a Parquet file, not of a kind that mmts writes'}, "
+        f"{described['path']}: {described['kind'] or 'a Parquet file, not of a kind that mmts writes'}, {files}"
         f"{described['rows']:,} rows in {described['row_groups']} row groups, {described['bytes']:,} bytes"
     )
     provenance = described["provenance"]
-    if provenance is None:
+    if described["files"] > 1:
+        yield "what made a file stands in its own footer: inspect one of them"
+    elif provenance is None:
         yield "no mmts footer: written or edited by another tool"
     else:
         inputs = ", ".join(f"{role} {made['name']}" for role, made in provenance["inputs"].items())

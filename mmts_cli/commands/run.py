@@ -82,7 +82,7 @@ def run(
     from mmts_cli.chain import run_chain, shell_line
     from mmts_cli.recipe import load_recipe
     from mmts_cli.recipe_steps import Places, recipe_steps
-    from pipelines.artifacts.files import require_file
+    from pipelines.artifacts.opening import parquet_files
 
     loaded = load_recipe(recipe, overrides)
     folder = output or Path(Path(recipe).stem)
@@ -96,7 +96,7 @@ def run(
     _require_ready(steps, root)
     if {"prepare", "train"} <= {step.stage for step in steps}:
         for path in places.features.values():
-            require_file(path)  # training reads it last
+            parquet_files(path)  # training reads it last
     console.note(loaded.about)
     run_chain(console, (step.words for step in steps))
     result["scores"] = _scores(steps)

@@ -64,7 +64,17 @@ def shifts(
         from pipelines.plot.style import require_picture
 
         require_picture(picture, [*clusters, path])
-    result = run(clusters, path, minimum=minimum, maximum=maximum, tail=tail, level=level, rule=rule, force=force)
+    result = run(
+        clusters,
+        path,
+        minimum=minimum,
+        maximum=maximum,
+        tail=tail,
+        level=level,
+        rule=rule,
+        force=force,
+        progress=output,
+    )
     if picture is not None:
         from pipelines.plot.style import write_picture
         from pipelines.plot.tail import draw_tail

@@ -126,7 +126,7 @@ def sweep(
 
     Example: mmts sweep sweep --train
     """
-    from pipelines.artifacts.files import require_file
+    from pipelines.artifacts.opening import parquet_files
     from pipelines.errors import InputError
     from pipelines.sweep import SweepConfig, open_sweep
     from pipelines.sweep import sweep as run
@@ -136,7 +136,7 @@ def sweep(
         found = open_sweep(annotations)
     else:
         if output is None:
-            require_file(annotations)
+            parquet_files(annotations)
             raise InputError("--output is missing; name the folder to write")
         shared = {name: value for name, value in settings.items() if value is not None}
         if "media" not in shared:

@@ -10,7 +10,7 @@ from pipelines.advise.clusterings import Clusterings
 from pipelines.advise.settings import Settings
 from pipelines.advise.study import SCHEMA, Tell, study, table
 from pipelines.artifacts import StagePlan, largest_and_smallest
-from pipelines.artifacts.files import require_file
+from pipelines.artifacts.opening import parquet_files
 from pipelines.artifacts.writers import one_writer, removing_new_folders
 from pipelines.cluster.methods import METHODS
 from pipelines.cluster.subject import Subject, What, subject_of
@@ -139,7 +139,7 @@ def _labelled(runs: Clusterings, found: dict[str, Any]) -> dict[str, Any]:
 def _subject(source: Path | str, what: What) -> Subject:
     subject = subject_of(METHODS["kmeans"], source, what)
     if subject.annotations is not None:
-        require_file(subject.annotations)  # before the work that its texts label
+        parquet_files(subject.annotations)  # before the work that its texts label
     return subject
 
 

@@ -16,13 +16,13 @@ from pipelines.artifacts import canonical_split, open_parquet, text_column
 from pipelines.artifacts.files import require_file
 from pipelines.artifacts.ids import shortened
 from pipelines.artifacts.media_tables import BYTE_COLUMNS, byte_column, media_ids_of_rows
+from pipelines.artifacts.opening import files_matching, is_pattern
 from pipelines.errors import InputError
 
 _SEPARATED = {".csv": ",", ".tsv": "\t", ".tab": "\t", ".txt": "\t"}
 _JSON = (".jsonl", ".ndjson", ".json")
 _PARQUET = (".parquet", ".pq")
 _FORMATS = (*_SEPARATED, *_JSON, *_PARQUET)
-_GLOB = re.compile(r"[*?\[]")
 
 
 def source_files(source: Path) -> list[Path]:
@@ -46,11 +46,8 @@ def source_files(source: Path) -> list[Path]:
                 f"{source}: has tables of several formats ({', '.join(sorted(formats))}); name one of them"
             )
         return files
-    if _GLOB.search(source.name) and not source.exists():
-        files = sorted(path for path in source.parent.glob(source.name) if path.is_file())
-        if not files:
-            raise InputError(f"{source}: no file matches this pattern")
-        return files
+    if is_pattern(source):
+        return files_matching(source)
     return [source]
 
 

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from pipelines.artifacts.classes import class_column, read_class_columns
 from pipelines.artifacts.clusters import read_cluster_sizes, read_sizes
-from pipelines.artifacts.files import nearest, require_file
+from pipelines.artifacts.files import nearest
 from pipelines.artifacts.ids import align, first_few
-from pipelines.artifacts.opening import open_parquet
+from pipelines.artifacts.opening import open_parquet, parquet_files
 from pipelines.errors import InputError
 
 _TRAIN = "train"
@@ -61,7 +61,7 @@ def frequency_file(source: str, annotations: Path) -> Path | None:
             f"--frequency {source}: neither a file nor a column of {annotations}{nearest(source, columns)} "
             f"(columns: {first_few(columns)})"
         )
-    require_file(path)
+    parquet_files(path)
     return path
 
 

@@ -13,7 +13,7 @@ from pipelines.artifacts.writers import writing
 
 # Up to which size, as float32, a matrix is held in memory: 700,000 rows of 384.
 IN_MEMORY_BYTES = 2**30
-_RESIDENT_BYTES = 256 * 2**20  # of a file on the disk that may be mapped at a time
+RESIDENT_BYTES = 256 * 2**20  # of a file on the disk that may be mapped at a time
 _FAULT_BYTES = 64 * 2**10  # what a system maps around a byte that is read
 _COPIED_BYTES = 32 * 2**20  # that are converted to float32 at a time
 
@@ -71,7 +71,7 @@ class MappedMatrix:
             chosen = self._rows[chosen]
         row_bytes = self._stored_nd.strides[0]
         mapped = row_bytes if in_order else max(row_bytes, _FAULT_BYTES)  # a row, at most
-        step = max(1, min(_COPIED_BYTES // row_bytes, _RESIDENT_BYTES // mapped))
+        step = max(1, min(_COPIED_BYTES // row_bytes, RESIDENT_BYTES // mapped))
         block_nd = np.empty((len(chosen), self.shape[1]), dtype=np.float32)
         for start in range(0, len(chosen), step):
             part = chosen[start : start + step]
@@ -93,7 +93,7 @@ class MappedMatrix:
     def _forget(self, touched: int) -> None:
         """Let go of what is mapped, where that has become much; the system still has it as long as it has room."""
         self._touched += touched
-        if self._touched >= _RESIDENT_BYTES:
+        if self._touched >= RESIDENT_BYTES:
             with contextlib.suppress(AttributeError):  # on Windows, which does so by itself
                 self._map.madvise(mmap.MADV_DONTNEED)
             self._touched = 0

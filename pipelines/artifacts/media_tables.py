@@ -46,7 +46,7 @@ def media_ids_of_rows(paths: Sequence[Path]) -> list[pa.ChunkedArray]:
     numbered, inner = [], []
     for path in paths:
         with open_parquet(path) as file:
-            numbered.append(pa.chunked_array([[f"{path.name}#{row}" for row in range(file.metadata.num_rows)]]))
+            numbered.append(pa.chunked_array([[f"{path.name}#{row}" for row in range(file.num_rows)]]))
             column = byte_column(file.schema_arrow)
             kind = None if column is None else file.schema_arrow.field(column).type
             if kind is not None and pa.types.is_struct(kind) and kind.get_field_index("path") >= 0:

@@ -1,5 +1,6 @@
 """One run of a stage: is its output up to date, and where does it write."""
 
+import fnmatch
 import os
 import warnings
 from collections.abc import Iterable
@@ -10,14 +11,17 @@ from typing import Any
 import pyarrow as pa
 
 from pipelines.artifacts.files import require_writable
+from pipelines.artifacts.opening import is_pattern
 from pipelines.artifacts.parquet import ArtifactWriter
 from pipelines.artifacts.provenance import (
     Provenance,
     fingerprint_of,
     is_damaged,
     is_intact,
+    is_table_in_parts,
     library_versions,
     read_provenance,
+    read_provenances,
     stage_fingerprint,
 )
 from pipelines.artifacts.result import StageResult
@@ -58,7 +62,8 @@ class StagePlan:
         """
         for role, path in self.inputs.items():
             self._fingerprints[role] = fingerprint_of(path)
-            if role not in self.foreign and path.suffix == ".parquet" and read_provenance(path) is None:
+            is_table = path.suffix == ".parquet" or is_table_in_parts(path)
+            if role not in self.foreign and is_table and None in read_provenances(path):
                 warnings.warn(
                     f"{path}: no mmts footer (edited or written by another tool); used as it is", stacklevel=3
                 )
@@ -125,8 +130,17 @@ def refuse_replacing_inputs(output: Path, inputs: Iterable[Path]) -> None:
     for path in inputs:
         if is_same_file(path, output):
             raise InputError(f"{output}: is both input and output; choose another output path")
+        if _would_be_part(output, path):
+            raise InputError(f"{output}: would be one of the files of the input {path}; choose another output path")
         if path.is_dir() and path.resolve() in output.resolve().parents and output.is_file() and not _is_ours(output):
             raise InputError(f"{output}: is part of the input {path}; choose another output path")
+
+
+def _would_be_part(output: Path, table: Path) -> bool:
+    """Whether a file would be a part of a table that is read by a pattern, or from a folder."""
+    if is_pattern(table):
+        return fnmatch.fnmatch(str(output.resolve()), str(table.resolve()))
+    return is_table_in_parts(table) and output.resolve().parent == table.resolve()
 
 
 def is_same_file(one: Path, other: Path) -> bool:

@@ -20,7 +20,14 @@ from typing import TYPE_CHECKING, Any
 from pipelines.artifacts.files import require_file
 from pipelines.artifacts.listing import Listed, folder_files, plain, tar_members, zip_members
 from pipelines.artifacts.media_tables import byte_column
-from pipelines.artifacts.opening import open_parquet
+from pipelines.artifacts.opening import (
+    PARQUET_SUFFIXES,
+    files_matching,
+    is_pattern,
+    open_parquet,
+    parquet_files,
+    parts_in,
+)
 from pipelines.errors import InputError
 
 if TYPE_CHECKING:
@@ -89,10 +96,18 @@ def library_versions(names: tuple[str, ...]) -> dict[str, str]:
 
 
 def read_provenance(path: Path) -> Provenance | None:
-    """The provenance in a Parquet file's footer, or None where there is none (file of another tool)."""
+    """The provenance in a Parquet file's footer; None where there is none, as of other tools' files, or of several."""
+    records = read_provenances(path)
+    return records[0] if len(records) == 1 else None
+
+
+def read_provenances(path: Path) -> list[Provenance | None]:
+    """The provenance in the footer of each of the files that a path stands for, see `parquet_files`."""
     with open_parquet(path) as file:
-        metadata = file.metadata.metadata or {}
-    text = metadata.get(FOOTER_KEY.encode())
+        return [_parsed(metadata.get(FOOTER_KEY.encode())) for metadata in file.key_values()]
+
+
+def _parsed(text: bytes | None) -> Provenance | None:
     if text is None:
         return None
     try:
@@ -111,7 +126,7 @@ def _footer() -> "TypeAdapter[Provenance]":
 def is_intact(path: Path, provenance: Provenance) -> bool:
     """Whether the rows and the names of their columns are what mmts wrote."""
     with open_parquet(path) as file:
-        rows, names = file.metadata.num_rows, file.schema_arrow.names
+        rows, names = file.num_rows, file.schema_arrow.names
     if rows != provenance.rows or (provenance.columns and names != provenance.columns):
         return False
     size = path.stat().st_size
@@ -139,11 +154,14 @@ def fingerprint_of(path: Path) -> str:
     content counts, not where they lie or when they were touched: a zip is hashed by the names, sizes and checksums in
     its index, a folder by the names and the content of its files, any other file by its content. What is too large to
     be read whole at every start is hashed by its index: a tar by the names, sizes and header checksums of its members,
-    Parquet with media by its footer, a folder by names, sizes and times of change.
+    Parquet with media by its footer, a folder by names, sizes and times of change. A table in several files is hashed
+    by their fingerprints in the order of their names.
 
     Raises:
         InputError: The path is missing, unreadable or empty.
     """
+    if is_table_in_parts(path):
+        return _parts_fingerprint(path)
     if path.is_dir():
         return _folder_fingerprint(path)
     require_file(path)
@@ -192,6 +210,20 @@ def fingerprint_of_files(files: Sequence[tuple[str, Path]]) -> str:
         check: object = stat and (hash_bytes(path, stat.st_size) if by_content else stat.st_mtime_ns)
         _update(digest, name, stat.st_size if stat else -1, check)
     return digest.hexdigest()[:32]
+
+
+def is_table_in_parts(path: Path) -> bool:
+    """Whether a path stands for Parquet files without media: a pattern, or a folder of them."""
+    if is_pattern(path):
+        files = files_matching(path)
+        return files[0].suffix in PARQUET_SUFFIXES and not _holds_media(files[0])
+    files = parts_in(path) if os.path.isdir(path) else []
+    return bool(files) and not _holds_media(files[0])
+
+
+def _parts_fingerprint(path: Path) -> str:
+    fingerprints = "\n".join(map(fingerprint_of, parquet_files(path)))
+    return hashlib.sha256(fingerprints.encode()).hexdigest()[:32]
 
 
 def _folder_fingerprint(folder: Path) -> str:

@@ -7,13 +7,12 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from pipelines.artifacts.files import nearest
 from pipelines.artifacts.ids import ID_COLUMNS, align, first_few, require_unique
 from pipelines.artifacts.matrix import Matrix, new_matrix
-from pipelines.artifacts.opening import open_parquet
+from pipelines.artifacts.opening import ParquetRows, open_parquet
 from pipelines.artifacts.splits import plain_splits
 from pipelines.artifacts.text import text_column
 from pipelines.errors import InputError
@@ -175,7 +174,7 @@ def read_vectors(
         split = None
         if "split" in names:
             split = plain_splits(text_column(file.read(columns=["split"]).column(0), "split", path), path)
-        half = _is_half(file.schema_arrow.field(column).type)
+        half = is_half(file.schema_arrow.field(column).type)
         matrix_nd: Matrix | None = None
         check = _Check(half)
         for batch in file.iter_batches(batch_size=_BLOCK_ROWS, columns=[column]):
@@ -208,7 +207,7 @@ def read_vector_ids(path: Path | str) -> pa.ChunkedArray:
         return _ids(file, None, "embedding", path)[1]
 
 
-def _ids(file: pq.ParquetFile, id_column: str | None, column: str, path: Path) -> tuple[str, pa.ChunkedArray]:
+def _ids(file: ParquetRows, id_column: str | None, column: str, path: Path) -> tuple[str, pa.ChunkedArray]:
     """Name and content of the id column of a file that should also have ``column``."""
     names = file.schema_arrow.names
     id_column = id_column or next((name for name in ID_COLUMNS if name in names), "sample_id")
@@ -216,15 +215,16 @@ def _ids(file: pq.ParquetFile, id_column: str | None, column: str, path: Path) -
         if name not in names:
             hint = _hint(name, names, path) or f"{nearest(name, names)} (columns: {first_few(names)})"
             raise InputError(f"{path}: no column '{name}'{hint}")
-    if file.metadata.num_rows == 0:
+    if file.num_rows == 0:
         raise InputError(f"{path}: has no rows")
     ids = text_column(file.read(columns=[id_column]).column(0), id_column, path, is_id=True)
     require_unique(ids, id_column, path)
     return id_column, ids
 
 
-def _is_half(kind: pa.DataType) -> bool:
-    return bool(getattr(kind, "value_type", None) == pa.float16())  # of a list; other kinds are refused with the values
+def is_half(kind: pa.DataType) -> bool:
+    """Whether a column of vectors is of float16; what is no list, and refused with its values, is not."""
+    return bool(getattr(kind, "value_type", None) == pa.float16())
 
 
 def _hint(name: str, names: list[str], path: Path) -> str:

@@ -11,7 +11,9 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from pipelines.artifacts import NOISE, StagePlan, StageResult, canonical_split, first_few
-from pipelines.artifacts.files import nearest, require_file
+from pipelines.artifacts.files import nearest
+from pipelines.artifacts.needs import announce
+from pipelines.artifacts.opening import parquet_files
 from pipelines.artifacts.writers import one_writer
 from pipelines.cluster.clustering import Clustering
 from pipelines.cluster.duplicates import describe_duplicates
@@ -21,6 +23,7 @@ from pipelines.cluster.methods import DEFAULT, METHODS
 from pipelines.cluster.subject import Subject, What, subject_of
 from pipelines.engines import LOCAL, Engine
 from pipelines.errors import InputError
+from pipelines.progress import SILENT, Progress
 
 _SCHEMA = pa.schema(
     [
@@ -45,6 +48,7 @@ def cluster(
     fit_split: str | None = None,
     engine: Engine = LOCAL,
     force: bool = False,
+    progress: Progress = SILENT,
     **options: Any,
 ) -> StageResult:
     """Cluster samples and count how many training samples each cluster holds.
@@ -67,6 +71,7 @@ def cluster(
         fit_split: Split to fit on and to count; ``train`` where the file has such rows, else all, if None.
         engine: Where each row's cluster is found, for ``kmeans`` and ``knn``; clusters are fitted in this process.
         force: Cluster even if the output is up to date.
+        progress: Is told what memory and disk will be needed, where that is much.
         **options: Options of the method, by the names in its ``options``: for ``kmeans`` ``k``, ``seed``, ``niter``,
             ``levels``, ``spherical``, ``max_points_per_centroid``; for ``knn`` ``neighbors``; for ``hdbscan``
             ``umap_dims``, ``umap_neighbors``, ``min_cluster_size``, ``noise``, ``seed``; for ``class`` ``columns``.
@@ -89,10 +94,11 @@ def cluster(
     what = What(by=by, annotations=annotations, media=media, media_weight=media_weight)
     subject = subject_of(chosen, source, what)
     if subject.annotations is not None:
-        require_file(subject.annotations)  # before the work that its texts label
+        parquet_files(subject.annotations)  # before the work that its texts label
     plan = cluster_plan(subject, output, values, fit_split)
     result = plan.finished(force=force)
     if result is None:
+        announce(progress, **subject.needs, folder=output.parent)
         fitted = read_fitted(subject, values, fit_split, output.parent)
         of_items = chosen.fit(
             fitted.samples.content, fitted.count_m, **values, **({"engine": engine} if chosen.has_engines else {})

@@ -10,11 +10,13 @@ import pyarrow.compute as pc
 
 from pipelines.artifacts import Vectors, open_parquet, read_annotations, read_vectors
 from pipelines.artifacts.matrix import take
-from pipelines.cluster.geometry import joined
+from pipelines.artifacts.needs import Extent, extent_of
+from pipelines.cluster.geometry import FIT_BYTES, joined
 from pipelines.cluster.method import Method, Samples, Values
 from pipelines.errors import InputError
 
 DEFAULT_MEDIA_WEIGHT = 0.5
+_BASE, _PER_ROW, _PER_ID_BYTE = 0.5 * 2**30, 130, 4  # bytes, measured by benchmarks/scale.py
 BY = ("text", "media", "joint")
 
 
@@ -113,6 +115,19 @@ class Subject:
             with open_parquet(self.source) as file:
                 return self.source if "text" in file.schema_arrow.names else None
         return self.annotations
+
+    @property
+    def needs(self) -> dict[str, int]:
+        """Bytes of ``memory`` and ``disk`` that clustering takes, as they were measured."""
+        vectors = [extent_of(path) for role, path in self.inputs.items() if role in ("embeddings", "features")]
+        joint = sum(each.dimension for each in vectors)
+        clustered = Extent(vectors[0].rows, joint, 4, 0) if self.by == "joint" else None
+        of_samples = extent_of(self.annotations or self.source)
+        fitted = min(4 * joint * (vectors[0].rows if vectors else 0), FIT_BYTES)
+        held = [*vectors, *([clustered] if clustered else [])]
+        memory = _BASE + sum(each.memory for each in held) + self.method.fitted_copies * fitted
+        memory += _PER_ROW * of_samples.rows + _PER_ID_BYTE * of_samples.id_bytes
+        return {"memory": int(memory), "disk": sum(each.disk for each in held)}
 
     def read(self, options: Values, scratch: Path | None = None) -> Samples:
         """Read the samples: those of the source, or of the annotations where media are clustered.

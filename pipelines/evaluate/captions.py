@@ -55,7 +55,9 @@ def captions_of(table: pa.Table, annotations: Path, split: str, media: Path | No
     table = rows_of_split(with_media_ids(table, annotations), split, annotations)
     sample_ids, media_of_sample = table.column("sample_id"), table.column("media_id")
     if gallery == "all":
-        if media is None or media.suffix.lower() != ".parquet":
+        from pipelines.media import holds_features  # brings torch
+
+        if media is None or not holds_features(media):
             raise InputError(
                 f"--gallery all takes a features file, not {media or 'annotations'}; make one with `mmts embed --media`"
             )

@@ -7,6 +7,7 @@ import pyarrow as pa
 
 from pipelines.artifacts import ArtifactWriter, StagePlan, refuse_replacing_inputs
 from pipelines.artifacts.files import replacing_json, require_folder
+from pipelines.artifacts.needs import announce, extent_of
 from pipelines.artifacts.writers import one_writer, removing_new_folders
 from pipelines.encoding import AS_IT_COMES, Encoding
 from pipelines.errors import InputError
@@ -27,11 +28,12 @@ from pipelines.evaluate.protocols import (
 from pipelines.evaluate.query_table import query_table
 from pipelines.evaluate.result import ScoresResult
 from pipelines.progress import SILENT, Progress
-from pipelines.runs.sources import find_sources, how_trained
+from pipelines.runs.sources import Sources, find_sources, how_trained
 from pipelines.scores.bootstrap import RESAMPLES, require_draws
 from pipelines.scores.ranks import BLOCK_BYTES, Ties
 
 MIB = 2**20
+_BASE = 0.5 * 2**30  # bytes that eval takes without vectors
 
 
 @one_writer
@@ -174,6 +176,7 @@ def evaluate(
         if done := finished_scores(plan, metrics_file, beside, force=force):
             return ScoresResult(output, True, done.summary)
 
+        announce(progress, memory=_memory(sources, block_memory * MIB), folder=output)
         options: dict[str, Any] = {
             "ties": ties,
             "resamples": resamples,
@@ -214,3 +217,11 @@ def evaluate(
             second.write(more)
             second.finish()
         return ScoresResult(output, False, metrics)
+
+
+def _memory(sources: Sources, block_bytes: int) -> float:
+    """Bytes that the vectors of files and the blocks of their similarities take; a model's vectors come to these."""
+    from pipelines.media import holds_features  # brings torch
+
+    files = [path for path in (sources.media, sources.text) if path is not None and holds_features(path)]
+    return _BASE + block_bytes + sum(extent_of(path).vector_bytes for path in files)

@@ -8,7 +8,7 @@ for loaded in batches(source, plan, workers=4, seed=0, max_bad=10):  # augmented
 """
 
 from pipelines.media.errors import DamagedMediumError, MissingMediaError, require_few_damaged
-from pipelines.media.features import FeatureMedia
+from pipelines.media.features import FeatureMedia, StoredVectors
 from pipelines.media.linked import linked_parameters
 from pipelines.media.listing import MediaList, media_list
 from pipelines.media.loader import LoadedBatch, PlannedBatch, Replacement, batches
@@ -33,6 +33,7 @@ __all__ = [
     "MissingMediaError",
     "PlannedBatch",
     "Replacement",
+    "StoredVectors",
     "View",
     "batches",
     "holds_features",

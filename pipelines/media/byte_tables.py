@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 from pipelines.artifacts import open_parquet
 from pipelines.artifacts.ids import first_few
 from pipelines.artifacts.media_tables import BYTE_COLUMNS, byte_column
+from pipelines.artifacts.opening import ParquetRows
 from pipelines.errors import InputError
 from pipelines.media.blobs import PerProcess
 from pipelines.media.listing import MediaList
@@ -67,7 +68,7 @@ class TableBlobs:
                     present = first_few(file.schema_arrow.names)
                     raise InputError(f"{path}: no column of bytes ({', '.join(BYTE_COLUMNS)}); columns: {present}")
                 self._columns.append(column)
-                sizes = [file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)]
+                sizes = [group.num_rows for group in file.row_groups()]
                 _warn_of_large_groups(file, path)
             for group, size in enumerate(sizes):
                 locations.append(np.stack(np.broadcast_arrays(number, group, np.arange(size)), axis=1))
@@ -97,8 +98,8 @@ class TableBlobs:
         return ""
 
 
-def _warn_of_large_groups(file: pq.ParquetFile, path: Path) -> None:
-    largest = max((file.metadata.row_group(group).total_byte_size for group in range(file.num_row_groups)), default=0)
+def _warn_of_large_groups(file: ParquetRows, path: Path) -> None:
+    largest = max((group.total_byte_size for group in file.row_groups()), default=0)
     if largest > _LARGE_GROUP:
         warnings.warn(
             f"{path}: a row group holds {largest / 2**20:,.0f} MiB, all of which are read for one medium; "

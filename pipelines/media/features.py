@@ -6,10 +6,34 @@ import torch
 from torch import Tensor
 
 from pipelines.artifacts import Vectors
+from pipelines.artifacts.matrix import MappedMatrix, Matrix, take
+
+
+class StoredVectors:
+    """Vectors of a training or test set, in memory or, where they are many, on the disk.
+
+    Args:
+        matrix_nd: The vectors ``[n, d]``.
+    """
+
+    def __init__(self, matrix_nd: Matrix) -> None:
+        self._vectors_nd = matrix_nd if isinstance(matrix_nd, MappedMatrix) else torch.from_numpy(matrix_nd)
+
+    @property
+    def dimension(self) -> int:
+        """Size of a vector."""
+        return self._vectors_nd.shape[1]
+
+    def __getitem__(self, rows: Tensor | int) -> Tensor:
+        """The vectors ``[b, d]`` of some rows ``[b]``, or that of one ``[d]``."""
+        if isinstance(rows, int):
+            return self[torch.tensor([rows])][0]
+        stored = self._vectors_nd
+        return stored[rows] if isinstance(stored, Tensor) else torch.from_numpy(stored[rows.numpy()])
 
 
 class FeatureMedia:
-    """Feature vectors of media, in memory.
+    """Feature vectors of media.
 
     Args:
         vectors: What a features file holds, see `read_vectors`.
@@ -24,16 +48,16 @@ class FeatureMedia:
     def __init__(self, vectors: Vectors, ids: list[str]) -> None:
         rows = vectors.rows_of(pa.chunked_array([ids], pa.string()), "media")
         self.ids = ids
-        self.vectors_nd = torch.from_numpy(vectors.matrix_nd[rows])
+        self._vectors = StoredVectors(take(vectors.matrix_nd, rows))
 
     @property
     def dimension(self) -> int:
         """Size of a feature vector."""
-        return self.vectors_nd.shape[1]
+        return self._vectors.dimension
 
     def load(self, row: int, random: np.random.Generator | None = None) -> Tensor:
         """The features ``[d]`` of a row; nothing is random about them."""
-        return self.vectors_nd[row]
+        return self._vectors[row]
 
     def blank(self) -> Tensor:
         """A zero vector."""
@@ -41,4 +65,4 @@ class FeatureMedia:
 
     def batch(self, rows: Tensor) -> Tensor:
         """Features ``[n, d]`` of some rows ``[n]``."""
-        return self.vectors_nd[rows]
+        return self._vectors[rows]

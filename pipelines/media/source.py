@@ -9,7 +9,9 @@ from torch import Tensor
 from pipelines.artifacts import Vectors, open_parquet, read_vectors
 from pipelines.artifacts.files import require_file
 from pipelines.artifacts.media_tables import byte_column
+from pipelines.artifacts.opening import files_matching, is_pattern
 from pipelines.artifacts.places import IMAGE_SUFFIXES, VIDEO_SUFFIXES
+from pipelines.artifacts.provenance import is_table_in_parts
 from pipelines.errors import InputError
 from pipelines.media.blobs import Blobs
 from pipelines.media.byte_tables import TableBlobs
@@ -91,19 +93,20 @@ def open_media(
     return ClipMedia(blobs, media, view, cache_bytes)
 
 
-def read_features(path: Path | None, annotations: Path) -> Vectors:
+def read_features(path: Path | None, annotations: Path, scratch: Path | None = None) -> Vectors:
     """Read the features that media are, where no model takes pixels.
 
     Args:
         path: What ``--media`` names; None where the annotations say where media are.
         annotations: The annotations, for messages.
+        scratch: A folder for features that are too large for memory, see `read_vectors`.
 
     Raises:
         InputError: It holds pixels, or can't be used.
     """
     if path is None or not holds_features(path):
         raise InputError(f"{path or annotations}: holds images, which need a vision model; give one with --media-model")
-    return read_vectors(path)
+    return read_vectors(path, scratch=scratch)
 
 
 def media_files(path: Path) -> list[Path]:
@@ -112,7 +115,7 @@ def media_files(path: Path) -> list[Path]:
     Raises:
         InputError: One is missing or can't be read.
     """
-    files = expand(path)
+    files = files_matching(path) if is_pattern(path) else expand(path)
     for file in files:
         if not file.is_dir():
             require_file(file)
@@ -125,12 +128,14 @@ def media_inputs(path: Path | None) -> dict[str, Path]:
     Raises:
         InputError: One is missing or can't be read.
     """
-    files = [] if path is None else media_files(path)
+    files = [] if path is None else [path] if is_table_in_parts(path) else media_files(path)
     return {"media": files[0]} if len(files) == 1 else {f"media {file.name}": file for file in files}
 
 
 def holds_features(path: Path) -> bool:
-    """Whether a path is a Parquet file without bytes, or nothing that holds pixels."""
+    """Whether a path is Parquet without bytes, in one file or in parts, or nothing that holds pixels."""
+    if is_table_in_parts(path):
+        return True
     if path.is_dir() or path.suffix.lower() in (".zip", ".tar") or len(expand(path)) > 1:
         return False
     return not _holds_bytes(path)

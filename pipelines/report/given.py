@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pipelines.artifacts import is_scores, kind_of, open_parquet
-from pipelines.artifacts.files import read_json, require_file
+from pipelines.artifacts.files import read_json
 from pipelines.errors import InputError
 from pipelines.media import holds_features, media_files
 from pipelines.views.classes import is_classification
@@ -50,9 +50,8 @@ def _require(flag: str, path: Path) -> None:
         if holds_features(path):
             raise InputError(f"--media {path}: holds features; give the folder or archive of the images or clips")
         return
-    require_file(path)
     with open_parquet(path) as file:
-        kind, rows = kind_of(file.schema_arrow.names), file.metadata.num_rows
+        kind, rows = kind_of(file.schema_arrow.names), file.num_rows
     if kind != KINDS[flag]:
         raise InputError(f"--{flag} {path}: holds {kind or 'no artifact'}, expected {KINDS[flag]}")
     if not rows:

@@ -9,12 +9,15 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from pipelines.artifacts import SHIFTS, StagePlan, StageResult, align, has_noise, read_clusters
+from pipelines.artifacts.needs import announce, extent_of
 from pipelines.artifacts.writers import one_writer
 from pipelines.contrast.shift_range import dial
 from pipelines.errors import InputError
+from pipelines.progress import SILENT, Progress
 
 DEFAULT_LEVEL = 0.1
 _HISTOGRAM_BINS = 10
+_BASE, _PER_ROW, _PER_ID_BYTE = 0.4 * 2**30, 100, 4  # bytes, measured by benchmarks/scale.py
 _SMALLEST, _LARGEST = float(np.finfo(np.float32).tiny), float(np.finfo(np.float32).max)  # that files hold
 
 
@@ -29,6 +32,7 @@ def shifts(
     level: float | None = None,
     rule: str = "linear",
     force: bool = False,
+    progress: Progress = SILENT,
 ) -> StageResult:
     """Turn cluster sizes into a shift for each sample, in a range given by ``minimum`` and ``maximum`` or by ``tail``.
 
@@ -46,6 +50,7 @@ def shifts(
         level: The shift that ``tail`` is around; by default 0.1.
         rule: ``linear`` (the paper's), ``log`` or ``rank``, see `pipelines.contrast.cluster_shifts`.
         force: Write the output even if it is up to date, or was not written by mmts.
+        progress: Is told what memory will be needed, where that is much.
 
     Raises:
         InputError: A file or option can't be used, or the files are of different samples.
@@ -72,6 +77,8 @@ def shifts(
     )
     if done := plan.finished(force=force):
         return done
+    extent = extent_of(paths[0])
+    announce(progress, memory=_BASE + _PER_ROW * extent.rows + _PER_ID_BYTE * extent.id_bytes, folder=output.parent)
     ids: pa.ChunkedArray | None = None
     shift_sum: NDArray[np.float64] | float = 0.0
     size_sum: NDArray[np.float64] | float = 0.0

@@ -1,6 +1,8 @@
 """What a run reads, each file once: pairs to train and validate on, joined by id from the stages' files."""
 
+import tempfile
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -23,12 +25,25 @@ from pipelines.artifacts import (
     rows_of_split,
     select_shifts,
 )
+from pipelines.artifacts.matrix import take
+from pipelines.artifacts.needs import extent_of
 from pipelines.errors import InputError
-from pipelines.media import CACHE_BYTES, FeatureMedia, MediaSource, View, media_list, open_media, read_features
+from pipelines.media import (
+    CACHE_BYTES,
+    FeatureMedia,
+    MediaSource,
+    StoredVectors,
+    View,
+    holds_features,
+    media_list,
+    open_media,
+    read_features,
+)
 from pipelines.scores.thirds import THIRDS, frequency_edges, frequency_third, media_sizes
 from pipelines.train.config import SCORES, TrainConfig
 
-Texts = Tensor | list[str]
+_BASE, _PER_ROW = 0.6 * 2**30, 600  # bytes, measured by benchmarks/scale.py
+Texts = StoredVectors | list[str]
 
 
 @dataclass(frozen=True)
@@ -74,7 +89,7 @@ class PairedData:
     Attributes:
         media: The media, m of them.
         sample_ids: Ids of the n captions.
-        texts: Text embeddings ``[n, d]``; the captions themselves where there is a text tower.
+        texts: Text embeddings, n of them; the captions themselves where there is a text tower.
         media_of_sample_n: Row of each caption's medium ``[n]``.
         shifts: Shift of each caption, where there are shifts.
         size_n: Training cluster size of each caption ``[n]``, which scores by frequency follow from, where known.
@@ -89,16 +104,17 @@ class PairedData:
 
 
 def read_files(config: TrainConfig) -> RunFiles:
-    """Read the files of a run; pixels are not read yet.
+    """Read the files of a run; pixels are not read yet, and vectors that are too large for memory lie on the disk.
 
     Raises:
         InputError: A file can't be used, or there is nothing to validate on although the settings ask for more than the
             default validation.
     """
+    scratch = config.output if config.output.is_dir() else Path(tempfile.gettempdir())
     files = RunFiles(
         read_annotations(config.annotations),
-        None if config.text is None else read_vectors(config.text, id_column="sample_id"),
-        read_features(config.media_path, config.annotations) if config.media_model is None else None,
+        None if config.text is None else read_vectors(config.text, id_column="sample_id", scratch=scratch),
+        read_features(config.media_path, config.annotations, scratch) if config.media_model is None else None,
         None if config.shifts is None else read_table(config.shifts, SHIFTS),
         None if config.clusters is None else mean_frequency([config.clusters]),
         None if config.frequency is None else read_frequency(config.frequency, config.annotations),
@@ -109,6 +125,21 @@ def read_files(config: TrainConfig) -> RunFiles:
             "--val-every out"
         )
     return files
+
+
+def needs_of(config: TrainConfig) -> dict[str, int]:
+    """Bytes of ``memory`` and ``disk`` that the data of a run take in each of its processes, model and pixels aside.
+
+    Raises:
+        InputError: A file can't be read.
+    """
+    files = [path for path in (config.text, config.media_path) if path is not None and holds_features(path)]
+    vectors = [extent_of(path) for path in files]
+    rows = extent_of(config.annotations).rows
+    return {
+        "memory": int(_BASE + sum(each.memory for each in vectors) + _PER_ROW * rows),
+        "disk": sum(each.disk for each in vectors),
+    }
 
 
 def pair_up(
@@ -133,7 +164,7 @@ def pair_up(
         texts: Texts = table.column("text").to_pylist()
     else:
         rows = align(sample_ids, files.text.ids, what="samples", path=files.text.path)
-        texts = torch.from_numpy(files.text.matrix_nd[rows])
+        texts = StoredVectors(take(files.text.matrix_nd, rows))
     if files.features is None:
         media: MediaSource = open_media(config.media_path, listed, view=view, cache_bytes=cache_bytes)
     else:

@@ -11,7 +11,7 @@ from torch.distributed.tensor import DTensor
 
 from pipelines.contrast import PairInfo, Processes, Strategy, make_strategy
 from pipelines.errors import InputError
-from pipelines.media import CACHE_BYTES, Replacement, View, require_few_damaged
+from pipelines.media import CACHE_BYTES, Replacement, StoredVectors, View, require_few_damaged
 from pipelines.models import DualEncoder, LoraSettings, build_model, compile_towers
 from pipelines.train.balance import find_balance
 from pipelines.train.checkpoint import Checkpoint
@@ -148,7 +148,7 @@ class Session:
 
     def text_inputs(self, data: PairedData, text_rows: Tensor) -> TextInputs:
         """What the text side of the model takes for some captions, on the device."""
-        if isinstance(data.texts, Tensor):
+        if isinstance(data.texts, StoredVectors):
             return self.on_device(data.texts[text_rows])
         assert self.encoder.text_tower is not None
         tokens = self.encoder.text_tower.tokenize([data.texts[row] for row in text_rows.tolist()])

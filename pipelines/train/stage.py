@@ -5,6 +5,7 @@ from typing import Any
 
 from pipelines.artifacts import StagePlan, frequency_file
 from pipelines.artifacts.files import require_folder, sync_files, write_json
+from pipelines.artifacts.needs import announce
 from pipelines.artifacts.writers import removing_new_folders, sole_writer, writing
 from pipelines.contrast import STRATEGIES
 from pipelines.media import linked_parameters, media_inputs
@@ -13,6 +14,7 @@ from pipelines.models import save_model
 from pipelines.progress import SILENT, Progress
 from pipelines.train.checkpoint import Checkpoint, read_checkpoint
 from pipelines.train.config import TrainConfig
+from pipelines.train.data import needs_of
 from pipelines.train.folder import METRICS_DIGEST, RunFolder, content_digest
 from pipelines.train.launch import make_fabric
 from pipelines.train.loggers import Logger, open_loggers, require_loggers
@@ -70,6 +72,7 @@ def _train(config: TrainConfig, *, resume: bool, force: bool, progress: Progress
         precision=config.precision,
     )
     require_loggers(config)
+    announce(progress, **needs_of(config), folder=config.output)
     session = Session(config)
     fabric.launch()  # from here on there may be other processes
     session.launch(fabric)

@@ -16,7 +16,7 @@ VALUES = np.random.default_rng(0).standard_normal((1_000, 6)).astype(np.float16)
 def mapped(request, tmp_path, monkeypatch) -> MappedMatrix:
     """`VALUES` on the disk, of which 20 rows at a time may be in memory."""
     monkeypatch.setattr(matrix, "_FAULT_BYTES", 64)
-    monkeypatch.setattr(matrix, "_RESIDENT_BYTES", 20 * 64)
+    monkeypatch.setattr(matrix, "RESIDENT_BYTES", 20 * 64)
     monkeypatch.setattr(matrix, "_COPIED_BYTES", 300)
     made = MappedMatrix(VALUES.shape, request.param, tmp_path)
     for start in range(0, len(VALUES), 300):

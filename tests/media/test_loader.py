@@ -176,8 +176,9 @@ def test_features_are_indexed_at_once(world) -> None:
     assert isinstance(source, FeatureMedia)
     rows = torch.tensor([4, 9, 2])
     batch = next(iter(batches(source, [PlannedBatch(1, 0, rows, slice(1, 3))], workers=2, seed=0)))
-    assert torch.equal(batch.inputs, source.vectors_nd[[9, 2]])
-    assert torch.equal(source.load(4), source.vectors_nd[4])
+    expected = [torch.from_numpy(world.features[world.media_ids[row]]).float() for row in (9, 2, 4)]
+    assert torch.equal(batch.inputs, torch.stack(expected[:2]))
+    assert torch.equal(source.load(4), expected[2])
 
 
 def test_a_plan_is_read_as_it_is_loaded_in_process(source) -> None:

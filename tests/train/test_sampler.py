@@ -93,7 +93,7 @@ def test_each_file_is_read_once_for_both_splits(world, monkeypatch) -> None:
 
         return counted
 
-    for name in ("read", "read_row_group"):
+    for name in ("read", "read_row_group", "iter_batches"):
         monkeypatch.setattr(pq.ParquetFile, name, counting(getattr(pq.ParquetFile, name)))
     session = Session(world.config("run", temperature="mmts", tau=None, alpha=0.02, shifts=world.shifts))
     assert session.validation is not None

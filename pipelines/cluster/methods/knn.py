@@ -126,6 +126,7 @@ METHOD = Method(
     ),
     knn,
     libraries=("faiss-cpu",),
+    fitted_copies=2.5,  # they, and an index that grows by doubling
     has_labels=False,
     has_engines=True,
 )

@@ -1,0 +1,105 @@
+"""Rows against time and peak resident memory, stage by stage, each in a process of its own.
+
+Makes embeddings of 384 float16 around 2,000 directions of a Zipf distribution, in a folder that goes away at the end:
+10 million rows take 8 GB, and as much again while they are clustered.
+
+    python benchmarks/scale.py [--rows 100000 1000000] [--stages cluster shifts knn inspect train] [--folder FOLDER]
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from pipelines.artifacts import ArtifactWriter, Provenance, vector_schema
+
+DIMENSION, DIRECTIONS, ROWS_AT_ONCE = 384, 2_000, 100_000
+STAGES = {
+    "cluster": "cluster embeddings.parquet -o clusters.parquet --k 200",
+    "shifts": "shifts clusters.parquet -o shifts.parquet --min 0.05 --max 0.2",
+    "knn": "cluster embeddings.parquet -o neighbors.parquet --method knn",
+    "inspect": "inspect embeddings.parquet",
+    "train": "train annotations.parquet -o run --media features.parquet --text embeddings.parquet "
+    "--shifts shifts.parquet --epochs 1 --batch-size 4096 --val-split none",
+}
+
+
+def blocks(rows: int, seed: int) -> Iterator[tuple[int, np.ndarray]]:
+    """First rows of blocks, and vectors: those of the first block with their elements shifted by one in each other."""
+    random = np.random.default_rng(seed)
+    centres_kd = random.standard_normal((DIRECTIONS, DIMENSION), np.float32)
+    share_k = 1 / np.arange(1, DIRECTIONS + 1)
+    kind_n = random.choice(DIRECTIONS, min(rows, ROWS_AT_ONCE), p=share_k / share_k.sum())
+    vectors_nd = centres_kd[kind_n] + random.standard_normal((len(kind_n), DIMENSION), np.float32)
+    vectors_nd = vectors_nd.astype(np.float16)
+    for start in range(0, rows, ROWS_AT_ONCE):
+        yield start, np.roll(vectors_nd, start // ROWS_AT_ONCE, axis=1)[: rows - start]
+
+
+def write_vectors(path: Path, key: str, rows: int, seed: int) -> None:
+    schema = vector_schema(key, DIMENSION, "float16", split=False)
+    with ArtifactWriter(path, schema, Provenance("benchmark", f"{key} of {rows}", {}, {})) as writer:
+        for start, vectors_nd in blocks(rows, seed):
+            ids = [f"{key[0]}{row:08d}" for row in range(start, start + len(vectors_nd))]
+            vectors = pa.FixedSizeListArray.from_arrays(pa.array(vectors_nd.reshape(-1)), DIMENSION)
+            writer.write(pa.table({key: ids, "embedding": vectors}))
+
+
+def write_annotations(path: Path, rows: int) -> None:
+    schema = pa.schema([(name, pa.string()) for name in ("sample_id", "text", "media_id")])
+    with ArtifactWriter(path, schema, Provenance("benchmark", f"annotations of {rows}", {}, {})) as writer:
+        for start in range(0, rows, ROWS_AT_ONCE):
+            ids = [f"{row:08d}" for row in range(start, min(start + ROWS_AT_ONCE, rows))]
+            columns = ([f"s{each}" for each in ids], [f"text {each}" for each in ids], [f"m{each}" for each in ids])
+            writer.write(pa.table(dict(zip(schema.names, columns, strict=True))))
+
+
+def measured(folder: Path, line: str) -> tuple[float, float, str]:
+    """Seconds and peak resident GiB of a command, and what it says before it starts."""
+    start = time.perf_counter()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "mmts_cli", *line.split()],
+        cwd=folder,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    said = process.stderr.read()
+    _, status, usage = os.wait4(process.pid, 0)
+    if status:
+        raise SystemExit(f"failed: mmts {line}\n{said}")
+    notes = [note for note in said.splitlines() if note.startswith("needs ")]
+    return time.perf_counter() - start, usage.ru_maxrss / 2**20, notes[0] if notes else ""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        "--rows", type=int, nargs="+", default=[100_000, 1_000_000], help="100,000 1,000,000 by default"
+    )
+    parser.add_argument("--stages", nargs="+", choices=STAGES, default=list(STAGES), help="all by default")
+    parser.add_argument("--folder", type=Path, help="where to make the data (default: the system's temporary folder)")
+    given = parser.parse_args()
+    print("| rows | stage | seconds | peak GiB | said before |\n|---|---|---|---|---|")
+    for rows in given.rows:
+        with tempfile.TemporaryDirectory(dir=given.folder) as name:
+            folder = Path(name)
+            write_vectors(folder / "embeddings.parquet", "sample_id", rows, seed=0)
+            if "train" in given.stages:
+                write_vectors(folder / "features.parquet", "media_id", rows, seed=1)
+                write_annotations(folder / "annotations.parquet", rows)
+            for stage in given.stages:
+                seconds, peak, said = measured(folder, STAGES[stage])
+                print(f"| {rows:,} | {stage} | {seconds:,.0f} | {peak:.2f} | {said or '-'} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
