@@ -143,7 +143,8 @@ def compare(n: int, d: int, device: str, repeats: int, *, plain: bool, busy: int
                 times[name].append(seconds(step, device))
     medians = {name: statistics.median(taken) for name, taken in times.items()}
     base = medians.pop("three bare products")
-    where = f"n = {n:,}" + ("" if device == "cuda" else f", {torch.get_num_threads()} threads")
+    threads = torch.get_num_threads()
+    where = f"n = {n:,}" + ("" if device == "cuda" else f", {threads} thread{'s' * (threads > 1)}")
     where += f", beside {busy} busy process" * (busy > 0)
     print(f"\n{device}, {where}, d = {d}, float32, forward + backward, medians of {repeats} interleaved repeats")
     print(f"three bare products: {base * 1e3:.1f} ms")

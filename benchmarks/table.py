@@ -22,7 +22,7 @@ from threadpoolctl import threadpool_info
 HERE = Path(__file__).resolve().parent
 PAGE = HERE.parent / "docs" / "speed.md"
 BEGIN, END = "<!-- benchmarks/table.py writes from here -->", "<!-- to here -->"
-HEAD = "| what | against | ratio | of | threads | load a core | BLAS |\n|---|---|---|---|---|---|---|"
+HEAD = "| what | against | ratio | of | threads unless said | load a core | BLAS |\n|---|---|---|---|---|---|---|"
 SCRIPTS = {
     "losses": ["contrast_losses.py", "--quick"],
     "ek100": ["ek100_evaluation.py", "--repeats", "1"],
