@@ -24,6 +24,23 @@ TrustOption = Annotated[
         "--trust-remote-code", help="Run code that comes with a model; only for models whose author you trust."
     ),
 ]
+_WHERE = "Where it is computed"
+EngineOption = Annotated[
+    Literal["local", "ray"],
+    typer.Option(
+        "--engine",
+        help="In this process, or by a worker on each GPU, or else each core, of a Ray cluster.",
+        rich_help_panel=_WHERE,
+    ),
+]
+AddressOption = Annotated[
+    str | None,
+    typer.Option(
+        "--address",
+        help="Ray cluster (default: $RAY_ADDRESS; without that one is started on this machine for the time being).",
+        rich_help_panel=_WHERE,
+    ),
+]
 MaxBadOption = Annotated[int, typer.Option("--max-bad", min=0, help="Damaged media to tolerate; they are left out.")]
 
 # What else than a run's own files is scored or searched.

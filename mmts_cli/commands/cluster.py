@@ -10,8 +10,10 @@ import typer
 
 from mmts_cli.command import stage_command
 from mmts_cli.options import (
+    AddressOption,
     ByOption,
     ClusterAnnotationsOption,
+    EngineOption,
     FitSplitOption,
     ForceOption,
     JointMediaOption,
@@ -71,6 +73,8 @@ def cluster(
             "--seeds", help=f"Clusterings of each k, with seeds from 0 (default: {SEEDS}).", rich_help_panel=_SWEEP
         ),
     ] = None,
+    engine: EngineOption = "local",
+    address: AddressOption = None,
     force: ForceOption = False,
     **options: Any,
 ) -> None:
@@ -87,6 +91,7 @@ def cluster(
     Example: mmts cluster embeddings.parquet -o clusters --sweep 50,100,200 --seeds 5
     """
     from pipelines.cluster import cluster as run
+    from pipelines.engines import Engine
     from pipelines.errors import InputError
 
     what: What = {
@@ -99,11 +104,22 @@ def cluster(
     if sweep is not None:
         if method != "kmeans":
             raise InputError(f"--sweep: is for --method kmeans; leave it out with {method}")
+        if engine != "local":
+            raise InputError(f"--engine {engine}: is for one clustering; leave it out with --sweep")
         _sweep(output, source, path, sweep, seeds, force, what, options)
         return
     if seeds is not None:
         raise InputError("--seeds: is for --sweep; --seed is that of one clustering")
-    result = run(source, path, method=method, force=force, progress=output, **what, **options)
+    result = run(
+        source,
+        path,
+        method=method,
+        engine=Engine(engine, address),
+        force=force,
+        progress=output,
+        **what,
+        **options,
+    )
     output.result(stage_json("cluster", result), lambda: _human(result))
 
 

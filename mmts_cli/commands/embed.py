@@ -8,7 +8,9 @@ import typer
 
 from mmts_cli.command import stage_command
 from mmts_cli.options import (
+    AddressOption,
     DeviceOption,
+    EngineOption,
     ForceOption,
     MaxBadOption,
     OutputOption,
@@ -67,6 +69,8 @@ def embed(
         Literal["float32", "float16"], typer.Option("--dtype", help="Data type of the stored vectors.")
     ] = "float32",
     trust_remote_code: TrustOption = False,
+    engine: EngineOption = "local",
+    address: AddressOption = None,
     force: ForceOption = False,
 ) -> None:
     """Encode the texts of annotations, or images or clips.
@@ -80,6 +84,7 @@ def embed(
     from pipelines.embed import embed as embed_texts
     from pipelines.embed import embed_media
     from pipelines.encoding import Encoding
+    from pipelines.engines import Engine
     from pipelines.errors import InputError
     from pipelines.model_files import DEFAULT_MODEL
 
@@ -97,6 +102,7 @@ def embed(
             frames=frames,
             dtype=dtype,
             encoding=encoding,
+            engine=Engine(engine, address),
             force=force,
             progress=output,
         )
@@ -114,6 +120,7 @@ def embed(
             precision=precision,
             dtype=dtype,
             trust_remote_code=trust_remote_code,
+            engine=Engine(engine, address),
             force=force,
             progress=output,
         )

@@ -115,6 +115,7 @@ class Method:
         results: Number of its results, see `StagePlan`.
         fitted_copies: How often it holds the rows that it is fitted on; what is bounded by `rows_to_fit`.
         has_labels: Whether there are clusters of several samples, for labels to say what is in them.
+        has_engines: Whether ``fit`` takes an ``engine``, whose workers find each row's cluster.
         require_effect: Refuses options that were given and have no effect beside the others:
             ``require_effect(given, values)``.
     """
@@ -129,6 +130,7 @@ class Method:
     results: int = 1
     fitted_copies: float = 1.0
     has_labels: bool = True
+    has_engines: bool = False
     require_effect: Callable[[Values, Values], None] = lambda given, values: None
 
     def values(self, given: Values, others: "tuple[Method, ...]") -> dict[str, Any]:

@@ -21,6 +21,7 @@ from pipelines.cluster.labels import write_labels
 from pipelines.cluster.method import Samples, Values
 from pipelines.cluster.methods import DEFAULT, METHODS
 from pipelines.cluster.subject import Subject, What, subject_of
+from pipelines.engines import LOCAL, Engine
 from pipelines.errors import InputError
 from pipelines.progress import SILENT, Progress
 
@@ -45,6 +46,7 @@ def cluster(
     media: Path | str | None = None,
     media_weight: float | None = None,
     fit_split: str | None = None,
+    engine: Engine = LOCAL,
     force: bool = False,
     progress: Progress = SILENT,
     **options: Any,
@@ -67,6 +69,7 @@ def cluster(
         media: Features file, for joint.
         media_weight: Share of the media in the similarity of a joint clustering, 0 to 1; 0.5 if None.
         fit_split: Split to fit on and to count; ``train`` where the file has such rows, else all, if None.
+        engine: Where each row's cluster is found, for ``kmeans`` and ``knn``; clusters are fitted in this process.
         force: Cluster even if the output is up to date.
         progress: Is told what memory and disk will be needed, where that is much.
         **options: Options of the method, by the names in its ``options``: for ``kmeans`` ``k``, ``seed``, ``niter``,
@@ -86,6 +89,8 @@ def cluster(
         raise InputError(f"--method {method}: expected one of {', '.join(METHODS)}{nearest(method, list(METHODS))}")
     chosen = METHODS[method]
     values = chosen.values(options, tuple(METHODS.values()))
+    if engine.name != "local" and not chosen.has_engines:
+        raise InputError(f"--engine {engine.name}: --method {method} is done in one process; leave it out")
     what = What(by=by, annotations=annotations, media=media, media_weight=media_weight)
     subject = subject_of(chosen, source, what)
     if subject.annotations is not None:
@@ -95,7 +100,9 @@ def cluster(
     if result is None:
         announce(progress, **subject.needs, folder=output.parent)
         fitted = read_fitted(subject, values, fit_split, output.parent)
-        of_items = chosen.fit(fitted.samples.content, fitted.count_m, **values)
+        of_items = chosen.fit(
+            fitted.samples.content, fitted.count_m, **values, **({"engine": engine} if chosen.has_engines else {})
+        )
         result = write_clustering(plan, fitted, of_items, source)
     if (texts := subject.text_file) is None:
         return result

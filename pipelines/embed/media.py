@@ -1,7 +1,10 @@
 """Entry point of ``embed`` for images and clips."""
 
+import itertools
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,13 +18,15 @@ from pipelines.artifacts.writers import one_writer
 from pipelines.embed.parts import Parts, parts_of, remove_parts
 from pipelines.encoders.towers import load_media_encoder
 from pipelines.encoding import AS_IT_COMES, Encoding
+from pipelines.engines import LOCAL, Engine
 from pipelines.errors import InputError
 from pipelines.model_files import model_identity
-from pipelines.progress import SILENT, Progress, Task
+from pipelines.progress import SILENT, Progress
 
-if TYPE_CHECKING:  # these bring torch, which a file that is up to date doesn't need
-    from pipelines.media import MediaSource
-    from pipelines.models import DualEncoder
+if TYPE_CHECKING:  # this brings torch, which a file that is up to date doesn't need
+    from pipelines.media import MediaList
+
+_BATCHES_IN_A_PART = 8  # that a worker of several takes at once
 
 
 @one_writer
@@ -34,6 +39,7 @@ def embed_media(
     frames: int | None = None,
     dtype: str = "float32",
     encoding: Encoding = AS_IT_COMES,
+    engine: Engine = LOCAL,
     force: bool = False,
     progress: Progress = SILENT,
 ) -> StageResult:
@@ -54,6 +60,7 @@ def embed_media(
         frames: Frames to take from a clip, whose vector is their mean; None with a run, which has its own number.
         dtype: ``float32`` or ``float16``, of the stored vectors.
         encoding: How to encode. Damaged media, where ``encoding.max_bad`` lets some be, are left out.
+        engine: Where to encode; the vectors are the same but for rounding.
         force: Encode even if the output is up to date.
         progress: Where to report.
 
@@ -64,8 +71,7 @@ def embed_media(
         InputError: A file or the model can't be used, or more media are damaged than may be.
         Interrupted: It was asked to stop; what was made is kept.
     """
-    from pipelines.media import holds_features, linked_parameters, media_inputs, media_list
-    from pipelines.models import media_batch_size, open_inputs
+    from pipelines.media import holds_features, linked_parameters, media_inputs, media_list, require_few_damaged
 
     annotations, output, where = Path(annotations), Path(output), media_path(Path(media))
     if dtype not in ("float32", "float16"):
@@ -89,78 +95,116 @@ def embed_media(
         return done
     table = read_annotations(annotations)
     listed = media_list(table, annotations)
-    encoder = load_media_encoder(model, frames, trust_remote_code=encoding.trust_remote_code)
-    encoding.require_effect(on_pixels=encoder.media_tower is not None)
-    source = open_inputs(encoder, where, listed, model)
     named = pa.table({"media_id": listed.ids})
     if "split" in table.column_names:
         named = named.append_column("split", table.column("split").take(pa.array(_first_rows(table))))
-    schema = vector_schema("media_id", encoder.dimension, dtype, split="split" in named.column_names)
+    load = partial(_MediaWork, model, frames, where, listed, encoding, dtype)
     bad_media: dict[str, str] = {}
-    batch_size = encoding.batch_size or media_batch_size(source, encoder.settings["frames"])
-    settings = {"batch_size": batch_size, "device": encoding.device}
-    with (
-        parts_of(plan, dtype, encoder.dimension, force=force, **settings) as parts,
-        progress.task("encoding media", len(listed), "media") as task,
-        plan.writer(schema) as writer,
-    ):
-        for rows, vectors_nd in _encoded(encoder, source, encoding, batch_size, parts, bad_media, task):
-            writer.write(with_vectors(named.take(pa.array(rows)), vectors_nd, model))
-        writer.summary = {"model": model, "rows": len(listed) - len(bad_media), "dimension": encoder.dimension}
-        if bad_media:
-            writer.summary["bad_media"] = bad_media
+    with engine.workers(load, device=encoding.device, libraries=plan.libraries, progress=progress) as workers:
+        about = workers.about
+        schema = vector_schema("media_id", about.dimension, dtype, split="split" in named.column_names)
+        settings = {"batch_size": about.batch_size, "device": encoding.device}
+        with (
+            parts_of(plan, dtype, about.dimension, force=force, **settings) as parts,
+            progress.task("encoding media", len(listed), "media") as task,
+            plan.writer(schema) as writer,
+        ):
+            rows = range(sum(part["media"] for part in parts.found), len(listed))
+            encoded = workers.map(engine.cut(rows, about.batch_size * _BATCHES_IN_A_PART))
+            for batch in itertools.chain(_found(parts, listed.ids), _kept(encoded, parts)):
+                bad_media |= batch.damaged
+                for reason in batch.damaged.values():
+                    warnings.warn(f"{reason}; left out", stacklevel=2)
+                require_few_damaged(bad_media, encoding.max_bad)
+                task.advance(batch.media)
+                writer.write(with_vectors(named.take(pa.array(batch.rows)), batch.vectors_nd, model))
+            writer.summary = {"model": model, "rows": len(listed) - len(bad_media), "dimension": about.dimension}
+            if bad_media:
+                writer.summary["bad_media"] = bad_media
     return StageResult(output, False, writer.summary)
 
 
-def _encoded(
-    encoder: "DualEncoder",
-    source: "MediaSource",
-    encoding: Encoding,
-    batch_size: int,
-    parts: Parts,
-    bad_media: dict[str, str],
-    task: Task,
-) -> Iterator[tuple[NDArray[np.int64], NDArray[np.floating]]]:
-    """Rows of whole media and their vectors ``[n, d]``, as they are encoded; adds the others to ``bad_media``.
+@dataclass(frozen=True)
+class _About:
+    """What there is to know of a model of media: the size of its vectors, and how many media it encodes at once."""
 
-    Those that an earlier run made come first.
+    dimension: int
+    batch_size: int
+
+
+@dataclass(frozen=True)
+class _Batch:
+    """Media of a batch.
+
+    Attributes:
+        rows: Those that could be decoded ``(n,)``.
+        vectors_nd: Their vectors.
+        damaged: Why the others could not, by id.
     """
-    import torch
 
-    from pipelines.media import require_few_damaged
-    from pipelines.models import choose_device, encode_batches
+    rows: NDArray[np.int64]
+    vectors_nd: NDArray[np.floating]
+    damaged: dict[str, str]
 
-    def tell(damaged: Mapping[str, str], media: int) -> None:
-        bad_media.update(damaged)
-        for reason in damaged.values():
-            warnings.warn(f"{reason}; left out", stacklevel=3)
-        require_few_damaged(bad_media, encoding.max_bad)
-        task.advance(media)
+    @property
+    def media(self) -> int:
+        return len(self.rows) + len(self.damaged)
 
+
+class _MediaWork:
+    """A model that encodes media, and the media, of which it is told the rows."""
+
+    def __init__(
+        self, model: str, frames: int | None, where: Path | None, listed: "MediaList", encoding: Encoding, dtype: str
+    ) -> None:
+        from pipelines.models import choose_device, media_batch_size, open_inputs
+
+        encoder = load_media_encoder(model, frames, trust_remote_code=encoding.trust_remote_code)
+        encoding.require_effect(on_pixels=encoder.media_tower is not None)
+        self._source = open_inputs(encoder, where, listed, model)
+        batch_size = encoding.batch_size or media_batch_size(self._source, encoder.settings["frames"])
+        self.about = _About(encoder.dimension, batch_size)
+        self._device = choose_device(encoding.device)
+        self._encode = encoder.to(self._device).embed_media
+        self._encoding, self._dtype = encoding, dtype
+
+    def __call__(self, rows: Sequence[int]) -> Iterator[_Batch]:
+        """Some media, batch by batch."""
+        import torch
+
+        from pipelines.models import encode_batches
+
+        batches = encode_batches(
+            self._encode,
+            self._source,
+            self._device,
+            batch_size=self.about.batch_size,
+            rows=torch.tensor(rows, dtype=torch.int64),
+            precision=self._encoding.precision,
+            workers=self._encoding.workers,
+            max_bad=self._encoding.max_bad,
+        )
+        for batch in batches:
+            whole_nd = batch.vectors_nd.cpu()[batch.whole_n].numpy().astype(self._dtype)
+            damaged = {each.media_id: each.reason for each in batch.damaged}
+            yield _Batch(batch.rows[batch.whole_n].numpy(), whole_nd, damaged)
+
+
+def _found(parts: Parts, media_ids: list[str]) -> Iterator[_Batch]:
+    """The batches that an earlier run made."""
     stored_nd, made, seen = parts.read(), 0, 0
     for part in parts.found:
         rows = np.arange(seen, seen + part["media"])
-        whole = rows[[source.ids[row] not in part["damaged"] for row in rows]]
-        tell(part["damaged"], len(rows))
-        yield whole, stored_nd[made : made + len(whole)]
+        whole = rows[[media_ids[row] not in part["damaged"] for row in rows]]
+        yield _Batch(whole, stored_nd[made : made + len(whole)], part["damaged"])
         made, seen = made + len(whole), seen + len(rows)
-    device = choose_device(encoding.device)
-    encoded = encode_batches(
-        encoder.to(device).embed_media,
-        source,
-        device,
-        batch_size=batch_size,
-        rows=torch.arange(seen, len(source.ids)),
-        precision=encoding.precision,
-        workers=encoding.workers,
-        max_bad=encoding.max_bad,
-    )
-    for batch in encoded:
-        damaged = {each.media_id: each.reason for each in batch.damaged}
-        whole_nd = batch.vectors_nd.cpu()[batch.whole_n].numpy().astype(parts.dtype)
-        parts.append(whole_nd, media=len(batch.rows), damaged=damaged)
-        tell(damaged, len(batch.rows))
-        yield batch.rows[batch.whole_n].numpy(), whole_nd
+
+
+def _kept(batches: Iterable[_Batch], parts: Parts) -> Iterator[_Batch]:
+    """Batches, each kept in case that the run is stopped."""
+    for batch in batches:
+        parts.append(batch.vectors_nd, media=batch.media, damaged=batch.damaged)
+        yield batch
 
 
 def _first_rows(table: pa.Table) -> NDArray[np.int64]:

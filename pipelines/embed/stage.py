@@ -1,7 +1,10 @@
 """Entry point of ``embed``."""
 
 import hashlib
+from collections import deque
 from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -19,18 +22,19 @@ from pipelines.artifacts import (
     with_vectors,
 )
 from pipelines.artifacts.writers import one_writer
-from pipelines.embed.parts import Parts, parts_of, remove_parts
+from pipelines.embed.parts import parts_of, remove_parts
 from pipelines.encoders.sentences import SentenceEncoder
 from pipelines.encoders.towers import MappedTexts, TowerTexts, load_mapped_texts, load_text_encoder
 from pipelines.encoding import Encoding, Precision
+from pipelines.engines import LOCAL, Engine
 from pipelines.errors import InputError
 from pipelines.model_files import DEFAULT_MODEL, model_identity
-from pipelines.progress import SILENT, Progress, Task
+from pipelines.progress import SILENT, Progress
 
 # Rows between two writes. Texts are sorted by length within a window, so that batches are even; vectors of a window are
 # on disk before the next begins.
 WINDOW_ROWS = 100_000
-_BATCHES_PER_REPORT = 8
+_BATCHES_IN_A_PART = 8
 
 
 @one_writer
@@ -45,6 +49,7 @@ def embed(
     precision: Precision = "32",
     dtype: str = "float32",
     trust_remote_code: bool = False,
+    engine: Engine = LOCAL,
     force: bool = False,
     progress: Progress = SILENT,
 ) -> StageResult:
@@ -65,6 +70,7 @@ def embed(
         precision: Precision of the forward pass; ``32`` alone for a sentence-transformers model.
         dtype: ``float32`` or ``float16``, of the stored vectors.
         trust_remote_code: Whether code that comes with the model may run; the footer says so.
+        engine: Where to encode; the vectors are the same but for rounding.
         force: Encode even if the output is up to date.
         progress: Where to report.
 
@@ -90,33 +96,39 @@ def embed(
         return done
     table = read_table(annotations, ANNOTATIONS, columns=_columns(annotations))
     if text is not None:
+        if engine.name != "local":
+            raise InputError(f"--engine {engine.name}: has no effect with --text, which is quick; leave it out")
         return _embed_mapped(plan, table, model, load_mapped_texts(model, Path(text), table, encoding), dtype, progress)
     require_texts(table, annotations)
-    encoder: SentenceEncoder | TowerTexts | None = load_text_encoder(model, encoding)
-    if encoder is None:
-        if precision != "32":
-            raise InputError(f"--precision {precision}: is for runs and CLIP-like models; leave it out with {model}")
-        encoder = SentenceEncoder(model, device=device, batch_size=batch_size, trust_remote_code=trust_remote_code)
-    schema = vector_schema("sample_id", encoder.dimension, dtype, split="split" in table.column_names)
 
     distinct_total = len(table.column("text").unique())
     settings = {"batch_size": batch_size, "device": device}
+    load = partial(_TextWork, model, encoding)
     with (
-        parts_of(plan, dtype, encoder.dimension, force=force, **settings) as parts,
+        engine.workers(load, device=device, libraries=plan.libraries, progress=progress) as workers,
+        parts_of(plan, dtype, workers.about.dimension, force=force, **settings) as parts,
         progress.task("embedding", distinct_total, "texts") as task,
-        plan.writer(schema) as writer,
+        plan.writer(_schema(table, workers.about.dimension, dtype)) as writer,
     ):
-        store = _VectorStore(encoder, parts)
-        for window in _windows(table):
-            vectors_nd = store.vectors(window.column("text").to_pylist(), task, batch_size)
-            writer.write(with_vectors(window.drop_columns("text"), vectors_nd, model))
+        # The same texts make the same parts in the same order.
+        texts = _DistinctTexts(table, batch_size * _BATCHES_IN_A_PART, made=len(parts.found))
+        truncated = sum(part["truncated"] for part in parts.found)
+        if parts.rows:
+            task.advance(parts.rows)
+        encoded = workers.map(texts.parts())
+        for window in texts.windows():
+            for part, (vectors_nd, truncated_here) in zip(window.parts, encoded, strict=False):
+                parts.append(vectors_nd, truncated=truncated_here)
+                truncated += truncated_here
+                task.advance(len(part))
+            writer.write(with_vectors(window.samples, np.asarray(parts.read()[window.vector_n]), model))
         writer.summary = {
             "model": model,
             "rows": table.num_rows,
-            "distinct_texts": store.distinct,
-            "dimension": encoder.dimension,
-            "truncated_texts": store.truncated,
-            "max_tokens": encoder.max_length,
+            "distinct_texts": texts.count,
+            "dimension": workers.about.dimension,
+            "truncated_texts": truncated,
+            "max_tokens": workers.about.max_tokens,
         }
     return StageResult(output, False, writer.summary)
 
@@ -125,7 +137,7 @@ def _embed_mapped(
     plan: StagePlan, table: pa.Table, model: str, texts: MappedTexts, dtype: str, progress: Progress
 ) -> StageResult:
     """Write embeddings that a run's head maps from others."""
-    schema = vector_schema("sample_id", texts.dimension, dtype, split="split" in table.column_names)
+    schema = _schema(table, texts.dimension, dtype)
     with progress.task("mapping", table.num_rows, "embeddings") as task, plan.writer(schema) as writer:
         for window in _windows(table):
             writer.write(with_vectors(window.drop_columns("text"), texts.vectors(window, dtype), str(plan.output)))
@@ -134,40 +146,118 @@ def _embed_mapped(
     return StageResult(plan.output, False, writer.summary)
 
 
-class _VectorStore:
-    """Vectors of distinct texts, on disk in the order in which they are encoded; texts are looked up by hash."""
+@dataclass(frozen=True)
+class _About:
+    """What there is to know of a text model: the size of its vectors, and how many tokens it reads."""
 
-    def __init__(self, encoder: SentenceEncoder | TowerTexts, parts: Parts) -> None:
+    dimension: int
+    max_tokens: int | None
+
+
+class _TextWork:
+    """A text model that encodes parts of the texts."""
+
+    def __init__(self, model: str, encoding: Encoding) -> None:
+        encoder: SentenceEncoder | TowerTexts | None = load_text_encoder(model, encoding)
+        if encoder is None:
+            if encoding.precision != "32":
+                raise InputError(
+                    f"--precision {encoding.precision}: is for runs and CLIP-like models; leave it out with {model}"
+                )
+            assert encoding.batch_size is not None
+            encoder = SentenceEncoder(
+                model,
+                device=encoding.device,
+                batch_size=encoding.batch_size,
+                trust_remote_code=encoding.trust_remote_code,
+            )
         self._encoder = encoder
-        self._parts = parts
-        self._found = iter(parts.found)
-        self._row_of: dict[bytes, int] = {}
-        self.truncated = 0
+        self.about = _About(encoder.dimension, encoder.max_length)
+
+    def __call__(self, texts: list[str]) -> Iterator[tuple[NDArray[np.float32], int]]:
+        """Vectors ``(n, d)`` of some texts, and how many are longer than the model reads."""
+        truncated = self._encoder.count_truncated(texts)
+        yield self._encoder.encode(texts), truncated
+
+
+@dataclass(frozen=True)
+class _Window:
+    """Some samples.
+
+    Attributes:
+        samples: Their rows, without texts.
+        vector_n: Which of all vectors each has ``(n,)``.
+        parts: Texts that no window before had, in parts, shortest first; those aside that are encoded already.
+    """
+
+    samples: pa.Table
+    vector_n: NDArray[np.int64]
+    parts: list[list[str]]
+
+
+class _DistinctTexts:
+    """Texts in the order in which they are encoded, told apart by hash.
+
+    Workers take parts ahead of the windows that are written: windows are read as either needs one.
+
+    Args:
+        table: The samples, with their texts.
+        part_size: Texts in a part.
+        made: Parts that are encoded already.
+
+    Attributes:
+        count: How many distinct texts there are in the windows so far.
+    """
+
+    def __init__(self, table: pa.Table, part_size: int, made: int) -> None:
+        self._unread = _windows(table)
+        self._part_size, self._made = part_size, made
+        self._vector_of: dict[bytes, int] = {}
+        self._parts: deque[list[str]] = deque()
+        self._windows: deque[_Window] = deque()
 
     @property
-    def distinct(self) -> int:
-        return len(self._row_of)
+    def count(self) -> int:
+        return len(self._vector_of)
 
-    def vectors(self, texts: list[str], task: Task, batch_size: int) -> NDArray[np.floating]:
-        """(n, d) vectors of the texts; those not seen before are encoded, shortest first."""
+    def parts(self) -> Iterator[list[str]]:
+        """The parts of all windows."""
+        while self._parts or self._read():
+            if self._parts:
+                yield self._parts.popleft()
+
+    def windows(self) -> Iterator[_Window]:
+        """The windows."""
+        while self._windows or self._read():
+            yield self._windows.popleft()
+
+    def _read(self) -> bool:
+        """Read a window; False where there is none."""
+        table = next(self._unread, None)
+        if table is None:
+            return False
+        texts = table.column("text").to_pylist()
         keys = [hashlib.blake2b(text.encode(), digest_size=16).digest() for text in texts]
-        fresh = {key: text for key, text in zip(keys, texts, strict=True) if key not in self._row_of}
+        fresh = {key: text for key, text in zip(keys, texts, strict=True) if key not in self._vector_of}
         order = sorted(fresh, key=lambda key: len(fresh[key]))
-        step = batch_size * _BATCHES_PER_REPORT
-        for start in range(0, len(order), step):
-            chunk = order[start : start + step]
-            part = next(self._found, None)  # the same texts make the same parts in the same order
-            self.truncated += self._encode([fresh[key] for key in chunk]) if part is None else part["truncated"]
-            for key in chunk:
-                self._row_of[key] = len(self._row_of)
-            task.advance(len(chunk))
-        return np.asarray(self._parts.read()[[self._row_of[key] for key in keys]])
+        for key in order:
+            self._vector_of[key] = len(self._vector_of)
+        parts = [
+            [fresh[key] for key in order[start : start + self._part_size]]
+            for start in range(0, len(order), self._part_size)
+        ]
+        made = min(self._made, len(parts))
+        self._made -= made
+        window = _Window(
+            table.drop_columns("text"), np.array([self._vector_of[key] for key in keys], dtype=np.int64), parts[made:]
+        )
+        self._parts.extend(window.parts)
+        self._windows.append(window)
+        return True
 
-    def _encode(self, texts: list[str]) -> int:
-        """Encode texts; gives how many are longer than the model reads."""
-        truncated = self._encoder.count_truncated(texts)
-        self._parts.append(self._encoder.encode(texts), truncated=truncated)
-        return truncated
+
+def _schema(table: pa.Table, dimension: int, dtype: str) -> pa.Schema:
+    return vector_schema("sample_id", dimension, dtype, split="split" in table.column_names)
 
 
 def _columns(annotations: Path) -> list[str]:

@@ -1,9 +1,11 @@
 """k-means."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pipelines.cluster.method import SEED, Method, Option
+from pipelines.engines import LOCAL, Engine
 from pipelines.errors import InputError
 
 if TYPE_CHECKING:
@@ -13,6 +15,8 @@ if TYPE_CHECKING:
     from pipelines.artifacts.matrix import Matrix
     from pipelines.cluster.centroids import CentroidFit
     from pipelines.cluster.clustering import Clustering
+
+_BLOCK_ROWS = 32_768  # whose clusters are found at a time
 
 
 def kmeans(
@@ -32,6 +36,7 @@ def kmeans_seeds(
     levels: int = 1,
     spherical: bool = True,
     max_points_per_centroid: int | None = None,
+    engine: Engine = LOCAL,
 ) -> "Iterator[Clustering]":
     """Cluster rows with k-means for each seed, fitted on some of them, every row assigned to its nearest centroid.
 
@@ -50,6 +55,7 @@ def kmeans_seeds(
         spherical: Normalise rows and centroids, so that the nearest centroid is that of the highest cosine similarity.
         max_points_per_centroid: Fit on a sample of at most this many rows a centroid; on all if None, or as many as
             `rows_to_fit` allows.
+        engine: Where the nearest centroids are found.
 
     Raises:
         InputError: k is larger than the number of distinct rows to fit on.
@@ -58,7 +64,6 @@ def kmeans_seeds(
 
     from pipelines.cluster.centroids import CentroidFit
     from pipelines.cluster.clustering import Clustering
-    from pipelines.cluster.geometry import BLOCK_ROWS, cosine_to
     from pipelines.cluster.hierarchical import fit_two_levels
 
     centroids = CentroidFit(niter, spherical, max_points_per_centroid)
@@ -71,14 +76,27 @@ def kmeans_seeds(
         else centroids.fit_seeds(training_md, k, seeds)
     )
     for centroids_kd in fitted:
-        cluster_n = np.empty(len(matrix_nd), dtype=np.int64)
-        similarity_n = np.empty(len(matrix_nd), dtype=np.float32)
-        for start in range(0, len(matrix_nd), BLOCK_ROWS):
-            part = slice(start, start + BLOCK_ROWS)
-            block_bd = matrix_nd[part]
-            cluster_n[part] = centroids.nearest(block_bd, centroids_kd)
-            similarity_n[part] = cosine_to(block_bd, centroids_kd, cluster_n[part])
-        yield Clustering(cluster_n, similarity_n, figures={"sampled_rows": len(training_md)} if sampled else {})
+        blocks = (matrix_nd[start : start + _BLOCK_ROWS] for start in range(0, len(matrix_nd), _BLOCK_ROWS))
+        with engine.workers(partial(_Assigning, centroids, centroids_kd)) as workers:
+            clusters, similarities = zip(*workers.map(blocks), strict=True)
+        figures: dict[str, float] = {"sampled_rows": len(training_md)} if sampled else {}
+        yield Clustering(np.concatenate(clusters), np.concatenate(similarities), figures=figures)
+
+
+class _Assigning:
+    """Finds the clusters of blocks of rows."""
+
+    about = None
+
+    def __init__(self, centroids: "CentroidFit", centroids_kd: "NDArray[np.float32]") -> None:
+        self._centroids, self._centroids_kd = centroids, centroids_kd
+
+    def __call__(self, rows_nd: "NDArray[np.float32]") -> "Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]":
+        """(n,) the centroid nearest to each row, and the similarity to it."""
+        from pipelines.cluster.geometry import cosine_to
+
+        cluster_n = self._centroids.nearest(rows_nd, self._centroids_kd)
+        yield cluster_n, cosine_to(rows_nd, self._centroids_kd, cluster_n)
 
 
 def training_rows(matrix_nd: "Matrix", count_n: "NDArray[np.integer[Any]]") -> "NDArray[np.float32]":
@@ -134,4 +152,5 @@ METHOD = Method(
     kmeans,
     fitted_copies=1.45,  # what its iterations remember of each row
     results=2,  # 2: Lloyd's iterations of our own, from other initial centroids than faiss's
+    has_engines=True,
 )

@@ -1,8 +1,11 @@
 """Local density from nearest neighbors: how many training samples are about as near as a neighbor usually is."""
 
+from collections.abc import Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pipelines.cluster.method import Method, Option
+from pipelines.engines import LOCAL, Engine
 from pipelines.errors import InputError
 
 if TYPE_CHECKING:
@@ -11,6 +14,7 @@ if TYPE_CHECKING:
 
     from pipelines.artifacts.matrix import Matrix
     from pipelines.cluster.clustering import Clustering
+    from pipelines.cluster.neighborhoods import Neighborhoods
 
 DEFAULT_NEIGHBORS = 50
 _SAMPLE = 1_000  # rows that radius and recall are measured on
@@ -18,7 +22,11 @@ _BLOCK_ROWS = 8_192  # whose neighbors are counted at a time
 
 
 def knn(
-    matrix_nd: "Matrix", count_n: "NDArray[np.integer[Any]]", *, neighbors: int = DEFAULT_NEIGHBORS
+    matrix_nd: "Matrix",
+    count_n: "NDArray[np.integer[Any]]",
+    *,
+    neighbors: int = DEFAULT_NEIGHBORS,
+    engine: Engine = LOCAL,
 ) -> "Clustering":
     """Count the training samples around each row, in a neighborhood that is equally wide for all.
 
@@ -32,6 +40,7 @@ def knn(
         matrix_nd: (n, d) vectors.
         count_n: (n,) how many training samples each row stands for; rows of 0 are counted in no neighborhood.
         neighbors: k.
+        engine: Where neighbors are counted.
 
     Returns:
         Each row as the cluster of its own number, of the size that was counted; figures ``least_similarity`` (how wide
@@ -62,16 +71,31 @@ def knn(
     least = float(np.median(kth_similarity(sample_sd, parts, neighbors + 1)))  # the nearest is the row itself
     count_m = count_n[counted].astype(np.int64)
     around = neighborhoods_of(directions_of(matrix_nd, counted), count_m, least, sample_sd)
-    size_n = np.empty(len(matrix_nd), dtype=np.int64)
-    for start in range(0, len(matrix_nd), _BLOCK_ROWS):
-        rows = np.arange(start, min(start + _BLOCK_ROWS, len(matrix_nd)))
-        size_n[rows] = around.sizes(directions_of(matrix_nd, rows))
+    blocks = (
+        directions_of(matrix_nd, np.arange(start, min(start + _BLOCK_ROWS, len(matrix_nd))))
+        for start in range(0, len(matrix_nd), _BLOCK_ROWS)
+    )
+    with engine.workers(partial(_Counting, around)) as workers:
+        size_n = np.concatenate([*workers.map(blocks)])
     if sampled := len(counted) < len(fitted):
         size_n = _scaled(size_n, count_n, counted)
     figures = {"least_similarity": least, "median": float(np.median(size_n[fitted])), "recall": around.recall}
     if sampled:
         figures["sampled_rows"] = len(counted)
     return Clustering(np.arange(len(matrix_nd)), size_n=size_n, figures=figures)
+
+
+class _Counting:
+    """Counts what lies around blocks of rows."""
+
+    about = None
+
+    def __init__(self, around: "Neighborhoods") -> None:
+        self._around = around
+
+    def __call__(self, rows_nd: "NDArray[np.float32]") -> "Iterator[NDArray[np.int64]]":
+        """(n,) the counts around some rows."""
+        yield self._around.sizes(rows_nd)
 
 
 def _scaled(
@@ -104,4 +128,5 @@ METHOD = Method(
     libraries=("faiss-cpu",),
     fitted_copies=2.5,  # they, and an index that grows by doubling
     has_labels=False,
+    has_engines=True,
 )

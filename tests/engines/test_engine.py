@@ -1,0 +1,101 @@
+"""The choice of an engine, without Ray."""
+
+import importlib.util
+import socket
+
+import pytest
+
+from pipelines.engines import LOCAL, Engine
+from pipelines.errors import InputError
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("dask",), "--engine dask: expected one of local, ray"),
+        (("local", "head:6379"), "--address head:6379: is that of a Ray cluster; add --engine ray, or leave it out"),
+    ],
+)
+def test_what_cannot_be_is_refused(arguments, message) -> None:
+    with pytest.raises(InputError) as refused:
+        Engine(*arguments)
+    assert str(refused.value) == message
+
+
+def test_without_ray_it_says_how_to_install_it(monkeypatch, refused, tmp_path) -> None:
+    found = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "ray" else found(name))
+    message = "--engine ray: Ray is not installed; pip install 'mmts[ray]'"
+    assert refused("embed", tmp_path / "a.parquet", "-o", tmp_path / "e.parquet", "--engine", "ray") == message
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            ("--method", "class", "--column", "noun"),
+            "--engine ray: --method class is done in one process; leave it out",
+        ),
+        (("--method", "hdbscan"), "--engine ray: --method hdbscan is done in one process; leave it out"),
+        (("--sweep", "2,3"), "--engine ray: is for one clustering; leave it out with --sweep"),
+        (
+            ("--k", "2", "--engine", "local", "--address", "a:1"),
+            "--address a:1: is that of a Ray cluster; add --engine ray",
+        ),
+    ],
+)
+def test_clusterings_that_need_no_cluster_of_machines(monkeypatch, refused, tmp_path, options, message) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: name)
+    said = refused("cluster", tmp_path / "e.parquet", "-o", tmp_path / "c.parquet", "--engine", "ray", *options)
+    assert said.startswith(message)
+
+
+def test_here_parts_are_taken_one_by_one_and_results_are_in_order() -> None:
+    class Work:
+        about = "letters"
+
+        def __call__(self, part):
+            taken.append(part)
+            yield from part
+
+    taken: list[str] = []
+    with LOCAL.workers(Work) as workers:
+        assert workers.about == "letters"
+        results = workers.map(iter(["ab", "c", "", "de"]))
+        assert next(results) == "a"
+        assert taken == ["ab"]
+        assert list(results) == ["b", "c", "d", "e"]
+
+
+@pytest.mark.parametrize("items", [[], [1], [1, 2, 3]])
+def test_here_everything_is_one_part(items) -> None:
+    assert list(LOCAL.cut(items, 2)) == [items] * bool(items)
+
+
+def test_elsewhere_items_are_cut_in_parts(monkeypatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: name)
+    assert list(Engine("ray").cut(range(5), 2)) == [range(2), range(2, 4), range(4, 5)]
+
+
+def test_an_address_at_which_nobody_answers_is_refused_at_once(monkeypatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: name)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    message = (
+        f"^--address 127.0.0.1:{port}: nobody answers there \\(Connection refused\\); see `ray status` on the head$"
+    )
+    for address in (f"127.0.0.1:{port}", f"ray://127.0.0.1:{port}"):
+        with (
+            pytest.raises(InputError, match=message.replace("127", "(ray://)?127", 1)),
+            Engine("ray", address).workers(list),
+        ):
+            pass
+
+
+@pytest.mark.parametrize("address", ["head", "head:", "10.0.0.1:port", ":x"])
+def test_what_is_no_address_is_refused(monkeypatch, address) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: name)
+    message = f"^--address {address}: expected that of a Ray cluster's head, as 10.0.0.1:6379$"
+    with pytest.raises(InputError, match=message), Engine("ray", address).workers(list):
+        pass
