@@ -150,6 +150,7 @@ METHOD = Method(
         ),
     ),
     kmeans,
+    fitted_copies=1.45,  # what its iterations remember of each row
     results=2,  # 2: Lloyd's iterations of our own, from other initial centroids than faiss's
     has_engines=True,
 )
