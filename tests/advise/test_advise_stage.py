@@ -8,9 +8,11 @@ import pytest
 from sklearn.metrics import adjusted_rand_score, silhouette_score
 
 from pipelines.advise import Settings, advise, cluster_sweep
-from pipelines.artifacts import ADVICE, gini, read_table
+from pipelines.artifacts import ADVICE, gini, matrix, needs, read_table
+from pipelines.artifacts.matrix import MappedMatrix
 from pipelines.cluster import cluster
 from pipelines.errors import InputError
+from pipelines.progress import Silent
 
 ROWS, TRAIN = 120, 90
 
@@ -196,3 +198,20 @@ def test_with_annotations_the_recommended_clusters_have_labels(embeddings, tmp_p
     assert expected[0]["texts"][0] in shown
     write_artifact(annotations, {**texts, "text": ["new"] * ROWS})
     assert not advise(embeddings, tmp_path / "advice.parquet", settings=settings, annotations=annotations)["up_to_date"]
+
+
+def test_what_is_needed_is_said_and_large_vectors_lie_beside_the_output(embeddings, tmp_path, monkeypatch) -> None:
+    folders, said = [], []
+    create = MappedMatrix.__init__
+    monkeypatch.setattr(MappedMatrix, "__init__", lambda self, *of: (folders.append(of[2].name), create(self, *of))[1])
+    monkeypatch.setattr(matrix, "IN_MEMORY_BYTES", 0)
+    monkeypatch.setattr(needs, "_WORTH_SAYING", 0)
+    progress, settings = Silent(), Settings((3,), seeds=2)
+    monkeypatch.setattr(progress, "note", said.append)
+    (tmp_path / "advice").mkdir()
+    advise(embeddings, settings=settings, progress=progress)
+    advise(embeddings, tmp_path / "advice" / "a.parquet", settings=settings, progress=progress)
+    cluster_sweep(embeddings, tmp_path / "sweep", settings=settings, progress=progress)
+    expected = [embeddings.parent, tmp_path / "advice", tmp_path / "sweep"]
+    assert folders == [folder.name for folder in expected]
+    assert [line.rpartition(" of disk in ")[2] for line in said] == [str(folder) for folder in expected]
