@@ -1,5 +1,6 @@
 """k-means."""
 
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -79,8 +80,15 @@ def kmeans_seeds(
         blocks = (matrix_nd[start : start + _BLOCK_ROWS] for start in range(0, len(matrix_nd), _BLOCK_ROWS))
         with engine.workers(partial(_Assigning, centroids, centroids_kd)) as workers:
             clusters, similarities = zip(*workers.map(blocks), strict=True)
+        cluster_n = np.concatenate(clusters)
+        if (found := len(np.unique(cluster_n))) < k:
+            remedy = ", or raise --max-points-per-centroid" if max_points_per_centroid else ""
+            warnings.warn(
+                f"--k {k}: only {found} clusters have rows, as too many of the fitted rows are alike; lower it{remedy}",
+                stacklevel=3,
+            )
         figures: dict[str, float] = {"sampled_rows": len(training_md)} if sampled else {}
-        yield Clustering(np.concatenate(clusters), np.concatenate(similarities), figures=figures)
+        yield Clustering(cluster_n, np.concatenate(similarities), figures=figures)
 
 
 class _Assigning:

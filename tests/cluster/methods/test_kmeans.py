@@ -97,3 +97,17 @@ def test_a_zero_row_has_no_similarity() -> None:
     rows_nd = np.array([[0, 0], [3, 4]], dtype=np.float32)
     assert normalised(rows_nd).tolist() == [[0, 0], [np.float32(0.6), np.float32(0.8)]]
     assert cosine_to(rows_nd, rows_nd[1:], np.array([0, 0])) == pytest.approx([0, 1])
+
+
+@pytest.mark.parametrize(("options", "remedy"), [({}, ""), ({"max_points_per_centroid": 1}, ", or raise")])
+def test_clusters_without_rows_are_told(options, remedy) -> None:
+    """Directions that rounding tells apart at other lengths, and few distinct rows in a sample."""
+    directions_nd = np.random.default_rng(0).standard_normal((50, 16))
+    if options:
+        matrix_nd = np.concatenate([directions_nd, np.repeat(directions_nd[:1], 950, axis=0)]).astype(np.float32)
+    else:
+        matrix_nd = np.concatenate([directions_nd * length for length in (1, 0.3, 0.7, 1.1)]).astype(np.float32)
+    k = 40 if options else 80
+    with pytest.warns(UserWarning, match=rf"^--k {k}: only \d+ clusters have rows, as .* alike; lower it{remedy}"):
+        found = kmeans(matrix_nd, everything(matrix_nd), k=k, **options)
+    assert len(np.unique(found.cluster_n)) < k
