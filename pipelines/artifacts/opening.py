@@ -2,17 +2,19 @@
 
 import bisect
 import contextlib
+import fnmatch
 import glob
 import os
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipelines.artifacts.files import require_file
+from pipelines.artifacts.ids import shortened
 from pipelines.errors import InputError
 
 # Vectors of other tools, which `mmts prepare features` reads, or says how to convert.
@@ -23,8 +25,26 @@ _WILDCARD = re.compile(r"[*?\[]")
 
 
 def is_pattern(path: Path) -> bool:
-    """Whether a path is a pattern such as ``part-*.parquet``, and not the name of a file."""
-    return _WILDCARD.search(str(path)) is not None and not os.path.exists(path)
+    """Whether a path is a pattern such as ``part-*.parquet``, and not the name of a file, or of one that is missing."""
+    return not os.path.exists(path) and _WILDCARD.search(str(_folder_and_pattern(path)[1])) is not None
+
+
+def _folder_and_pattern(path: Path) -> tuple[Path, Path]:
+    """The longest beginning of a path that is there, whatever characters it has, and the rest."""
+    folder = next(parent for parent in path.parents if os.path.exists(parent))
+    return folder, path.relative_to(folder)
+
+
+def matches(path: Path, pattern: Path) -> bool:
+    """Whether a pattern takes in a path that need not be there."""
+    folder, rest = _folder_and_pattern(pattern)
+    names, patterns = path.resolve().parts, (*folder.resolve().parts, *rest.parts)
+    first = len(patterns) - len(rest.parts)
+    return (
+        len(names) == len(patterns)
+        and names[:first] == patterns[:first]
+        and all(map(fnmatch.fnmatch, names[first:], patterns[first:]))
+    )
 
 
 def files_matching(pattern: Path) -> list[Path]:
@@ -33,7 +53,8 @@ def files_matching(pattern: Path) -> list[Path]:
     Raises:
         InputError: There is none.
     """
-    files = sorted(Path(name) for name in glob.glob(str(pattern)) if Path(name).is_file())
+    folder, rest = _folder_and_pattern(pattern)
+    files = sorted(folder / name for name in glob.glob(str(rest), root_dir=folder) if (folder / name).is_file())
     if not files:
         raise InputError(f"{pattern}: no file matches this pattern")
     return files
@@ -73,12 +94,15 @@ def parts_in(folder: Path) -> list[Path]:
     return sorted(parts)
 
 
+_Part = TypeVar("_Part", pa.Table, pa.RecordBatch)
+
+
 class ParquetRows:
     """The rows of Parquet files, one file after the other, of which one is open at a time.
 
     Attributes:
         files: The files.
-        schema_arrow: Their columns.
+        schema_arrow: Their columns, of types that hold what each file has.
         num_rows: Rows in all.
         num_row_groups: Row groups in all.
         reading: The file that was read last.
@@ -89,19 +113,19 @@ class ParquetRows:
         self.reading = files[0]
         self._number, self._opened = -1, contextlib.ExitStack()
         self._first_group: list[int] = []  # of each file
+        self._states = [_state(path) for path in files]
         self.num_rows = self.num_row_groups = 0
 
     def open(self) -> None:
         """Read the footers.
 
         Raises:
-            InputError: The files are no parts of one table: they have other columns, or lists of other types.
+            InputError: The files are no parts of one table: they differ in their columns.
         """
-        for number in range(len(self.files)):
+        for number, path in enumerate(self.files):
             file = self._file(number)
-            if number == 0:
-                self.schema_arrow: pa.Schema = file.schema_arrow
-            _require_parts(self.files[0], self.schema_arrow, self.files[number], file.schema_arrow)
+            schema = file.schema_arrow
+            self.schema_arrow: pa.Schema = schema if number == 0 else _unified(self.schema_arrow, schema, path)
             self._first_group.append(self.num_row_groups)
             self.num_row_groups += file.num_row_groups
             self.num_rows += file.metadata.num_rows
@@ -117,29 +141,20 @@ class ParquetRows:
         return [self._file(number).metadata.metadata or {} for number in range(len(self.files))]
 
     def read(self, columns: list[str] | None = None) -> pa.Table:
-        """All rows.
-
-        Raises:
-            InputError: The files have columns of types that don't go together.
-        """
-        tables = [self._file(number).read(columns=columns) for number in range(len(self.files))]
-        if len(tables) == 1:
-            return tables[0]
-        try:
-            return pa.concat_tables(tables, promote_options="permissive")
-        except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
-            reason = str(error).splitlines()[0][:80]
-            raise InputError(f"{self.files[0].parent}: its files differ in a column's type ({reason})") from error
+        """All rows."""
+        return pa.concat_tables(
+            self._cast(self._file(number).read(columns=columns)) for number in range(len(self.files))
+        )
 
     def read_row_group(self, group: int, columns: list[str] | None = None) -> pa.Table:
         """The rows of one row group."""
         number = bisect.bisect_right(self._first_group, group) - 1
-        return self._file(number).read_row_group(group - self._first_group[number], columns=columns)
+        return self._cast(self._file(number).read_row_group(group - self._first_group[number], columns=columns))
 
     def iter_batches(self, batch_size: int = 65_536, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
         """The rows in batches of at most so many."""
         for number in range(len(self.files)):
-            yield from self._file(number).iter_batches(batch_size=batch_size, columns=columns)
+            yield from map(self._cast, self._file(number).iter_batches(batch_size=batch_size, columns=columns))
 
     def close(self) -> None:
         """Close the file that is open."""
@@ -150,6 +165,8 @@ class ParquetRows:
         if number != self._number:
             self.close()
             self.reading = path = self.files[number]
+            if self._states[number] is None or self._states[number] != _state(path):
+                raise InputError(f"{path}: was removed or changed while it was read; run this again")
             with path.open("rb") as handle:
                 if not _MAGIC.startswith(handle.read(len(_MAGIC))):
                     raise InputError(f"{path}: is not a Parquet file; {_what_reads(path)}")
@@ -157,26 +174,51 @@ class ParquetRows:
             self._number = number
         return self._current
 
+    def _cast(self, part: _Part) -> _Part:
+        """Rows of one file in the order and types of all files' columns.
 
-def _require_parts(first: Path, schema: pa.Schema, path: Path, other: pa.Schema) -> None:
-    """Check that a file is a part of the table that the first one begins.
+        Raises:
+            InputError: A number is too large for the type.
+        """
+        schema = pa.schema([field for field in self.schema_arrow if field.name in part.schema.names])
+        if len(self.files) == 1 or part.schema.equals(schema):
+            return part
+        try:
+            return part.select(schema.names).cast(schema)
+        except pa.ArrowInvalid as error:
+            raise _differs(self.reading, error) from error
+
+
+def _state(path: Path) -> tuple[int, int, int] | None:
+    """What changes with a file's content; None where there is no file."""
+    try:
+        stat = path.stat()
+    except FileNotFoundError:
+        return None
+    return stat.st_ino, stat.st_size, stat.st_mtime_ns
+
+
+def _unified(schema: pa.Schema, other: pa.Schema, path: Path) -> pa.Schema:
+    """The columns of a table with one more part, of types that hold what the parts before it have and what it has.
 
     Raises:
-        InputError: It is not.
+        InputError: The file is no part of this table.
     """
     odd = sorted(set(schema.names) ^ set(other.names))
     if odd:
+        column = shortened(odd[0])
         raise InputError(
-            f"{path.parent}: {first.name} and {path.name} are no parts of one table, only one has a column "
-            f"'{odd[0]}'; name the file"
+            f"{path}: is no part of one table with the files before it, only one has a column '{column}'; name the file"
         )
-    for field in schema:
-        kind = other.field(field.name).type if path != first else field.type
-        if kind != field.type and pa.types.is_nested(kind):  # numbers and text of other types are read as one
-            raise InputError(
-                f"{path.parent}: {first.name} and {path.name} differ in column '{field.name}', which is {field.type} "
-                f"and {kind}; write them alike"
-            )
+    try:
+        return pa.unify_schemas([schema, other], promote_options="permissive")
+    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+        raise _differs(path, error) from error
+
+
+def _differs(path: Path, error: Exception) -> InputError:
+    reason = shortened(str(error).splitlines()[0].removeprefix("Unable to merge: "), 120)
+    return InputError(f"{path}: has a column of another type than the files before it ({reason}); write them alike")
 
 
 @contextlib.contextmanager

@@ -1,6 +1,5 @@
 """One run of a stage: is its output up to date, and where does it write."""
 
-import fnmatch
 import os
 import warnings
 from collections.abc import Iterable
@@ -11,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from pipelines.artifacts.files import require_writable
-from pipelines.artifacts.opening import is_pattern
+from pipelines.artifacts.opening import is_pattern, matches
 from pipelines.artifacts.parquet import ArtifactWriter
 from pipelines.artifacts.provenance import (
     Provenance,
@@ -139,7 +138,7 @@ def refuse_replacing_inputs(output: Path, inputs: Iterable[Path]) -> None:
 def _would_be_part(output: Path, table: Path) -> bool:
     """Whether a file would be a part of a table that is read by a pattern, or from a folder."""
     if is_pattern(table):
-        return fnmatch.fnmatch(str(output.resolve()), str(table.resolve()))
+        return matches(output, table)
     return is_table_in_parts(table) and output.resolve().parent == table.resolve()
 
 

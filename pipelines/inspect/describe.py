@@ -40,8 +40,11 @@ def describe(path: Path | str, *, rows: int = 5) -> dict[str, Any]:
         schema = file.schema_arrow
         columns = [describe_column(file, schema.field(name)) for name in schema.names]
         shown = min(rows, file.num_rows)
-        first = next(file.iter_batches(batch_size=max(shown, 1)), None)
-        head = [] if first is None else first.slice(0, shown).to_pylist()
+        head: list[dict[str, Any]] = []
+        for batch in file.iter_batches(batch_size=max(shown, 1)):
+            head += batch.slice(0, shown - len(head)).to_pylist()
+            if len(head) == shown:
+                break
         kind = kind_of(schema.names)
         return {
             "path": str(path),

@@ -8,6 +8,7 @@ from pipelines.artifacts import CLUSTERS, fingerprint_of, open_parquet, read_pro
 from pipelines.artifacts.opening import parquet_files
 from pipelines.artifacts.plan import StagePlan
 from pipelines.errors import InputError
+from pipelines.inspect.describe import describe
 
 ROWS = {"sample_id": list("abcdefg"), "cluster": [0, 1, 2, 3, 4, 5, 6], "cluster_size": [1] * 7}
 
@@ -69,24 +70,68 @@ def test_parts_that_other_tools_wrote_are_told(tmp_path, parts) -> None:
         StagePlan("test", tmp_path / "o.parquet", {}, {"clusters": parts})
 
 
-def test_vectors_of_parts_with_a_plain_list_in_one(tmp_path) -> None:
-    folder = tmp_path / "vectors"
+LISTS = [
+    pa.list_(pa.float16()),
+    pa.large_list(pa.float32()),
+    pa.list_(pa.field("item", pa.float32(), nullable=False)),
+    pa.list_(pa.float32(), 2),
+]
+
+
+@pytest.mark.parametrize("kind", LISTS, ids=str)
+def test_vectors_of_parts_with_lists_of_another_type(tmp_path, kind) -> None:
+    for name, each in (("a", pa.list_(pa.float32())), ("b", kind)):
+        ids = pa.array([name], pa.string() if name == "a" else pa.large_string())
+        vectors = pa.array([[1.0, 2.0]]).cast(each)
+        columns = [ids, vectors] if name == "a" else [vectors, ids]
+        names = ["sample_id", "embedding"] if name == "a" else ["embedding", "sample_id"]
+        pq.write_table(pa.table(columns, names), tmp_path / f"{name}.parquet")
+    vectors = read_vectors(tmp_path)
+    assert (vectors.ids.to_pylist(), vectors.matrix_nd.tolist()) == (["a", "b"], [[1, 2], [1, 2]])
+
+
+def test_columns_have_one_type_in_all_parts(tmp_path) -> None:
+    for name, values in (("a", pa.nulls(2)), ("b", pa.array([1, 2])), ("c", pa.array([0.5]))):
+        pq.write_table(pa.table({"x": values}), tmp_path / f"{name}.parquet")
+    assert describe(tmp_path)["columns"] == [
+        {"name": "x", "type": "double", "nulls": 2, "min": 0.5, "mean": 3.5 / 3, "max": 2.0}
+    ]
+    assert [row["x"] for row in describe(tmp_path, rows=4)["first_rows"]] == [None, None, 1, 2]
+    with open_parquet(tmp_path) as file:
+        assert file.read_row_group(1).schema == file.read().schema == file.schema_arrow
+    pq.write_table(pa.table({"x": ["one"]}), tmp_path / "d.parquet")
+    with pytest.raises(InputError, match=r"d.parquet: has a column of another type .*Field x .*double vs string\);"):
+        describe(tmp_path)
+    pq.write_table(pa.table({"x": [2**60 + 1]}), tmp_path / "d.parquet")
+    with pytest.raises(InputError, match=r"d.parquet: has a column of another type than the files before it \(Integer"):
+        describe(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "change", [lambda path: path.unlink(), lambda path: write(path, "x")], ids=["gone", "replaced"]
+)
+def test_a_part_that_changes_while_it_is_read_is_refused(tmp_path, change) -> None:
+    for name in "ab":
+        write(tmp_path / f"{name}.parquet", name)
+    with open_parquet(tmp_path) as file:
+        assert file.read().num_rows == 2
+        change(tmp_path / "b.parquet")
+        with pytest.raises(InputError, match=r"b.parquet: was removed or changed while it was read; run this again"):
+            file.read()
+
+
+def write(path, name) -> None:
+    pq.write_table(pa.table({"sample_id": [name]}), path.with_suffix(".new"))
+    path.with_suffix(".new").replace(path)
+
+
+def test_a_folder_may_have_the_characters_of_a_pattern_in_its_name(tmp_path) -> None:
+    folder = tmp_path / "run[1]"
     folder.mkdir()
-    for name, kind in (("a", pa.float32()), ("b", pa.float16())):
-        column = pa.array([[1.0, 2.0]], pa.list_(kind))
-        pq.write_table(pa.table({"sample_id": [name], "embedding": column}), folder / f"{name}.parquet")
-    with pytest.raises(
-        InputError, match=r"a.parquet and b.parquet differ in column 'embedding', which is list<.*float>"
-    ):
-        read_vectors(folder)
-    pq.write_table(
-        pa.table({"sample_id": ["b"], "embedding": [[3.0, 4.0]]}).cast(
-            pa.schema([("sample_id", pa.large_string()), ("embedding", pa.list_(pa.float32()))])
-        ),
-        folder / "b.parquet",
-    )
-    vectors = read_vectors(folder)
-    assert (vectors.ids.to_pylist(), vectors.matrix_nd.tolist()) == (["a", "b"], [[1, 2], [3, 4]])
+    write(folder / "a.parquet", "a")
+    assert parquet_files(folder / "*.parquet") == [folder / "a.parquet"]
+    with pytest.raises(InputError, match=r"b.parquet: no such file; did you mean 'a.parquet'"):
+        parquet_files(folder / "b.parquet")
 
 
 def test_what_is_no_table_is_refused(tmp_path, parts) -> None:
@@ -100,9 +145,9 @@ def test_what_is_no_table_is_refused(tmp_path, parts) -> None:
     (parts / "part-1.parquet").write_bytes(b"PAR1 and no more")
     with pytest.raises(InputError, match=r"part-1.parquet: truncated or damaged Parquet file"):
         read_table(parts, CLUSTERS)
-    pq.write_table(pa.table({"sample_id": ["z"], "size": [1]}), parts / "part-1.parquet")
+    pq.write_table(pa.table({"sample_id": ["z"], "a" * 400: [1]}), parts / "part-1.parquet")
     with pytest.raises(
-        InputError, match=r"part-0.parquet and part-1.parquet are no parts of one table, only one has a col"
+        InputError, match=r"part-1.parquet: is no part of one table .*, only one has a column 'a{1,100}\.\.\.'"
     ):
         read_table(parts, CLUSTERS)
     (parts / "config.json").write_text("{}")
@@ -116,3 +161,7 @@ def test_an_output_among_the_parts_is_refused(tmp_path, parts, given) -> None:
         InputError, match=r"new.parquet: would be one of the files of the input .*; choose another output"
     ):
         StagePlan("test", parts / "new.parquet", {}, {"clusters": tmp_path / given})
+
+
+def test_an_output_in_a_folder_that_a_pattern_does_not_look_into_is_none_of_its_files(tmp_path, parts) -> None:
+    StagePlan("test", parts / "results" / "new.parquet", {}, {"clusters": parts / "*.parquet"})
