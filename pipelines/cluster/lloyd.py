@@ -169,7 +169,7 @@ class Clusters:
             return gained_kd
 
         step = max(_SUMMED_ROWS, k)
-        together = step * _sums_at_once(*self._sum_kd.shape)
+        together = step * _sums_at_once(k, self._sum_kd.shape[1])
         for start in range(0, len(changed), together):
             for gained_kd in each(gained, range(start, min(start + together, len(changed)), step)):
                 self._sum_kd += gained_kd
