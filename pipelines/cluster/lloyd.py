@@ -29,6 +29,7 @@ _SUMMED_ROWS, _SUMS_AT_ONCE = (
 )  # at least in a sum, and sums that may be made, or wait to be added up, at a time
 _SUMS_BYTES = 2**30  # that these may take, but for one of them
 _UNIT, _LEAST = 2.0**-24, 2.0**-149  # float32: largest relative error of rounding, smallest positive number
+_MOST = 2.0**127  # and about the largest
 _SPLIT = 1 / 1024  # by how much the halves of a cluster that is split start apart, as in faiss
 
 
@@ -93,6 +94,7 @@ class Centroids:
             label_n[part], lead_n[part] = self._nearest(rows_nd[part], length_n[part])
         return label_n, lead_n
 
+    @np.errstate(over="ignore", invalid="ignore")
     def _nearest(
         self, rows_nd: NDArray[np.float32], length_n: NDArray[np.float64]
     ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
@@ -104,8 +106,10 @@ class Centroids:
         best_n = score_nk[every_n, label_n].astype(np.float64)
         score_nk[every_n, label_n] = -np.inf
         dimensions = rows_nd.shape[1]
-        error_n = (dimensions + 2) * (_UNIT * (length_n * self._length + self._half) + _LEAST)
+        largest_n = length_n * self._length + self._half  # that a score, or a part of its sum, can be
+        error_n = (dimensions + 2) * (_UNIT * largest_n + _LEAST)
         lead_n = best_n - score_nk.max(axis=1) - 2 * error_n
+        lead_n[largest_n > _MOST] = 0  # where float32 may have overflown
         close = np.flatnonzero(lead_n <= 0)
         if len(close):
             exact_ck = rows_nd[close].astype(np.float64) @ self._exact_kd.T - self._half_k
@@ -169,7 +173,7 @@ class Clusters:
             return gained_kd
 
         step = max(_SUMMED_ROWS, k)
-        together = step * _sums_at_once(k, self._sum_kd.shape[1])
+        together = step * _sums_at_once(k, rows_md.shape[1])
         for start in range(0, len(changed), together):
             for gained_kd in each(gained, range(start, min(start + together, len(changed)), step)):
                 self._sum_kd += gained_kd
