@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -42,6 +43,32 @@ def _blas() -> ThreadpoolController:
     return ThreadpoolController().select(user_api="blas")
 
 
+class _OneThread:
+    """BLAS with one thread, for several at once: the last to leave gives it back as the first has found it."""
+
+    def __init__(self) -> None:
+        self._lock, self._inside = Lock(), 0
+        self._first: Any = None
+
+    @contextmanager
+    def __call__(self, blas: ThreadpoolController) -> Iterator[None]:
+        with self._lock:
+            own = blas.limit(limits=1)
+            self._first = self._first if self._inside else own
+            self._inside += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                own.restore_original_limits()  # with OpenMP they are a thread's own
+                self._inside -= 1
+                if not self._inside:
+                    self._first.restore_original_limits()
+
+
+_one_thread = _OneThread()
+
+
 @contextmanager
 def in_threads() -> Iterator[Map]:
     """A ``map`` whose calls are made by as many threads as BLAS has, each of which has BLAS to itself.
@@ -52,7 +79,7 @@ def in_threads() -> Iterator[Map]:
     """
     blas = _blas()
     threads = min((library["num_threads"] for library in blas.info()), default=1)
-    with blas.limit(limits=1):
+    with _one_thread(blas):
         if threads == 1:
             yield map
             return

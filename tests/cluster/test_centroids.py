@@ -223,3 +223,14 @@ def test_what_many_centroids_take_is_bounded_and_said() -> None:
     k, dimension = 50_000, 768
     assert bytes_of(k, dimension) < 2**30 + 64 * k * dimension + 64 * 4 * 512 * k
     assert bytes_of(k, dimension, seeds=3) - bytes_of(k, dimension) == 2 * 20 * k * dimension
+
+
+def test_two_that_use_threads_at_once_leave_blas_as_it_was() -> None:
+    """The first to enter is the first to leave."""
+    with threadpool_limits(2):
+        first, second = in_threads(), in_threads()
+        first.__enter__()
+        second.__enter__()
+        first.__exit__(None, None, None)
+        second.__exit__(None, None, None)
+        assert {library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"} == {2}

@@ -209,14 +209,18 @@ def test_noise_is_rare_however_much_there_is(tmp_path, write_artifact) -> None:
     assert summary == {**own, **noise_of}
 
 
-def test_hdbscan_of_an_mmts_that_took_noise_for_a_cluster_runs_again(embeddings, tmp_path, monkeypatch) -> None:
+@pytest.mark.parametrize(
+    ("method", "options"), [("hdbscan", {"umap_dims": 0, "min_cluster_size": 3}), ("knn", {"neighbors": 3})]
+)
+def test_what_an_earlier_mmts_counted_in_another_way_is_made_again(
+    embeddings, tmp_path, monkeypatch, method, options
+) -> None:
     source, output = embeddings(), tmp_path / "c.parquet"
-    options = {"method": "hdbscan", "umap_dims": 0, "min_cluster_size": 3}
-    now = METHODS["hdbscan"]
-    monkeypatch.setitem(METHODS, "hdbscan", dataclasses.replace(now, results=1))
+    options, now = {"method": method, **options}, METHODS[method]
+    monkeypatch.setitem(METHODS, method, dataclasses.replace(now, results=1))
     cluster(source, output, **options)
     assert cluster(source, output, **options).up_to_date
-    monkeypatch.setitem(METHODS, "hdbscan", now)
+    monkeypatch.setitem(METHODS, method, now)
     assert not cluster(source, output, **options).up_to_date
     assert cluster(source, output, **options).up_to_date
 

@@ -126,6 +126,7 @@ METHOD = Method(
     ),
     knn,
     libraries=("faiss-cpu",),
+    results=2,  # 2: past 1.5 GiB neighbors are counted in a sample
     fitted_copies=2.5,  # they, and an index that grows by doubling
     has_labels=False,
     has_engines=True,
