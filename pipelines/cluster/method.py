@@ -113,7 +113,9 @@ class Method:
         source: What it reads: ``embeddings`` or ``annotations``.
         libraries: Distributions whose versions belong in the output's footer.
         results: Number of its results, see `StagePlan`.
-        fitted_copies: How often it holds the rows that it is fitted on; what is bounded by `rows_to_fit`.
+        fitted_copies: How often it holds the rows that it is fitted on.
+        is_bounded: Whether it is fitted on no more rows than `rows_to_fit` allows, and reads the others in blocks; else
+            all vectors are held in memory.
         has_labels: Whether there are clusters of several samples, for labels to say what is in them.
         has_engines: Whether ``fit`` takes an ``engine``, whose workers find each row's cluster.
         require_effect: Refuses options that were given and have no effect beside the others:
@@ -129,6 +131,7 @@ class Method:
     libraries: tuple[str, ...] = ()
     results: int = 1
     fitted_copies: float = 1.0
+    is_bounded: bool = True
     has_labels: bool = True
     has_engines: bool = False
     require_effect: Callable[[Values, Values], None] = lambda given, values: None

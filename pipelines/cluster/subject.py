@@ -123,10 +123,13 @@ class Subject:
         joint = sum(each.dimension for each in vectors)
         clustered = Extent(vectors[0].rows, joint, 4, 0) if self.by == "joint" else None
         of_samples = extent_of(self.annotations or self.source)
-        fitted = min(4 * joint * (vectors[0].rows if vectors else 0), FIT_BYTES)
+        fitted = 4 * joint * (vectors[0].rows if vectors else 0)
         held = [*vectors, *([clustered] if clustered else [])]
-        memory = _BASE + sum(each.memory for each in held) + self.method.fitted_copies * fitted
-        memory += _PER_ROW * of_samples.rows + _PER_ID_BYTE * of_samples.id_bytes
+        memory = _BASE + _PER_ROW * of_samples.rows + _PER_ID_BYTE * of_samples.id_bytes
+        if not self.method.is_bounded:
+            memory += sum(each.vector_bytes for each in held) + self.method.fitted_copies * fitted
+            return {"memory": int(memory), "disk": 0}
+        memory += sum(each.memory for each in held) + self.method.fitted_copies * min(fitted, FIT_BYTES)
         return {"memory": int(memory), "disk": sum(each.disk for each in held)}
 
     def read(self, options: Values, scratch: Path | None = None) -> Samples:
@@ -139,6 +142,7 @@ class Subject:
         Raises:
             InputError: A file can't be used, or a sample has no text vector, no medium or no features.
         """
+        scratch = scratch if self.method.is_bounded else None
         if self.by == "text":
             if self.method.source == "embeddings":
                 self._require_key(self.source, "sample_id")

@@ -128,7 +128,9 @@ def read_files(config: TrainConfig) -> RunFiles:
 
 
 def needs_of(config: TrainConfig) -> dict[str, int]:
-    """Bytes of ``memory`` and ``disk`` that the data of a run take in each of its processes, model and pixels aside.
+    """Bytes of ``memory`` that a process of a run takes for its data, and of ``disk`` that all of them take.
+
+    The model and pixels are left out.
 
     Raises:
         InputError: A file can't be read.
@@ -136,9 +138,11 @@ def needs_of(config: TrainConfig) -> dict[str, int]:
     files = [path for path in (config.text, config.media_path) if path is not None and holds_features(path)]
     vectors = [extent_of(path) for path in files]
     rows = extent_of(config.annotations).rows
+    # What is in memory is held twice: as the file has it, and in the order of the splits.
+    held = sum(each.memory * (2 if each.is_small else 1) for each in vectors)
     return {
-        "memory": int(_BASE + sum(each.memory for each in vectors) + _PER_ROW * rows),
-        "disk": sum(each.disk for each in vectors),
+        "memory": int(_BASE + held + _PER_ROW * rows),
+        "disk": config.devices * config.nodes * sum(each.disk for each in vectors),
     }
 
 

@@ -1,14 +1,18 @@
 """Clustering what is too large for memory."""
 
+from dataclasses import replace
+
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
 from pipelines.artifacts import matrix, vectors
 from pipelines.cluster import cluster, geometry
+from pipelines.cluster.methods import METHODS
 from pipelines.cluster.methods import kmeans as method
 from pipelines.cluster.methods.kmeans import kmeans
 from pipelines.cluster.methods.knn import knn
+from pipelines.cluster.subject import subject_of
 
 ROWS, MEDIA = 300, 120
 SPLIT = ["train" if row % 3 else "test" for row in range(ROWS)]
@@ -92,3 +96,16 @@ def test_the_command_says_that_it_took_a_sample(files, mmts, monkeypatch) -> Non
         zip(*(pq.read_table("c.parquet").column(name).to_pylist() for name in ("cluster", "cluster_size")), strict=True)
     )
     assert sum(sizes.values()) == 200  # every training sample counts
+
+
+def test_hdbscan_holds_all_vectors_in_memory_and_says_so(files, monkeypatch) -> None:
+    monkeypatch.setattr(matrix, "IN_MEMORY_BYTES", 0)
+    monkeypatch.setattr(matrix, "RESIDENT_BYTES", 0)
+    monkeypatch.setattr(matrix, "MappedMatrix", lambda *_: pytest.fail("vectors were written to the disk"))
+    what = {"by": "joint", "annotations": files / "a.parquet", "media": files / "f.parquet"}
+    subject = subject_of(METHODS["hdbscan"], files / "e.parquet", what)
+    assert isinstance(subject.read({}, files).content, np.ndarray)
+    without = replace(subject, method=replace(subject.method, is_bounded=True, fitted_copies=0))
+    read, joint = 4 * (ROWS * 6 + MEDIA * 4), 4 * ROWS * 10
+    assert subject.needs["memory"] - without.needs["memory"] == read + 4 * joint
+    assert (subject.needs["disk"], without.needs["disk"] > 0) == (0, True)

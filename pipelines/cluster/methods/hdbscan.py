@@ -107,5 +107,7 @@ METHOD = Method(
     hdbscan,
     libraries=("hdbscan", "umap-learn"),
     results=2,  # 2: noise has size 1 instead of that of one large cluster
+    fitted_copies=3.0,  # as directions, those of the fitted rows, and in float64 or as UMAP's own
+    is_bounded=False,
     require_effect=_require_effect,
 )
