@@ -11,7 +11,6 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from pipelines.artifacts import StagePlan, read_clusters
-from pipelines.artifacts.needs import announce
 from pipelines.cluster.centroids import CentroidFit
 from pipelines.cluster.clustering import Clustering
 from pipelines.cluster.labels import labels_of, write_labels
@@ -19,7 +18,6 @@ from pipelines.cluster.method import Values
 from pipelines.cluster.methods.kmeans import kmeans_seeds, training_rows
 from pipelines.cluster.stage import Fitted, cluster_plan, read_fitted, write_clustering
 from pipelines.cluster.subject import Subject
-from pipelines.progress import Progress
 
 
 @dataclass
@@ -31,7 +29,6 @@ class Clusterings:
         values: Options of ``kmeans``; each clustering has its own ``k`` and ``seed`` in their place.
         fit_split: As for `pipelines.cluster.cluster`.
         scratch: A folder for vectors that are too large for memory.
-        progress: Is told what memory and disk will be needed, where that is much.
         folder: Where a file of each is kept; None to keep none.
         force: Make files again that are up to date.
     """
@@ -40,14 +37,12 @@ class Clusterings:
     values: Values
     fit_split: str | None
     scratch: Path
-    progress: Progress
     folder: Path | None = None
     force: bool = False
 
     @cached_property
     def fitted(self) -> Fitted:
         """What is clustered."""
-        announce(self.progress, **self.subject.needs, folder=self.scratch)
         return read_fitted(self.subject, self.values, self.fit_split, self.scratch)
 
     def distinct(self, enough: int) -> int:

@@ -64,7 +64,7 @@ def advise(
     settings = settings or Settings()
     subject = _subject(source, what)
     scratch = parquet_files(subject.source)[0].parent if output is None else Path(output).parent
-    runs = Clusterings(subject, _values({}), what.get("fit_split"), scratch, progress)
+    runs = Clusterings(subject, _values({}), what.get("fit_split"), scratch)
     if output is None:
         if force:
             raise InputError("--force: is for the file that --output names; leave it out")
@@ -114,7 +114,7 @@ def cluster_sweep(
     if folder.is_file() or folder.suffix == ".parquet":
         raise InputError(f"{folder}: a sweep writes a folder with a file for each k and seed; name a folder")
     subject = _subject(source, what)
-    runs = Clusterings(subject, _values(given), what.get("fit_split"), folder, progress, folder, force)
+    runs = Clusterings(subject, _values(given), what.get("fit_split"), folder, folder, force)
     with removing_new_folders(folder):
         plan = _plan(runs, settings, folder / _table_name(settings.ks or ()))
         done = plan.finished(force=force)

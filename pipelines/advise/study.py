@@ -13,6 +13,7 @@ from pipelines.advise.clusterings import Clusterings
 from pipelines.advise.settings import DEFAULT_KS, Settings
 from pipelines.advise.stability import Spread, agreements, disjoint_pairs, size_gini
 from pipelines.artifacts import ADVICE
+from pipelines.artifacts.needs import announce
 from pipelines.cluster.clustering import fitted_sizes
 from pipelines.errors import InputError
 from pipelines.progress import Progress
@@ -25,6 +26,8 @@ SCHEMA = pa.schema(list(ADVICE.columns.items()))
 
 def study(runs: Clusterings, settings: Settings, progress: Progress, tell: Tell) -> dict[str, Any]:
     """Make the clusterings and measure them; see `pipelines.advise.advise` for what is returned."""
+    options = {**runs.values, "k": max(settings.ks or DEFAULT_KS)}
+    announce(progress, **runs.subject.needs(options, settings.seeds), folder=runs.scratch)
     ks = _possible(runs, settings)
     seeds = range(settings.seeds)
     fitted = np.flatnonzero(runs.fitted.fitted_n)

@@ -11,12 +11,19 @@ from pipelines.artifacts.matrix import Matrix, new_matrix
 
 BLOCK_ROWS = 65_536  # that are copied, or compared with centroids, at a time
 FIT_BYTES = 3 * 2**29  # of rows that are fitted on, as float32: 1,048,576 rows of 384
+_SQUARED = (1e-15, 1e18)  # lengths whose squares float32 holds, with elements that are far smaller
 
 
 def normalised(matrix_nd: NDArray[np.float32]) -> NDArray[np.float32]:
     """Rows scaled to unit length; a zero row stays zero."""
-    norm_n1 = np.linalg.norm(matrix_nd, axis=1, keepdims=True)
-    return np.ascontiguousarray(matrix_nd / np.maximum(norm_n1, np.finfo(np.float32).tiny))
+    with np.errstate(over="ignore", under="ignore"):
+        norm_n1 = np.linalg.norm(matrix_nd, axis=1, keepdims=True)
+    unit_nd = np.ascontiguousarray(matrix_nd / np.maximum(norm_n1, np.finfo(np.float32).tiny))
+    inexact = np.flatnonzero((norm_n1 < _SQUARED[0]) | (norm_n1 > _SQUARED[1]))
+    if len(inexact):
+        exact_md = matrix_nd[inexact].astype(np.float64)
+        unit_nd[inexact] = exact_md / np.maximum(np.linalg.norm(exact_md, axis=1, keepdims=True), 1e-300)
+    return unit_nd
 
 
 def rows_to_fit(count_n: NDArray[np.integer[Any]], dimension: int) -> NDArray[np.int64]:

@@ -23,8 +23,13 @@ from pipelines.artifacts.matrix import Matrix
 BLOCK_ROWS = 2_048  # that a thread takes at a time
 _PRODUCT_ROWS, _PRODUCT_SCORES = 512, 2**19  # at least, and at most beyond that: scores that stay in a core's cache
 _NEARLY_ALL = 0.9  # rows, which are not worth a copy without the others
-_SUMMED_ROWS, _SUMS_AT_ONCE = 4_096, 8  # at least in a sum, and sums that may wait to be added up
+_SUMMED_ROWS, _SUMS_AT_ONCE = (
+    4_096,
+    8,
+)  # at least in a sum, and sums that may be made, or wait to be added up, at a time
+_SUMS_BYTES = 2**30  # that these may take, but for one of them
 _UNIT, _LEAST = 2.0**-24, 2.0**-149  # float32: largest relative error of rounding, smallest positive number
+_MOST = 2.0**127  # and about the largest
 _SPLIT = 1 / 1024  # by how much the halves of a cluster that is split start apart, as in faiss
 
 
@@ -89,6 +94,7 @@ class Centroids:
             label_n[part], lead_n[part] = self._nearest(rows_nd[part], length_n[part])
         return label_n, lead_n
 
+    @np.errstate(over="ignore", invalid="ignore")
     def _nearest(
         self, rows_nd: NDArray[np.float32], length_n: NDArray[np.float64]
     ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
@@ -100,8 +106,10 @@ class Centroids:
         best_n = score_nk[every_n, label_n].astype(np.float64)
         score_nk[every_n, label_n] = -np.inf
         dimensions = rows_nd.shape[1]
-        error_n = (dimensions + 2) * (_UNIT * (length_n * self._length + self._half) + _LEAST)
+        largest_n = length_n * self._length + self._half  # that a score, or a part of its sum, can be
+        error_n = (dimensions + 2) * (_UNIT * largest_n + _LEAST)
         lead_n = best_n - score_nk.max(axis=1) - 2 * error_n
+        lead_n[largest_n > _MOST] = 0  # where float32 may have overflown
         close = np.flatnonzero(lead_n <= 0)
         if len(close):
             exact_ck = rows_nd[close].astype(np.float64) @ self._exact_kd.T - self._half_k
@@ -165,8 +173,9 @@ class Clusters:
             return gained_kd
 
         step = max(_SUMMED_ROWS, k)
-        for start in range(0, len(changed), _SUMS_AT_ONCE * step):
-            for gained_kd in each(gained, range(start, min(start + _SUMS_AT_ONCE * step, len(changed)), step)):
+        together = step * _sums_at_once(k, rows_md.shape[1])
+        for start in range(0, len(changed), together):
+            for gained_kd in each(gained, range(start, min(start + together, len(changed)), step)):
                 self._sum_kd += gained_kd
         self._summed_m[:] = self._label_m
         size_k = np.bincount(self._label_m, minlength=k)
@@ -176,6 +185,19 @@ class Clusters:
         of_others_k = np.full(k, drift_k[largest])
         of_others_k[largest] = np.delete(drift_k, largest).max(initial=0)
         self._lead_m -= (drift_k + of_others_k)[self._label_m]
+
+
+def bytes_of(k: int, dimension: int, seeds: int = 1) -> int:
+    """Bytes that the fits of k centroids for several seeds hold at the most, beside what they hold of each row."""
+    threads = min((library["num_threads"] for library in _blas().info()), default=1)
+    # Sums and centroids of each seed; the centroids that one moves to; the sums that move it; each thread's scores.
+    elements = k * dimension * (20 * seeds + 40 + 24 * _sums_at_once(k, dimension))
+    return elements + threads * max(_PRODUCT_ROWS * k, _PRODUCT_SCORES) * 4
+
+
+def _sums_at_once(k: int, dimension: int) -> int:
+    """How many sums may be made at a time: of what is gained, what is lost, and the rows, in float64."""
+    return max(1, min(_SUMS_AT_ONCE, _SUMS_BYTES // (24 * k * dimension)))
 
 
 def _sums(rows_pd: NDArray[np.float64], label_p: NDArray[np.int32], k: int) -> NDArray[np.float64]:

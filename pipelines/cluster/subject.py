@@ -116,9 +116,13 @@ class Subject:
                 return self.source if "text" in file.schema_arrow.names else None
         return self.annotations
 
-    @property
-    def needs(self) -> dict[str, int]:
-        """Bytes of ``memory`` and ``disk`` that clustering takes, as they were measured."""
+    def needs(self, options: Values, clusterings: int = 1) -> dict[str, int]:
+        """Bytes of ``memory`` and ``disk`` that clustering takes, as they were measured.
+
+        Args:
+            options: Those of the method.
+            clusterings: How many are made at a time.
+        """
         vectors = [extent_of(path) for role, path in self.inputs.items() if role in ("embeddings", "features")]
         joint = sum(each.dimension for each in vectors)
         clustered = Extent(vectors[0].rows, joint, 4, 0) if self.by == "joint" else None
@@ -126,6 +130,7 @@ class Subject:
         fitted = 4 * joint * (vectors[0].rows if vectors else 0)
         held = [*vectors, *([clustered] if clustered else [])]
         memory = _BASE + _PER_ROW * of_samples.rows + _PER_ID_BYTE * of_samples.id_bytes
+        memory += self.method.state_bytes(options, joint, clusterings)
         if not self.method.is_bounded:
             memory += sum(each.vector_bytes for each in held) + self.method.fitted_copies * fitted
             return {"memory": int(memory), "disk": 0}

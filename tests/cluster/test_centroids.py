@@ -10,7 +10,7 @@ from pipelines.artifacts.matrix import MappedMatrix
 from pipelines.cluster import centroids as centroids_module
 from pipelines.cluster import lloyd
 from pipelines.cluster.centroids import CentroidFit
-from pipelines.cluster.lloyd import Centroids, in_threads
+from pipelines.cluster.lloyd import Centroids, Clusters, bytes_of, in_threads
 
 SPHERICAL = pytest.mark.parametrize("spherical", [True, False])
 
@@ -199,3 +199,27 @@ def test_threads_leave_blas_as_it_was_and_say_what_went_wrong() -> None:
         with pytest.raises(ZeroDivisionError), in_threads() as each:
             list(each(lambda number: 1 / number, [1, 0]))
         assert threads() == before
+
+
+@SPHERICAL
+def test_sums_that_wait_are_bounded_and_change_no_bit(spherical, monkeypatch) -> None:
+    monkeypatch.setattr(lloyd, "_SUMMED_ROWS", 50)
+    matrix_nd, waiting = rows(4_500), []
+    move = Clusters.move
+
+    def spied(self, rows_md, length_m, each):
+        move(self, rows_md, length_m, lambda call, parts: (waiting.append(len(parts)), each(call, parts))[1])
+
+    monkeypatch.setattr(Clusters, "move", spied)
+    many_kd = CentroidFit(5, spherical).fit(matrix_nd, 40, 1)
+    most = max(waiting)
+    waiting.clear()
+    monkeypatch.setattr(lloyd, "_SUMS_BYTES", 2 * 24 * 40 * 12)
+    assert CentroidFit(5, spherical).fit(matrix_nd, 40, 1).tobytes() == many_kd.tobytes()
+    assert (most, max(waiting)) == (8, 2)
+
+
+def test_what_many_centroids_take_is_bounded_and_said() -> None:
+    k, dimension = 50_000, 768
+    assert bytes_of(k, dimension) < 2**30 + 64 * k * dimension + 64 * 4 * 512 * k
+    assert bytes_of(k, dimension, seeds=3) - bytes_of(k, dimension) == 2 * 20 * k * dimension

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from pipelines.cluster.method import SEED, Method, Option
+from pipelines.cluster.method import SEED, Method, Option, Values
 from pipelines.engines import LOCAL, Engine
 from pipelines.errors import InputError
 
@@ -127,6 +127,12 @@ def _require_distinct(training_md: "NDArray[np.float32]", k: int, centroids: "Ce
         )
 
 
+def _state_bytes(options: Values, dimension: int, clusterings: int) -> int:
+    from pipelines.cluster.lloyd import bytes_of
+
+    return bytes_of(options["k"], dimension, clusterings)
+
+
 METHOD = Method(
     "kmeans",
     "k-means, by cosine similarity unless told otherwise",
@@ -160,5 +166,6 @@ METHOD = Method(
     kmeans,
     fitted_copies=1.45,  # what its iterations remember of each row
     results=2,  # 2: Lloyd's iterations of our own, from other initial centroids than faiss's
+    state_bytes=_state_bytes,
     has_engines=True,
 )

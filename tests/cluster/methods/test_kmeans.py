@@ -111,3 +111,14 @@ def test_clusters_without_rows_are_told(options, remedy) -> None:
     with pytest.warns(UserWarning, match=rf"^--k {k}: only \d+ clusters have rows, as .* alike; lower it{remedy}"):
         found = kmeans(matrix_nd, everything(matrix_nd), k=k, **options)
     assert len(np.unique(found.cluster_n)) < k
+
+
+@pytest.mark.parametrize("spherical", [True, False])
+@pytest.mark.parametrize("exponent", [126, 64, -80, -120])
+def test_magnitudes_that_float32_can_not_square_change_nothing(exponent, spherical) -> None:
+    matrix_nd = (blobs(3, 40) / 16).astype(np.float16).astype(np.float32)
+    found, scaled = (
+        kmeans(each, everything(each), k=3, spherical=spherical) for each in (matrix_nd, np.ldexp(matrix_nd, exponent))
+    )
+    assert scaled.cluster_n.tolist() == found.cluster_n.tolist()
+    assert scaled.similarity_n == pytest.approx(found.similarity_n, abs=1e-6)
