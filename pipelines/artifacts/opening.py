@@ -29,6 +29,16 @@ def is_pattern(path: Path) -> bool:
     return not os.path.exists(path) and _WILDCARD.search(str(_folder_and_pattern(path)[1])) is not None
 
 
+def is_there(path: Path) -> bool:
+    """Whether there is a file or a folder of this name, or a file that a pattern matches."""
+    return os.path.exists(path) or bool(_matching(path))
+
+
+def _matching(pattern: Path) -> list[Path]:
+    folder, rest = _folder_and_pattern(pattern)
+    return sorted(folder / name for name in glob.glob(str(rest), root_dir=folder) if (folder / name).is_file())
+
+
 def _folder_and_pattern(path: Path) -> tuple[Path, Path]:
     """The longest beginning of a path that is there, whatever characters it has, and the rest."""
     folder = next(parent for parent in path.parents if os.path.exists(parent))
@@ -53,8 +63,7 @@ def files_matching(pattern: Path) -> list[Path]:
     Raises:
         InputError: There is none.
     """
-    folder, rest = _folder_and_pattern(pattern)
-    files = sorted(folder / name for name in glob.glob(str(rest), root_dir=folder) if (folder / name).is_file())
+    files = _matching(pattern)
     if not files:
         raise InputError(f"{pattern}: no file matches this pattern")
     return files

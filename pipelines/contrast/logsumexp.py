@@ -59,7 +59,7 @@ def logsumexp_both(
 ) -> RowsAndColumns:
     """Compute log-sum-exps over rows and columns of the score matrix from one pass over its tiles.
 
-    The backward pass walks over the tiles once more. Neither holds more than two tiles of scores.
+    The backward pass walks over the tiles once more. Each thread holds two tiles of scores.
 
     Args:
         media_nd: Media embeddings ``[n, d]``.
@@ -193,17 +193,16 @@ def _gradients(
     grad_media_nd = torch.zeros_like(media_nd, dtype=dtype)
     grad_text_md = torch.zeros_like(text_md, dtype=dtype)
 
-    row_two_n1, column_two_m = row_scale_n[:, None] * _LOG2_E, column_scale_m * _LOG2_E
-    row_top_n1, column_top_m = row_n[:, None] * _LOG2_E, column_m * _LOG2_E
-    row_factor_n1 = row_factor_n[:, None]
+    row_power_n1, column_power_m = _of_powers(row_scale_n[:, None], bounded), _of_powers(column_scale_m, bounded)
+    row_top_n1, row_factor_n1 = row_n[:, None], row_factor_n[:, None]
 
     def visit(rows: slice, columns: slice, turn: Turn) -> None:
         media_rd, text_cd = media[rows], text[columns]
         scores_rc, grad_rc = buffers.views(len(media_rd), len(text_cd))
         torch.mm(media_rd, text_cd.T, out=scores_rc)
         tiling.mask_(scores_rc, rows, columns)
-        _powers(scores_rc, row_two_n1[rows], None if bounded else row_top_n1[rows], grad_rc)
-        _powers(scores_rc, column_two_m[columns], None if bounded else column_top_m[columns], scores_rc)
+        _powers(scores_rc, row_power_n1[rows], None if bounded else row_top_n1[rows], grad_rc)
+        _powers(scores_rc, column_power_m[columns], None if bounded else column_m[columns], scores_rc)
         if prior is not None:
             grad_rc.mul_(prior.column_m[columns])
             scores_rc.mul_(prior.row_n[rows, None])
@@ -225,11 +224,11 @@ class _RunningSums:
     """Sums of exponentials along one side of the matrix.
 
     Where exponents are bounded they are summed as they are. Otherwise sums are relative to the largest exponent seen so
-    far, which grows as tiles come in. Exponents are of two.
+    far, which grows as tiles come in.
     """
 
     def __init__(self, scale: Tensor, bounded: bool, means: bool, candidate_weight: Tensor | None) -> None:
-        self.scale = scale * _LOG2_E
+        self.scale = _of_powers(scale, bounded)
         self.candidate_weight = candidate_weight
         self.total = scale.new_zeros(len(scale))
         self.weighted = scale.new_zeros(len(scale))
@@ -242,7 +241,7 @@ class _RunningSums:
         if self.top is not None:
             old_top = self.top[part]
             top = torch.maximum(old_top, scores_rc.amax(dim) * self.scale[part])
-            shrink = torch.exp2(old_top - top)
+            shrink = torch.exp(old_top - top)
             self.total[part] *= shrink
             self.weighted[part] *= shrink
             self.top[part] = top
@@ -257,18 +256,30 @@ class _RunningSums:
     def finish(self) -> tuple[Tensor, Tensor]:
         """Return the log-sum-exps and the softmax means; finite, if meaningless, where every score was masked."""
         total = self.total.clamp_min(torch.finfo(self.total.dtype).tiny)
-        sums = total.log() if self.top is None else self.top / _LOG2_E + total.log()
+        sums = total.log() if self.top is None else self.top + total.log()
         return sums, self.weighted / total
 
 
-def _powers(scores_rc: Tensor, scale: Tensor, reference: Tensor | None, out_rc: Tensor) -> None:
-    """Write 2^(scale * score - reference) to a tile, without producing subnormal numbers.
+def _of_powers(scale: Tensor, bounded: bool) -> Tensor:
+    """The scale that `_powers` takes: that of powers of two, unless a reference is taken off first."""
+    return scale * _LOG2_E if bounded else scale
 
-    Of two and not of e: torch takes three times as long for exp() on CPUs that Intel's vector library isn't made for.
+
+def _powers(scores_rc: Tensor, scale: Tensor, reference: Tensor | None, out_rc: Tensor) -> None:
+    """Write exp(logit scale * score - reference) to a tile, without producing subnormal numbers.
+
+    As powers of two: torch takes three times as long for exp() on CPUs that Intel's vector library isn't made for. The
+    reference is taken off before the change of base, whose rounding would else remain where the two nearly cancel.
+
+    Args:
+        scores_rc: The tile.
+        scale: From `_of_powers`.
+        reference: None where exponents are bounded.
+        out_rc: Where to write; may be the tile itself.
     """
     torch.mul(scores_rc, scale, out=out_rc)
     if reference is not None:
-        out_rc.sub_(reference).clamp_min_(-_LARGEST_EXPONENT[out_rc.dtype] * _LOG2_E)
+        out_rc.sub_(reference).clamp_min_(-_LARGEST_EXPONENT[out_rc.dtype]).mul_(_LOG2_E)
     out_rc.exp2_()
 
 

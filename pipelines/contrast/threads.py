@@ -5,8 +5,9 @@ Where another process takes a core for a moment, each of those short waits lasts
 """
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 import torch
 
@@ -31,7 +32,7 @@ class Turn:
 def walk_tiles(
     visit: Callable[[slice, slice, Turn], None], rows: int, columns: int, tile: int, device: torch.device
 ) -> None:
-    """Visit all tiles of a matrix, by as many threads as torch would use; a thread takes strips of columns.
+    """Visit all tiles of a matrix, in strips of columns that threads share: as many as torch uses, if there are strips.
 
     Args:
         visit: Called with the rows and columns of each tile, and its turn: what it adds to values of columns it may add
@@ -68,21 +69,49 @@ def for_each(task: Callable[[slice], None], parts: Sequence[slice], device: torc
         parts: The parts.
         device: Where the tensors are: on a GPU one thread keeps it busy.
     """
-    threads = torch.get_num_threads()
-    workers = 1 if device.type != "cpu" else min(threads, len(parts))
-    with torch.no_grad():
-        if device.type == "cpu":
-            torch.set_num_threads(1)  # of this thread and those it starts
-        try:
-            if workers <= 1:
-                for part in parts:
-                    task(part)
-                return
-            with ThreadPoolExecutor(workers, initializer=torch.set_grad_enabled, initargs=(False,)) as pool:
-                for _ in pool.map(task, parts):
-                    pass
-        finally:
-            torch.set_num_threads(threads)
+    inference = torch.is_inference_mode_enabled()
+
+    def without_gradients(part: slice) -> None:
+        with torch.inference_mode(inference), torch.no_grad():  # these are a thread's own
+            task(part)
+
+    if device.type != "cpu":
+        for part in parts:
+            without_gradients(part)
+        return
+    with _alone() as threads:
+        workers = min(threads, len(parts))
+        if workers <= 1:
+            for part in parts:
+                without_gradients(part)
+            return
+        with ThreadPoolExecutor(workers) as pool:
+            for _ in pool.map(without_gradients, parts):
+                pass
+
+
+_lock, _walking, _threads = threading.Lock(), 0, 1
+
+
+@contextmanager
+def _alone() -> Iterator[int]:
+    """Keep torch to one thread here and in threads that are started; yields how many it may use otherwise.
+
+    The setting is the process's own, too: of several Python threads in a loss the first knows what it was.
+    """
+    global _walking, _threads
+    with _lock:
+        if not _walking:
+            _threads = torch.get_num_threads()
+        _walking += 1
+        threads = _threads
+    torch.set_num_threads(1)
+    try:
+        yield threads
+    finally:
+        with _lock:
+            _walking -= 1
+        torch.set_num_threads(threads)
 
 
 def slices(length: int, tile: int) -> list[slice]:

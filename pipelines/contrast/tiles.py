@@ -119,17 +119,29 @@ class UnitRows:
         return gradient_nd
 
 
-class Buffers(threading.local):
+class Buffers:
     """Scratch memory, of each thread its own, allocated once a walk; ragged last tiles are views of it."""
 
-    rows: slice | None = None  # what the thread has written to it, for `UnitRows`
-
     def __init__(self, like: Tensor, dtype: torch.dtype, rows: int, columns: int, count: int = _BUFFERS) -> None:
-        self._flat = [torch.empty(rows * columns, dtype=dtype, device=like.device) for _ in range(count)]
+        self._dtype, self._device = dtype, like.device
+        self._size, self._count = rows * columns, count
+        self._own = threading.local()  # and no subclass of it, which torch.compile can't make
 
     def views(self, height: int, width: int) -> list[Tensor]:
         """Return contiguous tiles ``[height, width]``, contents undefined."""
-        return [flat[: height * width].view(height, width) for flat in self._flat]
+        if not hasattr(self._own, "flat"):
+            empty = (torch.empty(self._size, dtype=self._dtype, device=self._device) for _ in range(self._count))
+            self._own.flat = list(empty)
+        return [flat[: height * width].view(height, width) for flat in self._own.flat]
+
+    @property
+    def rows(self) -> slice | None:
+        """What the thread has written to it, for `UnitRows`."""
+        return getattr(self._own, "rows", None)
+
+    @rows.setter
+    def rows(self, rows: slice) -> None:
+        self._own.rows = rows
 
 
 def dot_rows(left_nd: Tensor, right_nd: Tensor) -> Tensor:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pipelines.artifacts import first_few, open_parquet, read_vectors
 from pipelines.artifacts.files import nearest, require_file
 from pipelines.artifacts.ids import ID_COLUMNS
+from pipelines.artifacts.provenance import is_table_in_parts
 from pipelines.artifacts.vectors import FOREIGN_ID_COLUMNS
 from pipelines.errors import InputError
 from pipelines.features.ids import id_strings, load_array
@@ -31,12 +32,14 @@ def read_features(path: Path, name: str | None) -> Features:
     """The ids, None where the file has none, and the vectors ``[n, d]``.
 
     Args:
-        path: The file.
+        path: The file, or Parquet in parts.
         name: Name of the array or column of vectors, where there are several.
 
     Raises:
         InputError: The file is damaged or of another kind, or it isn't clear which array is meant.
     """
+    if is_table_in_parts(path):
+        return _parquet(path, name)
     require_file(path)
     suffix = path.suffix.lower()
     for suffixes, line in _CONVERSIONS.items():

@@ -28,8 +28,8 @@ def prepare_features(
     """Write vectors that another tool extracted as a features file.
 
     Args:
-        source: ``.npy`` (a matrix), ``.npz`` or ``.safetensors`` (a matrix, or a vector under each id), or ``.parquet``
-            with ids and vectors.
+        source: ``.npy`` (a matrix), ``.npz`` or ``.safetensors`` (a matrix, or a vector under each id), or Parquet, a
+            file or parts, with ids and vectors.
         output: Features file to write: ``media_id`` (or ``id_column``) and ``embedding``, float16 where the source is,
             else float32.
         ids: The id of each row in order, where the source has none: a text file with one a line, a JSON list, or

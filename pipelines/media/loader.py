@@ -17,6 +17,7 @@ from pipelines.errors import InputError
 from pipelines.media.errors import DamagedMediumError
 from pipelines.media.source import MediaSource
 
+_OF_THE_LOADER = "DataLoader worker"  # how its errors begin
 _PREFETCHED = 2  # batches a worker holds ready
 _STAND_INS = 1  # keeps the draw of stand-ins apart from those of augmentations
 
@@ -123,16 +124,11 @@ def batches(
     atexit.register(loaded._shutdown_workers)
     try:
         for planned in planned_batches:
-            found = next(loaded)
+            with _dead_workers_told():
+                found = next(loaded)
             if isinstance(found, InputError):
                 raise found
             yield LoadedBatch(planned, *found)
-    except (RuntimeError, ConnectionError, FileNotFoundError, EOFError) as error:  # the latter as it hands over a batch
-        if isinstance(error, RuntimeError) and not _tells_of_a_dead_worker(error):
-            raise
-        raise InputError(
-            "a process that decodes media was killed, as happens when memory or /dev/shm runs out; use fewer --workers"
-        ) from error
     finally:
         with contextlib.suppress(RuntimeError):  # the signal of a dead worker may come only now
             loaded._shutdown_workers()
@@ -217,8 +213,24 @@ def _stand_ins(media: int, planned: PlannedBatch, position: int, seed: int) -> I
             yield int(shuffled[number % len(outside)])
 
 
-def _tells_of_a_dead_worker(error: RuntimeError) -> bool:
-    return "DataLoader worker" in str(error)
+@contextlib.contextmanager
+def _dead_workers_told() -> Iterator[None]:
+    """Say in a line of ours that a worker died.
+
+    A worker that dies as it hands over a batch is told twice: by what can't be read of it, and, then or a moment later,
+    by its signal, which is a RuntimeError of the loader wherever it comes: here while the first is handled.
+    """
+    try:
+        try:
+            yield
+        except (ConnectionError, FileNotFoundError, EOFError) as error:
+            raise RuntimeError(f"{_OF_THE_LOADER} ended") from error
+    except RuntimeError as error:
+        if _OF_THE_LOADER not in str(error):
+            raise
+        raise InputError(
+            "a process that decodes media was killed, as happens when memory or /dev/shm runs out; use fewer --workers"
+        ) from error
 
 
 def _as_it_is(batch: Any) -> Any:

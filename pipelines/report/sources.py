@@ -5,9 +5,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from pipelines.artifacts import Provenance, is_scores, kind_of, open_parquet, read_provenance, scores_of_run
+from pipelines.artifacts import (
+    Provenance,
+    fingerprint_of,
+    is_scores,
+    kind_of,
+    open_parquet,
+    read_provenance,
+    scores_of_run,
+)
 from pipelines.artifacts.files import read_json
+from pipelines.artifacts.opening import is_there
 from pipelines.artifacts.places import media_path
+from pipelines.artifacts.provenance import is_table_in_parts
 from pipelines.artifacts.run_config import read_run_parameters
 from pipelines.errors import InputError
 from pipelines.media import holds_features
@@ -150,7 +160,7 @@ def _recorded_file(role: str, recorded: Mapping[str, str], made_from: Provenance
     if role not in recorded:
         return None
     path = Path(recorded[role])
-    if path.exists():
+    if is_there(path):
         return path
     item = shelf.made_as(_input(made_from, role))
     if item is not None:
@@ -162,7 +172,7 @@ def _clusters(found: Sources, recorded: Mapping[str, str], shelf: Shelf) -> Path
     """The clusterings that shifts or sizes come from, of which the first is shown; else what a folder holds."""
     sizes = [_recorded_file(role, recorded, None, shelf) for role in ("clusters", "frequency")]
     for path in (found.shifts, *sizes):
-        if path is None or path.suffix != ".parquet":
+        if path is None or not (path.suffix == ".parquet" or is_table_in_parts(path)):
             continue
         with open_parquet(path) as file:
             if kind_of(file.schema_arrow.names) == "clusters":
@@ -183,7 +193,10 @@ def _clusters(found: Sources, recorded: Mapping[str, str], shelf: Shelf) -> Path
 
 def _clusters_of(found: Sources, text: Path, shelf: Shelf) -> Path | None:
     """The first clusters around that were made from the texts of a run that knows of none itself."""
-    made_as = next((item.fingerprint for item in shelf.of_kind("embeddings") if item.path.samefile(text)), None)
+    if is_table_in_parts(text):
+        made_as: str | None = fingerprint_of(text)
+    else:
+        made_as = next((item.fingerprint for item in shelf.of_kind("embeddings") if item.path.samefile(text)), None)
     around = [
         item for item in shelf.of_kind("clusters") if made_as and _input(item.provenance, "embeddings") == made_as
     ]

@@ -9,7 +9,7 @@ from typing import Any
 
 from pipelines.artifacts import StageResult, fingerprint_of, labels_path, refuse_replacing_inputs
 from pipelines.artifacts.files import replacing, require_writable
-from pipelines.artifacts.provenance import library_versions, stage_fingerprint
+from pipelines.artifacts.provenance import is_table_in_parts, library_versions, stage_fingerprint
 from pipelines.artifacts.writers import one_writer
 from pipelines.errors import InputError
 from pipelines.progress import SILENT, Progress
@@ -81,7 +81,9 @@ def report(
     given = {"annotations": annotations, "text": text, "media": media, "clusters": clusters, "shifts": shifts}
     paths = {flag: None if path is None else Path(path) for flag, path in given.items()}
     found = find_sources(source, paths, [Path(folder) for folder in scores])
-    refuse_replacing_inputs(output, [path for path in found.used().values() if path.is_file()])
+    refuse_replacing_inputs(
+        output, [path for path in found.used().values() if path.is_file() or is_table_in_parts(path)]
+    )
     require_writable(output)
     fingerprint = _fingerprint(found, sample, seed)
     if done := _finished(output, fingerprint, force=force):

@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Literal
 
 from pipelines.artifacts import fingerprint_of, read_provenance
+from pipelines.artifacts.opening import is_there
+from pipelines.artifacts.provenance import read_provenances
 from pipelines.artifacts.run_config import read_run_parameters
 from pipelines.encoding import Precision
 from pipelines.errors import InputError
@@ -44,14 +46,17 @@ def maker_of(run: Path, side: Literal["text", "media"], remedy: str) -> Maker:
     """
     path = Path(read_run_parameters(run)[side])
     what = f"{run}: was trained on {_VECTORS[side]}, and the model that made them"
-    if not path.is_file():
+    if not is_there(path):
         raise InputError(f"{what} isn't known without {path}, which isn't there; {remedy}")
     trained = read_provenance(run / "steps.parquet")
     if trained is None or trained.inputs.get(side, {}).get("fingerprint") != fingerprint_of(path):
         raise InputError(f"{what} isn't known, since {path} changed after training; {remedy}")
-    made = read_provenance(path)
-    if made is None or made.stage != "embed":
+    parts = read_provenances(path)
+    made = parts[0]
+    if made is None or any(part is None or part.stage != "embed" for part in parts):
         raise InputError(f"{what} isn't known, since {path} was not made by `mmts embed`; {remedy}")
+    if any(part is not None and part.parameters != made.parameters for part in parts):
+        raise InputError(f"{what} isn't one, since the parts of {path} were made by several; {remedy}")
     if "text" in made.inputs:
         raise InputError(f"{what} isn't known, since another run mapped {path} from other embeddings; {remedy}")
     name = str(made.summary.get("model") or made.parameters["model"])  # there until version 0.1.0

@@ -1,3 +1,4 @@
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -68,3 +69,50 @@ def test_tasks_run_without_gradients_in_threads_of_their_own(threads: None) -> N
     for_each(lambda part: seen[part].copy_(total[part] * torch.get_num_threads()), slices(4, 1), CPU)
     assert seen.tolist() == [1.0] * 4
     assert not seen.requires_grad
+
+
+@pytest.mark.parametrize("loss", [info_nce, max_margin, sigmoid])
+def test_inference_mode_holds_in_every_thread(loss, threads: None) -> None:
+    torch.set_num_threads(2)
+    media_nd, text_nd = torch.randn(600, 8), torch.randn(600, 8)
+    expected = loss(media_nd, text_nd, 0.1)
+    with torch.inference_mode():
+        assert loss(torch.randn(600, 8), torch.randn(600, 8), 0.1).is_inference()
+        assert loss(media_nd, text_nd, 0.1) == expected
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("loss", [info_nce, max_margin, sigmoid])
+def test_a_compiled_loss_is_the_loss(loss, threads: None) -> None:
+    torch.set_num_threads(2)
+    media_nd, text_nd = (torch.randn(300, 8, requires_grad=True) for _ in range(2))
+    expected = loss(media_nd, text_nd, 0.1)
+    found = torch.compile(loss, backend="eager")(media_nd, text_nd, 0.1)
+    found.backward()
+    assert found == expected
+
+
+def test_overlapping_walks_leave_the_number_of_threads(threads: None) -> None:
+    """The one that began first ends first, while the other still keeps torch to one thread."""
+    torch.set_num_threads(4)
+    began, go_on = threading.Event(), threading.Event()
+
+    def wait(_: slice) -> None:
+        began.set()
+        assert go_on.wait(60)
+
+    found = []
+
+    def walk() -> None:
+        torch.set_num_threads(4)
+        for_each(wait, [slice(0, 1)], CPU)
+        found.append(torch.get_num_threads())
+
+    other = threading.Thread(target=walk)
+    other.start()
+    assert began.wait(60)
+    for_each(lambda part: go_on.set() if part.start else None, [slice(0, 1), slice(1, 2)], CPU)
+    other.join()
+    for_each(lambda _: found.append(torch.get_num_threads()), [slice(0, 1)], CPU)
+    assert found == [4, 1]
+    assert torch.get_num_threads() == 4

@@ -203,3 +203,15 @@ def test_the_command(save, beside, mmts, tmp_path) -> None:
     assert (ran.code, ran.err) == (0, "")
     assert ran.out.splitlines() == [f"{output}: written", "3 vectors of 4 dimensions"]
     assert read_vectors(output).id_column == "sample_id"
+
+
+def test_parts_become_one_file(tmp_path, save) -> None:
+    folder = tmp_path / "parts"
+    folder.mkdir()
+    table = pq.read_table(save("image_id.parquet"))
+    for start, name in ((0, "a"), (2, "b")):
+        pq.write_table(table.slice(start, 2), folder / f"{name}.parquet")
+    for source in (folder, folder / "?.parquet"):
+        prepare_features(source, tmp_path / "features.parquet", force=True)
+        read = read_vectors(tmp_path / "features.parquet")
+        assert (read.ids.to_pylist(), read.matrix_nd.tolist()) == (IDS, MATRIX.tolist())

@@ -22,6 +22,7 @@ from pipelines.media import (
     batches,
     open_media,
 )
+from pipelines.media.loader import _dead_workers_told
 
 COUNT, BATCH = 24, 6
 
@@ -251,6 +252,34 @@ def test_an_iterator_that_nobody_closed_does_not_keep_python_from_ending(tmp_pat
         [sys.executable, script, Path(__file__).parent], capture_output=True, text=True, timeout=60, check=True
     )
     assert ran.stdout == "0\n"
+
+
+def end_as_it_hands_over() -> None:
+    raise EOFError
+
+
+def end_with_its_signal() -> None:
+    raise RuntimeError("DataLoader worker (pid 7) is killed by signal: Killed.")
+
+
+def end_with_its_signal_meanwhile() -> None:
+    try:
+        end_as_it_hands_over()
+    except EOFError:
+        end_with_its_signal()
+
+
+@pytest.mark.parametrize("end", [end_as_it_hands_over, end_with_its_signal, end_with_its_signal_meanwhile])
+def test_a_dead_worker_is_told_however_it_shows(end) -> None:
+    told = _dead_workers_told()
+    with pytest.raises(InputError, match="a process that decodes media was killed"), told:
+        end()
+
+
+def test_other_errors_pass_as_they_are() -> None:
+    told = _dead_workers_told()
+    with pytest.raises(RuntimeError, match="other"), told:
+        raise RuntimeError("other")
 
 
 def test_a_worker_that_is_killed_is_reported() -> None:

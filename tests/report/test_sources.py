@@ -2,12 +2,15 @@
 
 import shutil
 
+import pyarrow.parquet as pq
 import pytest
 
 from pipelines.cluster import cluster
 from pipelines.errors import InputError
 from pipelines.evaluate import evaluate
 from pipelines.notebook import open_run
+from pipelines.report import report
+from pipelines.report.sections.made import made_section
 from pipelines.report.shelf import Shelf
 from pipelines.report.sources import find_sources
 from pipelines.shifts import shifts
@@ -113,3 +116,29 @@ def test_a_damaged_file_is_not_on_the_shelf(world):
 def test_no_folder_is_refused(tmp_path):
     with pytest.raises(InputError, match="no such folder"):
         find_sources(tmp_path / "none", {})
+
+
+def trained_on_parts(world, given):
+    """A run on embeddings in two files."""
+    parts = world.folder / "parts"
+    parts.mkdir()
+    table = pq.read_table(world.text)
+    world.write(parts / "part-0.parquet", table.slice(0, 50))
+    world.write(parts / "part-1.parquet", table.slice(50))
+    train(world.config("run", text=world.folder / given, epochs=1))
+    return world.folder / "run"
+
+
+@pytest.mark.parametrize("given", ["parts", "parts/part-*.parquet"])
+def test_embeddings_in_parts_are_found(world, given):
+    run = trained_on_parts(world, given)
+    cluster(world.folder / given, world.folder / "c.parquet", k=3)
+    found = find_sources(run, {})
+    assert (found.text, found.clusters) == (world.folder / given, world.folder / "c.parquet")
+    assert "2 parts, made by mmts" in made_section(found).content["steps"][1].about
+
+
+def test_a_report_among_the_parts_is_refused(world):
+    run = trained_on_parts(world, "parts")
+    with pytest.raises(InputError, match=r"r\.html: would be one of the files of the input"):
+        report(run, world.folder / "parts" / "r.html")

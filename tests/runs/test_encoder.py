@@ -1,17 +1,20 @@
 """New texts and media through runs: the vectors that the run's own texts and media have."""
 
+import dataclasses
 import shutil
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import torch
 from tiny_models import write_sentence_model
 
-from pipelines.artifacts import read_annotations, read_vectors
+from pipelines.artifacts import ArtifactWriter, read_annotations, read_provenance, read_vectors
 from pipelines.errors import InputError
 from pipelines.models import encode_texts, load_model
 from pipelines.runs.encoder import RunEncoder
+from pipelines.runs.makers import maker_of
 
 CPU = torch.device("cpu")
 
@@ -124,3 +127,24 @@ def test_embeddings_that_a_run_mapped_have_no_model_of_their_own(world, embedded
     assert mmts(*world.command("second", text=mapped, epochs=1)).code == 0
     with pytest.raises(InputError, match="another run mapped"):
         RunEncoder(world.folder / "second").texts(["a dog"])
+
+
+def test_the_model_of_embeddings_in_parts_is_known(world, embedded_run, mmts) -> None:
+    made = read_provenance(world.text)
+    table = pq.read_table(world.text).replace_schema_metadata(None)
+    parts = world.folder / "parts"
+    parts.mkdir()
+
+    def write(name, rows, **changed) -> None:
+        parameters = {**made.parameters, **changed}
+        with ArtifactWriter(parts / name, table.schema, dataclasses.replace(made, parameters=parameters)) as writer:
+            writer.write(rows)
+
+    write("a.parquet", table.slice(0, 50))
+    write("b.parquet", table.slice(50))
+    assert mmts(*world.command("again", text=parts, epochs=1)).code == 0
+    again = world.folder / "again"
+    assert maker_of(again, "text", "") == maker_of(embedded_run, "text", "")
+    write("b.parquet", table.slice(50), dtype="float16")
+    with pytest.raises(InputError, match=r"isn't one, since the parts of .*parts were made by several; embed again"):
+        maker_of(again, "text", "embed again")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipelines.artifacts import Provenance, read_provenance
+from pipelines.artifacts.provenance import is_table_in_parts, read_provenances
 from pipelines.artifacts.run_config import read_run_parameters
 from pipelines.report.page import Section
 from pipelines.report.sources import Sources
@@ -38,8 +39,12 @@ def made_section(sources: Sources) -> Section:
 
 def _step(role: str, path: Path, sources: Sources) -> Step:
     footer = path / _FOOTERS[role] if role in _FOOTERS else path
+    parts = read_provenances(path) if is_table_in_parts(path) else []
     provenance = read_provenance(footer) if footer.suffix == ".parquet" and footer.is_file() else None
     title = f"{role}: {path.name or path.resolve().name}{'/' if path.is_dir() else ''}"
+    if parts:
+        makers = sorted({"not written by mmts" if part is None else _about(part) for part in parts})
+        return Step(title, f"{len(parts)} parts, {', '.join(makers)}", str(path))
     if provenance is None:
         return Step(title, "not written by mmts" if path.is_file() or path.is_dir() else "", str(path))
     return Step(title, _about(provenance), _settings(role, path, provenance, sources))
