@@ -224,7 +224,7 @@ def bytes_of(k: int, dimension: int, seeds: int = 1) -> int:
 
 def _sums_at_once(k: int, dimension: int) -> int:
     """How many sums may be made at a time: of what is gained, what is lost, and the rows, in float64."""
-    return max(1, min(_SUMS_AT_ONCE, _SUMS_BYTES // (24 * k * max(1, dimension))))
+    return max(1, min(_SUMS_AT_ONCE, _SUMS_BYTES // max(1, 24 * k * dimension)))
 
 
 def _sums(rows_pd: NDArray[np.float64], label_p: NDArray[np.int32], k: int) -> NDArray[np.float64]:

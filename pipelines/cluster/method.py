@@ -114,8 +114,8 @@ class Method:
         libraries: Distributions whose versions belong in the output's footer.
         results: Number of its results, see `StagePlan`.
         fitted_copies: How often it holds the rows that it is fitted on.
-        state_bytes: Bytes that it holds beside rows: ``state_bytes(options, dimension, clusterings)``, with the length
-            of a row, and how many clusterings are made at a time.
+        state_bytes: Bytes that it holds beside rows: ``state_bytes(options, rows, dimension, clusterings)``, with the
+            number of samples, the length of a row, and how many clusterings are made at a time.
         is_bounded: Whether it is fitted on no more rows than `rows_to_fit` allows, and reads the others in blocks; else
             all vectors are held in memory.
         has_labels: Whether there are clusters of several samples, for labels to say what is in them.
@@ -133,7 +133,7 @@ class Method:
     libraries: tuple[str, ...] = ()
     results: int = 1
     fitted_copies: float = 1.0
-    state_bytes: Callable[[Values, int, int], int] = lambda options, dimension, clusterings: 0
+    state_bytes: Callable[[Values, int, int, int], int] = lambda options, rows, dimension, clusterings: 0
     is_bounded: bool = True
     has_labels: bool = True
     has_engines: bool = False

@@ -130,7 +130,7 @@ class Subject:
         fitted = 4 * joint * (vectors[0].rows if vectors else 0)
         held = [*vectors, *([clustered] if clustered else [])]
         memory = _BASE + _PER_ROW * of_samples.rows + _PER_ID_BYTE * of_samples.id_bytes
-        memory += self.method.state_bytes(options, joint, clusterings)
+        memory += self.method.state_bytes(options, of_samples.rows, joint, clusterings)
         if not self.method.is_bounded:
             memory += sum(each.vector_bytes for each in held) + self.method.fitted_copies * fitted
             return {"memory": int(memory), "disk": 0}

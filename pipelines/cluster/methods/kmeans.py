@@ -127,10 +127,10 @@ def _require_distinct(training_md: "NDArray[np.float32]", k: int, centroids: "Ce
         )
 
 
-def _state_bytes(options: Values, dimension: int, clusterings: int) -> int:
+def _state_bytes(options: Values, rows: int, dimension: int, clusterings: int) -> int:
     from pipelines.cluster.lloyd import bytes_of
 
-    return bytes_of(options["k"], dimension, clusterings)
+    return bytes_of(min(options["k"], rows), dimension, clusterings)  # a larger k is refused
 
 
 METHOD = Method(
