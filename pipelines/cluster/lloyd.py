@@ -10,24 +10,20 @@ A row that is far nearer to its centroid than to any other stays where it is unt
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from functools import cache
-from threading import Lock
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
-from threadpoolctl import ThreadpoolController
 
 from pipelines.artifacts.matrix import Matrix
+from pipelines.blas import blas_threads, limit_blas, one_blas_thread
 
 BLOCK_ROWS = 2_048  # that a thread takes at a time
 _PRODUCT_ROWS, _PRODUCT_SCORES = 512, 2**19  # at least, and at most beyond that: scores that stay in a core's cache
 _NEARLY_ALL = 0.9  # rows, which are not worth a copy without the others
-_SUMMED_ROWS, _SUMS_AT_ONCE = (
-    4_096,
-    8,
-)  # at least in a sum, and sums that may be made, or wait to be added up, at a time
+_SUMMED_ROWS = 4_096  # at least in a sum
+_SUMS_AT_ONCE = 8  # that may be made, or wait to be added up
 _SUMS_BYTES = 2**30  # that these may take, but for one of them
 _UNIT, _LEAST = 2.0**-24, 2.0**-149  # float32: largest relative error of rounding, smallest positive number
 _MOST = 2.0**127  # and about the largest
@@ -35,38 +31,6 @@ _SPLIT = 1 / 1024  # by how much the halves of a cluster that is split start apa
 
 
 Map = Callable[..., Iterable[Any]]
-
-
-@cache
-def _blas() -> ThreadpoolController:
-    """NumPy's BLAS, and what others are loaded; looking for them takes longer than a small k-means."""
-    return ThreadpoolController().select(user_api="blas")
-
-
-class _OneThread:
-    """BLAS with one thread, for several at once: the last to leave gives it back as the first has found it."""
-
-    def __init__(self) -> None:
-        self._lock, self._inside = Lock(), 0
-        self._first: Any = None
-
-    @contextmanager
-    def __call__(self, blas: ThreadpoolController) -> Iterator[None]:
-        with self._lock:
-            own = blas.limit(limits=1)
-            self._first = self._first if self._inside else own
-            self._inside += 1
-        try:
-            yield
-        finally:
-            with self._lock:
-                own.restore_original_limits()  # with OpenMP they are a thread's own
-                self._inside -= 1
-                if not self._inside:
-                    self._first.restore_original_limits()
-
-
-_one_thread = _OneThread()
 
 
 @contextmanager
@@ -77,13 +41,12 @@ def in_threads() -> Iterator[Map]:
     other work, or another library's threads, they mostly wait. Here a thread is done with a block before it takes the
     next. Within it there is one thread.
     """
-    blas = _blas()
-    threads = min((library["num_threads"] for library in blas.info()), default=1)
-    with _one_thread(blas):
+    threads = blas_threads()
+    with one_blas_thread():
         if threads == 1:
             yield map
             return
-        pool = ThreadPoolExecutor(threads, initializer=lambda: blas.limit(limits=1))  # with OpenMP it is a thread's own
+        pool = ThreadPoolExecutor(threads, initializer=limit_blas)  # with OpenMP it is a thread's own
         try:
             yield pool.map
         finally:
@@ -216,10 +179,9 @@ class Clusters:
 
 def bytes_of(k: int, dimension: int, seeds: int = 1) -> int:
     """Bytes that the fits of k centroids for several seeds hold at the most, beside what they hold of each row."""
-    threads = min((library["num_threads"] for library in _blas().info()), default=1)
     # Sums and centroids of each seed; the centroids that one moves to; the sums that move it; each thread's scores.
     elements = k * dimension * (20 * seeds + 40 + 24 * _sums_at_once(k, dimension))
-    return elements + threads * max(_PRODUCT_ROWS * k, _PRODUCT_SCORES) * 4
+    return elements + blas_threads() * max(_PRODUCT_ROWS * k, _PRODUCT_SCORES) * 4
 
 
 def _sums_at_once(k: int, dimension: int) -> int:

@@ -7,8 +7,8 @@ from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
+from pipelines.blas import one_blas_thread
 from pipelines.errors import InputError
 from pipelines.scores.ranks import BLOCK_BYTES, WORKERS, Ties
 from pipelines.scores.relevancy import Relevancy
@@ -85,7 +85,7 @@ def graded_scores(
         return [scorer(block_qi[part.start - rows.start : part.stop - rows.start], part) for part in parts]
 
     # Each worker makes products by itself: threads that share one wait for each other, for long on a busy machine.
-    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(WORKERS) as pool:
+    with one_blas_thread(), ThreadPoolExecutor(WORKERS) as pool:
         scored = list(pool.map(score, _slices(0, queries, block_bytes // (8 * items))))
     parts = [part for block in scored for part in block]
     columns = zip(*((p.ndcg, p.average_precision, p.average_precision_binary, p.tied) for p in parts), strict=True)

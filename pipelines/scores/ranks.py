@@ -10,8 +10,8 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
+from pipelines.blas import one_blas_thread
 from pipelines.errors import InputError
 from pipelines.progress import SILENT, Progress
 from pipelines.scores.similarity import FloatArray, IntArray, ScoreSource, block_edge
@@ -192,7 +192,7 @@ def _count(
     with progress.task("ranking", rows * columns, "scores") as task, contextlib.ExitStack() as stack:
         work: Callable[..., Iterable[int]] = map
         if len(blocks) > 1:  # each worker makes its own products, or those of both wait for each other
-            stack.enter_context(threadpool_limits(1, user_api="blas"))
+            stack.enter_context(one_blas_thread())
             work = stack.enter_context(ThreadPoolExecutor(WORKERS)).map
         for size in work(count, blocks):
             task.advance(size)
