@@ -64,10 +64,10 @@ def perform_all(
                     warnings.warn(message, stacklevel=2)
                 yield waiting[done], found
         except BaseException as error:
-            pool.shutdown(wait=False, cancel_futures=True)
+            # One that is asked to stop ends its run and begins the next. The pool joins them, at the end of `with`: two
+            # that wait for one process can each find that the other has its exit code.
             for process in set(multiprocessing.active_children()) - others:
-                process.kill()  # one that is asked to stop ends its run and begins the next
-                process.join()
+                process.kill()
             if isinstance(error, BrokenProcessPool):
                 raise InputError(
                     "a process of the sweep was killed, as happens when memory runs out; finished runs are kept, go on "
