@@ -184,7 +184,7 @@ def evaluate(
             "block_bytes": block_memory * MIB,
         }
         kind = annotations_kind(protocol, with_run=sources.run is not None, column=column)
-        read = Inputs(sources, kind, encoding, progress)
+        read = Inputs(sources, kind, encoding, output, progress)
         if protocol == "ek100":
             scored = score_kitchen(read, split, kept, tail_classes, options, force=force)
         elif protocol == "eccv":
