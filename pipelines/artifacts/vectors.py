@@ -193,10 +193,10 @@ def read_vectors(
             if matrix_nd is None:
                 matrix_nd = new_matrix((rows, block_nd.shape[1]), np.float16 if half else np.float32, scratch)
             if block_nd.shape[1] != matrix_nd.shape[1]:
-                first = first_few(ids.slice(start, 1).to_pylist())
+                odd = first_few(ids.slice(start, 1).to_pylist())
                 raise InputError(
                     f"{path}: vectors of {matrix_nd.shape[1]} and {block_nd.shape[1]} dimensions in one file, first of "
-                    f"other size: {first}"
+                    f"other size: {odd}"
                 )
             check.add(block_nd)
             first = start

@@ -30,7 +30,7 @@ from pipelines.scores.ek100 import score_ek100
 from pipelines.scores.evaluation import Evaluation
 from pipelines.scores.queries import DIRECTIONS
 from pipelines.scores.retrieval import score_retrieval
-from pipelines.scores.similarity import EmbeddingScores, FloatArray
+from pipelines.scores.similarity import EmbeddingMatrix, EmbeddingScores
 
 Protocol = Literal["captions", "pairs", "youcook2", "ek100", "eccv", "classes"]
 
@@ -161,7 +161,9 @@ def score_coco(inputs: Inputs, options: dict[str, Any]) -> Scored:
     captions = coco_captions_of(inputs.table, inputs.path)
     found = inputs.embeddings(captions.media_ids, captions.sample_ids)
     sizes = find_sizes(inputs.sources, captions.sample_ids)
-    evaluation = score_eccv(found.media_nd, found.text_md, captions.truth, cluster_size=sizes.size_n, **options)
+    evaluation = score_eccv(
+        np.asarray(found.media_nd), np.asarray(found.text_md), captions.truth, cluster_size=sizes.size_n, **options
+    )
     truth = captions.truth
     positives = {name: (truth.eccv[name], truth.cxc[name]) for name in DIRECTIONS}
     compared = Compared(found.media_nd, found.text_md, truth.text_media_index, positives=positives)
@@ -201,11 +203,11 @@ def score_labels(inputs: Inputs, prompts: Prompts, split: str, options: dict[str
     texts: list[str] | None = None
     if prompts.templates is None:
         found = inputs.embeddings(labelled.media_ids, pa.chunked_array([labelled.classes], pa.string()))
-        class_cd: FloatArray = found.text_md
+        class_cd: EmbeddingMatrix = found.text_md
     else:
         texts = class_texts(labelled.classes, prompts.column, prompts.class_names)
         found = inputs.embeddings_of_prompts(labelled.media_ids, prompts.templates.prompts(texts))
-        class_cd = prompts.templates.mean(found.text_md)
+        class_cd = prompts.templates.mean(np.asarray(found.text_md))
     bad_media = {labelled.media_ids[row].as_py(): reason for row, reason in found.bad_media.items()}
     whole_n = np.ones(len(found.media_nd), dtype=np.bool_)
     whole_n[list(found.bad_media)] = False

@@ -142,10 +142,9 @@ def encode_texts(
         return model.embed_text({name: value.to(device) for name, value in tokens.items()})
 
     order = torch.arange(len(texts))
-    are_vectors = isinstance(texts, (Tensor, StoredVectors))
-    if not are_vectors:  # long texts together, so that little is padding
+    if not isinstance(texts, (Tensor, StoredVectors)):  # long texts together, so that little is padding
         order = torch.argsort(torch.tensor([len(text) for text in texts]), descending=True, stable=True)
-    batch_size = batch_size or (_VECTORS_AT_ONCE if are_vectors else _TEXTS_AT_ONCE)
+    batch_size = batch_size or (_VECTORS_AT_ONCE if isinstance(texts, (Tensor, StoredVectors)) else _TEXTS_AT_ONCE)
     parts = []
     with progress.task("encoding texts", len(order), "texts") as task:
         for rows in torch.split(order, batch_size):

@@ -42,7 +42,9 @@ def encode_with_run(
             are damaged than may be.
     """
     media = open_annotated_media(encoder, sources, annotations, media_ids, scratch)
-    texts = _texts(encoder, sources, annotations, text_ids, scratch)  # read before the media are encoded, which takes longer
+    texts = _texts(
+        encoder, sources, annotations, text_ids, scratch
+    )  # read before the media are encoded, which takes longer
     media_nd, bad_media = _vectors(encoder, media)
     return Embeddings(media_nd, _encoded(encoder, texts).numpy(), bad_media)
 

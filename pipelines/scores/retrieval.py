@@ -5,22 +5,22 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.artifacts.matrix import MappedMatrix, take
+from pipelines.artifacts.matrix import take
 from pipelines.errors import InputError
 from pipelines.progress import SILENT, Progress
 from pipelines.scores.bootstrap import RESAMPLES, summarise
 from pipelines.scores.evaluation import Evaluation
 from pipelines.scores.queries import QueryScores
 from pipelines.scores.ranks import BLOCK_BYTES, QueryRanks, Ties, retrieval_ranks
-from pipelines.scores.similarity import EmbeddingScores, FloatArray, IntArray
+from pipelines.scores.similarity import EmbeddingMatrix, EmbeddingScores, IntArray
 from pipelines.scores.thirds import frequency_edges, frequency_third, media_sizes
 
 Protocol = Literal["pairs", "captions"]
 
 
 def score_retrieval(
-    media_nd: FloatArray | MappedMatrix,
-    text_md: FloatArray | MappedMatrix,
+    media_nd: EmbeddingMatrix,
+    text_md: EmbeddingMatrix,
     text_media_index: NDArray[np.integer[Any]],
     *,
     protocol: Protocol = "captions",
