@@ -3,12 +3,12 @@
 from pathlib import Path
 
 from pipelines.export.markdown import python_string
-from pipelines.export.modeling_mmts import MmtsConfig, MmtsModel
 from pipelines.export.portable import clip_like_model, portable_model
 from pipelines.export.processors import save_processors
 from pipelines.export.run import Run
 from pipelines.export.usage import Inputs
 from pipelines.export.written import Written
+from pipelines.modeling.modeling_mmts import MmtsConfig, MmtsModel
 
 
 def write_transformers(run: Run, folder: Path, name: str) -> Written:

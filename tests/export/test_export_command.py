@@ -37,7 +37,8 @@ def test_the_command_writes_a_folder_and_then_has_nothing_to_do(world, run, mmts
     assert ran.out.startswith(f"{output}: written\nloads with transformers; model card with validation scores")
     assert "note: Texts are embeddings of 10 dimensions, as the run was trained on." in ran.out
     names = sorted(path.name for path in output.iterdir())
-    assert names == ["README.md", "config.json", "mmts_export.json", "model.safetensors", "modeling_mmts.py"]
+    code = ["modeling_mmts.py", "modeling_space_time.py", "modeling_x_clip.py", "tower_vectors.py"]
+    assert names == ["README.md", "config.json", "mmts_export.json", "model.safetensors", *code]
     assert [path.name for path in world.folder.glob(".out*")] == []
     weights = (output / "model.safetensors").stat().st_mtime_ns
     again = json.loads(mmts("export", run, "-o", output, "--json").out)
