@@ -136,6 +136,26 @@ def load_tokenizer(source: str, *, trust_remote_code: bool = False) -> Any:
     return AutoTokenizer.from_pretrained(folder, trust_remote_code=trust_remote_code)
 
 
+def load_pickled(path: Path) -> Any:
+    """Load what torch saved: tensors, numbers, names, and the arguments of a training; nothing whose code would run.
+
+    Raises:
+        pickle.UnpicklingError: It holds something else.
+        Exception: Of torch: it is damaged.
+    """
+    import argparse
+    import zipfile
+
+    import numpy as np
+    import torch
+
+    numbers = [type(np.dtype(name)) for name in ("float64", "float32", "int64", "bool")]
+    scalar = np.float64(0).__reduce__()[0]
+    allowed: list[Any] = [argparse.Namespace, np.dtype, *numbers, scalar, (scalar, "numpy.core.multiarray.scalar")]
+    with torch.serialization.safe_globals(allowed):
+        return torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
+
+
 def load_processor(folder: Path) -> Any:
     """Load the processor of images and texts in a folder that mmts wrote."""
     from transformers import AutoProcessor

@@ -1,5 +1,6 @@
 """What the processor beside a vision model does to pixels: their size and normalisation."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -46,3 +47,29 @@ def processed_size(processor: dict[str, Any]) -> int | None:
     """The side of the images that a processor gives, in pixels; None where its settings don't say."""
     size = processor.get("crop_size") or processor.get("size")
     return max(size.values()) if isinstance(size, dict) else size
+
+
+def write_processor(folder: Path, size: int, mean: list[float], std: list[float]) -> None:
+    """Write the image processor of a model's folder: it prepares images, and frames of clips, as ours are.
+
+    Args:
+        folder: The folder.
+        size: Side of the images, in pixels.
+        mean: Mean of each colour channel, of pixels from 0 to 1.
+        std: Standard deviation of each.
+    """
+    processor = {
+        "image_processor_type": "CLIPImageProcessor",
+        "do_convert_rgb": True,
+        "do_resize": True,
+        "size": {"shortest_edge": size},
+        "resample": 3,  # bicubic
+        "do_center_crop": True,
+        "crop_size": {"height": size, "width": size},
+        "do_rescale": True,
+        "rescale_factor": 1 / 255,
+        "do_normalize": True,
+        "image_mean": mean,
+        "image_std": std,
+    }
+    (folder / PROCESSOR).write_text(json.dumps(processor, indent=2) + "\n", encoding="utf-8")

@@ -1,6 +1,5 @@
 """Vision towers from transformers: from a config alone (from scratch), a local folder with weights, or a hub id."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ from pipelines.errors import InputError
 from pipelines.modeling.tower_vectors import media_vectors
 from pipelines.models.frames import frame_count, with_frames
 from pipelines.models.loading import load_transformers, model_errors, model_folder
-from pipelines.models.processors import PROCESSOR, normalisation, processed_size, read_processor
+from pipelines.models.processors import normalisation, processed_size, read_processor, write_processor
 from pipelines.models.sides import is_dual, one_side
 
 _LARGEST_IMAGE = 4096
@@ -96,22 +95,7 @@ class VisionTower(nn.Module):
         leaves a projection out.
         """
         self.model.save_pretrained(folder)
-        size = self.image_size
-        processor = {
-            "image_processor_type": "CLIPImageProcessor",
-            "do_convert_rgb": True,
-            "do_resize": True,
-            "size": {"shortest_edge": size},
-            "resample": 3,  # bicubic
-            "do_center_crop": True,
-            "crop_size": {"height": size, "width": size},
-            "do_rescale": True,
-            "rescale_factor": 1 / 255,
-            "do_normalize": True,
-            "image_mean": self.mean_c11.flatten().tolist(),
-            "image_std": self.std_c11.flatten().tolist(),
-        }
-        (folder / PROCESSOR).write_text(json.dumps(processor, indent=2) + "\n", encoding="utf-8")
+        write_processor(folder, self.image_size, self.mean_c11.flatten().tolist(), self.std_c11.flatten().tolist())
 
 
 def load_vision_tower(source: str, *, trust_remote_code: bool = False, name: str | None = None) -> VisionTower:
