@@ -32,7 +32,7 @@ def write_transformers(run: Run, folder: Path, name: str) -> Written:
         model = portable_model(run.model)
     model.save_pretrained(folder)
     save_processors(run.model, run.folder / "model" / "media_tower", folder)
-    notes = [] if whole else ["The model's code, modeling_mmts.py, comes with it: trust_remote_code=True runs it."]
+    notes = [] if whole else ["The model's code, the .py files, comes with it: trust_remote_code=True runs it."]
     notes += inputs.notes()
     if whole and temperature is not None:
         notes.append(f"logit_scale is that of the temperature at the end of training, {temperature:.4g}.")

@@ -162,6 +162,9 @@ def test_scores_of_another_run_are_refused(world, run, mmts, refused) -> None:
 def test_the_code_on_the_card_runs(world, monkeypatch, kind, library) -> None:
     pytest.importorskip("av" if kind == "clips" else "onnxruntime" if library == "onnx" else library.replace("-", "_"))
     monkeypatch.setattr("transformers.dynamic_module_utils.HF_MODULES_CACHE", str(world.folder / "modules"))
+    monkeypatch.syspath_prepend(world.folder / "modules")
+    for name in [each for each in sys.modules if each.split(".")[0] == "transformers_modules"]:
+        monkeypatch.delitem(sys.modules, name)  # of a test with another cache
     run = train_kind(world, kind)
     export(run, world.folder / "out", to=library)
     shutil.copy(world.folder / "images" / "m01.png", world.folder / "image.png")
