@@ -16,7 +16,7 @@ from pipelines.cluster.method import Method, Samples, Values
 from pipelines.errors import InputError
 
 DEFAULT_MEDIA_WEIGHT = 0.5
-_BASE, _PER_ROW, _PER_ID_BYTE = 0.5 * 2**30, 130, 4  # bytes, measured by benchmarks/scale.py
+_BASE, _PER_ROW, _PER_ID_BYTE = 0.3 * 2**30, 30, 1  # bytes, measured by benchmarks/scale.py
 BY = ("text", "media", "joint")
 
 
