@@ -8,6 +8,7 @@ import typer
 
 from mmts_cli.command import stage_command
 from mmts_cli.options import ForceOption
+from pipelines.remote import as_path
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -134,7 +135,7 @@ def _picked(result: dict[str, Any]) -> Iterator[str]:
         yield f"  on {tested['split']}, {seeds}: {_with_intervals(tested['scores'])}"
         if tested["differences"] is not None:
             yield f"  on {tested['split']}, minus the baseline: {_with_intervals(tested['differences'], '+')}"
-    yield _train_command(picked["settings"], Path(result["sweep"]) / picked["prefer"])
+    yield _train_command(picked["settings"], as_path(result["sweep"]) / picked["prefer"])
 
 
 def _references(result: dict[str, Any]) -> dict[str, str]:

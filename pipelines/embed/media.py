@@ -22,6 +22,7 @@ from pipelines.engines import LOCAL, Engine
 from pipelines.errors import InputError
 from pipelines.model_files import model_identity
 from pipelines.progress import SILENT, Progress
+from pipelines.remote import located
 
 if TYPE_CHECKING:  # this brings torch, which a file that is up to date doesn't need
     from pipelines.media import MediaList
@@ -73,7 +74,7 @@ def embed_media(
     """
     from pipelines.media import holds_features, linked_parameters, media_inputs, media_list, require_few_damaged
 
-    annotations, output, where = Path(annotations), Path(output), media_path(Path(media))
+    annotations, output, where = located(annotations), located(output), media_path(located(media))
     if dtype not in ("float32", "float16"):
         raise InputError(f"--dtype {dtype}: expected float32 or float16")
     files = media_inputs(where)

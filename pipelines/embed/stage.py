@@ -30,6 +30,7 @@ from pipelines.engines import LOCAL, Engine
 from pipelines.errors import InputError
 from pipelines.model_files import DEFAULT_MODEL, model_identity
 from pipelines.progress import SILENT, Progress
+from pipelines.remote import as_path, located
 
 # Rows between two writes. Texts are sorted by length within a window, so that batches are even; vectors of a window are
 # on disk before the next begins.
@@ -78,7 +79,7 @@ def embed(
         InputError: An input is unusable, the model can't be loaded, or texts are empty (names the rows).
         Interrupted: It was asked to stop; what was made is kept.
     """
-    annotations, output = Path(annotations), Path(output)
+    annotations, output = located(annotations), located(output)
     if dtype not in ("float32", "float16"):
         raise InputError(f"--dtype {dtype}: expected float32 or float16")
     if batch_size < 1:
@@ -88,7 +89,7 @@ def embed(
         "embed",
         output,
         {**model_identity(model), "dtype": dtype, **encoding.record()},
-        {"annotations": annotations, **({} if text is None else {"text": Path(text)})},
+        {"annotations": annotations, **({} if text is None else {"text": located(text)})},
         libraries=("sentence-transformers", "torch", "pyarrow"),
     )
     if done := plan.finished(force=force):
@@ -98,7 +99,9 @@ def embed(
     if text is not None:
         if engine.name != "local":
             raise InputError(f"--engine {engine.name}: has no effect with --text, which is quick; leave it out")
-        return _embed_mapped(plan, table, model, load_mapped_texts(model, Path(text), table, encoding), dtype, progress)
+        return _embed_mapped(
+            plan, table, model, load_mapped_texts(model, as_path(text), table, encoding), dtype, progress
+        )
     require_texts(table, annotations)
 
     distinct_total = len(table.column("text").unique())

@@ -16,6 +16,7 @@ from pipelines.artifacts import (
 )
 from pipelines.artifacts.provenance import is_intact
 from pipelines.inspect.statistics import describe_column
+from pipelines.remote import located
 
 
 def describe(path: Path | str, *, rows: int = 5) -> dict[str, Any]:
@@ -34,7 +35,7 @@ def describe(path: Path | str, *, rows: int = 5) -> dict[str, Any]:
     Raises:
         InputError: The file can't be read.
     """
-    path = Path(path)
+    path = located(path)
     provenance = read_provenance(path)
     with open_parquet(path) as file:
         schema = file.schema_arrow

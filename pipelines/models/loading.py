@@ -6,6 +6,7 @@ Their files come from whoever made them. Weights are safetensors alone, and code
 
 import contextlib
 import copy
+import os
 import re
 import sys
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from typing import Any
 from pipelines.errors import InputError
 from pipelines.model_files import resolve_model
 from pipelines.models.admission import TRUST_FLAG, require_admissible, require_memory
+from pipelines.remote import as_path
 
 _HUB_ID = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?")
 _HUB_FILES = ["*.json", "*.txt", "*.model", "*.jinja", "*.safetensors"]
@@ -55,10 +57,10 @@ def model_folder(source: str, *, trust_remote_code: bool) -> Path:
     Raises:
         InputError: It is neither on disk nor on the hub, or may not be loaded.
     """
-    path = Path(resolve_model(source))
+    path = as_path(resolve_model(source))
     folder = path.parent if path.is_file() else path if path.exists() else _from_hub(source, trust_remote_code)
     require_admissible(folder, trust_remote_code=trust_remote_code)
-    return folder
+    return Path(os.fspath(folder))
 
 
 def load_config(source: str, *, trust_remote_code: bool = False) -> Any:
@@ -75,7 +77,8 @@ def load_config(source: str, *, trust_remote_code: bool = False) -> Any:
     from transformers import AutoConfig
 
     folder = model_folder(source, trust_remote_code=trust_remote_code)
-    path = source if Path(source).is_file() else folder
+    path = as_path(resolve_model(source))
+    path = Path(os.fspath(path)) if path.is_file() else folder
     return AutoConfig.from_pretrained(path, trust_remote_code=trust_remote_code)
 
 
@@ -137,7 +140,7 @@ def load_processor(folder: Path) -> Any:
     """Load the processor of images and texts in a folder that mmts wrote."""
     from transformers import AutoProcessor
 
-    return AutoProcessor.from_pretrained(folder, trust_remote_code=False)
+    return AutoProcessor.from_pretrained(os.fspath(folder), trust_remote_code=False)
 
 
 def load_sentence_transformer(source: str, device: str | None, *, trust_remote_code: bool = False) -> Any:
@@ -156,7 +159,7 @@ def load_sentence_transformer(source: str, device: str | None, *, trust_remote_c
 
     folder = model_folder(source, trust_remote_code=trust_remote_code)
     return SentenceTransformer(
-        str(folder),
+        os.fspath(folder),
         device=device,
         trust_remote_code=trust_remote_code,
         model_kwargs={"use_safetensors": True},
@@ -173,7 +176,7 @@ def load_sentence_module(folder: Path, *, trust_remote_code: bool = False, **opt
 
     trust = {"trust_remote_code": trust_remote_code}
     return Transformer(
-        str(folder),
+        os.fspath(folder),
         model_kwargs={"use_safetensors": True, **trust},
         processor_kwargs=trust,
         config_kwargs=trust,
@@ -183,7 +186,7 @@ def load_sentence_module(folder: Path, *, trust_remote_code: bool = False, **opt
 
 def is_config_alone(source: str) -> bool:
     """Whether a source on disk is a configuration without weights, whose model starts from torch's random state."""
-    path = Path(source)
+    path = as_path(resolve_model(source))
     return path.is_file() or (path.is_dir() and not any(path.glob("*.safetensors")))
 
 

@@ -1,6 +1,7 @@
 """Vision towers from transformers: from a config alone (from scratch), a local folder with weights, or a hub id."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -87,7 +88,7 @@ class VisionTower(nn.Module):
         It loads with the class that ``architectures`` in its ``config.json`` names, or with ``AutoModel``, which
         leaves a projection out.
         """
-        self.model.save_pretrained(folder)
+        self.model.save_pretrained(os.fspath(folder))
         size = self.image_size
         processor = {
             "image_processor_type": "CLIPImageProcessor",
