@@ -172,7 +172,8 @@ def evaluate(
             seed=seed,
             libraries=("numpy", "torch", "pyarrow"),
             foreign=(*(role for role in inputs if role.startswith("media")), *([] if sources.run else ["text"])),
-            results=4,  # 2: thirds by the run's shifts on other annotations too, wide greys; 3, 4: misses.parquet
+            # 2: thirds by the run's shifts on other annotations too, wide greys; 3, 4: misses.parquet; 5: ties of ek100
+            results=5,
         )
         if done := finished_scores(plan, metrics_file, beside, force=force):
             return ScoresResult(output, True, done.summary)
