@@ -10,6 +10,7 @@ from pipelines.artifacts.opening import open_parquet
 from pipelines.artifacts.vectors import is_half
 from pipelines.errors import InputError
 from pipelines.progress import Progress
+from pipelines.remote import RemotePath, cache_folder
 
 _WORTH_SAYING = 2**30
 
@@ -81,6 +82,7 @@ def announce(progress: Progress, *, memory: float, disk: int = 0, folder: Path) 
     Raises:
         InputError: The disk has less room.
     """
+    folder = cache_folder() if isinstance(folder, RemotePath) else folder  # which is where it is written first
     free = shutil.disk_usage(folder).free
     if disk > free:
         raise InputError(

@@ -102,8 +102,10 @@ def pushing(path: Path) -> Iterator[None]:
     """Put what the work inside wrote, also where it fails: what it leaves is what a later one goes on with.
 
     Raises:
-        InputError: The work succeeded, and what it wrote can't be put.
+        InputError: What is written there can't be put: at once where nothing ever can, else after the work succeeded.
     """
+    if isinstance(path, RemotePath):
+        store.require_puts(path)
     try:
         yield
     except BaseException:

@@ -124,6 +124,16 @@ def get(files: Sequence[tuple[RemotePath, Path]]) -> None:
         system.get(names, [str(place) for _, place in files])
 
 
+def require_puts(path: RemotePath) -> None:
+    """Check that files can be put to a URL of this kind at all.
+
+    Raises:
+        InputError: They can only be read.
+    """
+    if str(path).startswith(_PAGES):
+        raise InputError(f"{path}: can't be written, since pages can only be read; choose another output path")
+
+
 def put(path: RemotePath) -> str:
     """Make the remote file what the local copy is, at once: whoever reads it meanwhile gets the old or the new.
 

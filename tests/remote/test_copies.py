@@ -8,7 +8,7 @@ import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
 from pipelines.errors import InputError
-from pipelines.remote import copies, fetch, located, push, store
+from pipelines.remote import as_path, copies, fetch, located, push, pushing, store
 
 
 @pytest.fixture
@@ -163,3 +163,11 @@ def test_where_a_put_is_seen_half_done_a_file_is_put_beside_and_renamed(monkeypa
     push(path)
     assert seen[0].startswith("/b/.a.")
     assert (_Disk().find("/"), _Disk().cat("/b/a")) == (["/b/a"], b"new")
+
+
+def test_pages_are_no_outputs_which_is_said_before_the_work() -> None:
+    refused = pytest.raises(
+        InputError, match=r"^https://host/a: can't be written, since pages can only be read; choose"
+    )
+    with refused, pushing(as_path("https://host/a")):
+        pytest.fail("the work began")
