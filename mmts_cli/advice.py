@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from mmts_cli.chain import shell_line
 from mmts_cli.labels import label_tables
 from mmts_cli.options import counted
-from pipelines.remote import as_path
 from pipelines.words import written
 
 if TYPE_CHECKING:
@@ -136,6 +135,8 @@ def _recommendation(result: dict[str, Any]) -> Iterator[str]:
             f"{one['changed_thirds']['value']:.0f}% of samples change thirds (by chance: 67%)"
         )
     if result["classes"] is not None:
+        from pipelines.remote import as_path
+
         path, columns = result["classes"]["annotations"], result["classes"]["columns"]
         line = [
             "cluster",
@@ -170,6 +171,8 @@ def _takes(candidate: dict[str, Any], most: int) -> str:
 
 def _commands(result: dict[str, Any], shared: Mapping[str, Any], *, kept: bool) -> list[str]:
     """The command lines that make the recommended shifts, beside the source; what a sweep has kept isn't made again."""
+    from pipelines.remote import as_path
+
     best, rule = result["advice"], result["rule"]
     beside = as_path(result["source"]).parent
     clusterings = best["clusterings"] or result["most"]

@@ -8,7 +8,6 @@ import typer
 
 from mmts_cli.command import stage_command
 from mmts_cli.options import ForceOption
-from pipelines.remote import as_path
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -118,6 +117,8 @@ def _table(result: dict[str, Any]) -> "Table":
 
 def _picked(result: dict[str, Any]) -> Iterator[str]:
     """What was picked, what it gains and costs, and how to train it."""
+    from pipelines.remote import as_path
+
     points = {point["run"]: point for point in result["points"]}
     picked = result["picked"]
     yield f"* best {picked['prefer']}: {_setting(points[picked['run']])}"

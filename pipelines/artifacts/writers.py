@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
-from pipelines.artifacts.locks import FileLock, HeldError
+from pipelines.artifacts.locks import FileLock, HeldError, is_held
 from pipelines.errors import InputError
 from pipelines.rank import is_first_process
 from pipelines.remote import as_path, push_if_possible, pushing
@@ -59,7 +59,7 @@ def sole_writer(output: Path) -> Iterator[None]:
     if holder is not None:
         raise _being_written(output, "another thread")
     with removing_new_folders(target.parent):
-        lock = FileLock(target.with_name(f".{target.name}.lock") if target.name else target / ".lock")
+        lock = FileLock(_lock_of(target) if target.name else target / ".lock")
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
             lock.acquire()
@@ -120,6 +120,15 @@ def require_regular(path: Path) -> None:
 def target_of(path: Path) -> Path:
     """The file that an output path stands for: one that is a symbolic link is written where it leads."""
     return type(path)(os.path.realpath(path))
+
+
+def is_being_written(path: Path) -> bool:
+    """Whether a process on this machine is the `sole_writer` of an output, or of a folder that it lies in."""
+    return any(is_held(_lock_of(each)) for each in (path, *path.parents) if each.name)
+
+
+def _lock_of(output: Path) -> Path:
+    return output.with_name(f".{output.name}.lock")
 
 
 def committed(path: Path) -> None:

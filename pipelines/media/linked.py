@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +37,7 @@ class LinkedBlobs:
         if media.places is None:
             raise InputError(f"{media.source}: has no column 'media'; give --media the folder or archive of the media")
         places = [None if text is None else Place.parse(text) for text in media.places]
+        _fetch_folders([place for place in places if place is not None])
         by_archive: dict[tuple[str | None, str], list[int]] = {}
         for row, place in enumerate(places):
             if place is not None:
@@ -45,7 +47,7 @@ class LinkedBlobs:
         self._part_of_row = np.full(len(media), -1, dtype=np.int32)
         self._row_in_part = np.zeros(len(media), dtype=np.int64)
         for (scheme, archive), rows in by_archive.items():
-            found, part = _open_part(scheme, as_path(archive), rows, places)
+            found, part = _open_part(scheme, located(archive), rows, places)
             self._part_of_row[found] = len(self._parts)
             self._row_in_part[found] = np.arange(len(found))
             self._parts.append(part)
@@ -94,13 +96,18 @@ def linked_parameters(media: Path | None, annotations: Path) -> dict[str, str]:
             return {}
         texts = file.read(columns=["media"]).column("media").unique().drop_null().to_pylist()
     places = [Place.parse(str(text)) for text in texts]
-    for folder in {as_path(place.path).parent for place in places if is_url(place.path)}:
-        fetch(folder)
+    _fetch_folders(places)
     archives = sorted({place.path for place in places if place.scheme is not None})
     whole = [f"{name}\0{fingerprint_of(located(name))}" for name in archives]
     files = fingerprint_of_files([(place.path, as_path(place.path)) for place in places if place.scheme is None])
     text = "\n".join([files, *whole])
     return {"media_places": hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()[:32]}
+
+
+def _fetch_folders(places: Sequence[Place]) -> None:
+    """Fetch the folders of files that are named by URL; an archive is fetched alone."""
+    for folder in {as_path(place.path).parent for place in places if place.scheme is None and is_url(place.path)}:
+        fetch(folder)
 
 
 def _open_part(

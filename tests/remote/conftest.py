@@ -34,7 +34,7 @@ def elsewhere(cache: Path) -> Callable[[], None]:
     """Go on on another machine: without local copies."""
 
     def leave() -> None:
-        shutil.rmtree(cache)
+        shutil.rmtree(cache, ignore_errors=True)
         forget_everything()
 
     return leave

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from remote.conftest import SECRET
@@ -95,16 +96,37 @@ def test_texts_that_were_embedded_before_a_kill_are_not_embedded_again(
     assert names_below(s3, "bucket") == ["annotations.parquet", "captions.csv", "embeddings.parquet"]
 
 
-def test_media_in_a_folder_and_in_an_archive(s3, mmts, world, tiny) -> None:
+def test_media_in_a_folder_in_an_archive_and_where_the_annotations_say(
+    s3, mmts, world, tiny, elsewhere, tmp_path, monkeypatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     images = world.images()
     s3.put(str(images), "bucket/w/images", recursive=True)
-    s3.put(str(world.annotations), "bucket/w/annotations.parquet")
-    archive = shutil.make_archive(str(world.folder / "zipped"), "zip", images)
-    s3.put(archive, "bucket/w/images.zip")
-    for name in ("images", "images.zip"):
-        flags = ["--model", str(tiny("vit")), "-o", f"s3://bucket/w/{name}.parquet", "--media", f"s3://bucket/w/{name}"]
-        assert mmts("embed", "s3://bucket/w/annotations.parquet", *flags).code == 0
-    assert s3.size("bucket/w/images.parquet") > 0
+    s3.put(shutil.make_archive(str(world.folder / "zipped"), "zip", images), "bucket/w/images.zip")
+    files, members = (
+        [f"s3://bucket/w/images/{name}" for name in world.media_ids],
+        [f"zip://{name}::s3://bucket/w/images.zip" for name in world.media_ids],
+    )
+    vectors = []
+    for column, media in (
+        (None, "s3://bucket/w/images"),
+        (None, "s3://bucket/w/images.zip"),
+        (files, ""),
+        (members, ""),
+    ):
+        table = pq.read_table(world.annotations)
+        if column is not None:
+            where = dict(zip(world.media_ids, column, strict=True))
+            table = table.append_column("media", [[where[name] for name in table["media_id"].to_pylist()]])
+        pq.write_table(table, "annotations.parquet")
+        s3.put("annotations.parquet", "bucket/w/annotations.parquet")
+        elsewhere()
+        line = ["--model", str(tiny("vit")), "-o", "s3://bucket/w/features.parquet", "--force"]
+        ran = mmts("embed", "s3://bucket/w/annotations.parquet", "--media", media or "annotations", *line)
+        assert ran.code == 0, ran.err
+        with s3.open("bucket/w/features.parquet") as file:
+            vectors.append(pq.read_table(file).replace_schema_metadata(None))
+    assert all(each.equals(vectors[0]) for each in vectors)
 
 
 @pytest.mark.parametrize(
