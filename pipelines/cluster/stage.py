@@ -100,7 +100,7 @@ def cluster(
     plan = cluster_plan(subject, output, values, fit_split)
     result = plan.finished(force=force)
     if result is None:
-        announce(progress, **subject.needs(values), folder=output.parent)
+        announce(progress.note, subject.needs(values), output.parent)
         fitted = read_fitted(subject, values, fit_split, output.parent)
         of_items = chosen.fit(
             fitted.samples.content, fitted.count_m, **values, **({"engine": engine} if chosen.has_engines else {})

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from pipelines.artifacts import Vectors, open_parquet, read_annotations, read_vectors
 from pipelines.artifacts.matrix import take
-from pipelines.artifacts.needs import Extent, extent_of
+from pipelines.artifacts.needs import Extent, Need, extent_of
 from pipelines.cluster.geometry import FIT_BYTES, joined
 from pipelines.cluster.method import Method, Samples, Values
 from pipelines.errors import InputError
@@ -117,8 +117,8 @@ class Subject:
                 return self.source if "text" in file.schema_arrow.names else None
         return self.annotations
 
-    def needs(self, options: Values, clusterings: int = 1) -> dict[str, int]:
-        """Bytes of ``memory`` and ``disk`` that clustering takes, as they were measured.
+    def needs(self, options: Values, clusterings: int = 1) -> Need:
+        """What clustering takes, as it was measured.
 
         Args:
             options: Those of the method.
@@ -134,9 +134,9 @@ class Subject:
         memory += self.method.state_bytes(options, of_samples.rows, joint, clusterings)
         if not self.method.is_bounded:
             memory += sum(each.vector_bytes for each in held) + self.method.fitted_copies * fitted
-            return {"memory": int(memory), "disk": 0}
+            return Need(memory, advice="--method kmeans and knn take less")
         memory += sum(each.memory for each in held) + self.method.fitted_copies * min(fitted, FIT_BYTES)
-        return {"memory": int(memory), "disk": sum(each.disk for each in held)}
+        return Need(memory, sum(each.disk for each in held))
 
     def read(self, options: Values, scratch: Path | None = None) -> Samples:
         """Read the samples: those of the source, or of the annotations where media are clustered.

@@ -158,6 +158,16 @@ def parts_of(plan: StagePlan, dtype: str, dimension: int, *, force: bool, **sett
         remove_parts(plan.output)
 
 
+def disk_of(output: Path, vectors: int, rows: int, dimension: int, dtype: str) -> int:
+    """Bytes of disk that parts of so many vectors, and an output of so many rows, are going to take at one time.
+
+    Vectors of an earlier run are there already.
+    """
+    made = parts_folder(output) / _VECTORS
+    total = (vectors + rows) * dimension * np.dtype(dtype).itemsize
+    return max(0, total - (made.stat().st_size if made.is_file() else 0))
+
+
 def remove_parts(output: Path) -> None:
     """Remove the parts of an output, where there are some.
 

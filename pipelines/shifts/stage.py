@@ -9,7 +9,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from pipelines.artifacts import SHIFTS, StagePlan, StageResult, align, has_noise, read_clusters
-from pipelines.artifacts.needs import announce, extent_of
+from pipelines.artifacts.needs import Need, announce, extent_of
 from pipelines.artifacts.writers import one_writer
 from pipelines.contrast.shift_range import dial
 from pipelines.errors import InputError
@@ -79,7 +79,8 @@ def shifts(
     if done := plan.finished(force=force):
         return done
     extent = extent_of(paths[0])
-    announce(progress, memory=_BASE + _PER_ROW * extent.rows + _PER_ID_BYTE * extent.id_bytes, folder=output.parent)
+    need = Need(_BASE + _PER_ROW * extent.rows + _PER_ID_BYTE * extent.id_bytes)
+    announce(progress.note, need, output.parent)
     ids: pa.ChunkedArray | None = None
     shift_sum: NDArray[np.float64] | float = 0.0
     size_sum: NDArray[np.float64] | float = 0.0

@@ -20,6 +20,7 @@ from pipelines.artifacts import (
     rows_of_split,
 )
 from pipelines.artifacts.files import require_folder, write_json
+from pipelines.artifacts.needs import announce
 from pipelines.artifacts.writers import removing_new_folders, sole_writer, writing
 from pipelines.errors import InputError, Interrupted
 from pipelines.progress import SILENT, Progress
@@ -36,6 +37,7 @@ from pipelines.sweep.verdicts import summarise
 from pipelines.sweep.workers import MOST_JOBS, perform_all
 from pipelines.train import train
 from pipelines.train.config import TrainConfig
+from pipelines.train.data import needs_of
 from pipelines.train.sampler import steps_an_epoch
 
 Tell = Callable[[str], None]
@@ -71,6 +73,7 @@ def sweep(config: SweepConfig, *, jobs: int = 1, tell: Tell = lambda line: None)
         _refuse_other_folder(output)
         require_folder(output)
         files = _Files(config)
+        announce(tell, needs_of(files.first).of(jobs), output)
         trials = [run for way in config.ways for run in files.trials(way)]
         reporter = _Reporter(config.runs, jobs, tell)
         found = _all(trials, files, jobs, reporter)
