@@ -7,6 +7,7 @@ import fsspec
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
+from pipelines.artifacts.writers import sole_writer
 from pipelines.errors import InputError
 from pipelines.remote import as_path, copies, fetch, located, push, pushing, store
 
@@ -171,3 +172,16 @@ def test_pages_are_no_outputs_which_is_said_before_the_work() -> None:
     )
     with refused, pushing(as_path("https://host/a")):
         pytest.fail("the work began")
+
+
+def test_what_is_being_written_here_is_left_alone(memory) -> None:
+    memory.pipe({"/b/run/1": b"1", "/b/run/2": b"2"})
+    folder = located("memory://b/run")
+    with sole_writer(folder):
+        (folder / "new").write_text("not put yet")
+        memory.pipe("/b/run/1", b"theirs")
+        fetch(folder / "1")
+        fetch(folder)
+        assert {each.name for each in folder.iterdir()} == {"1", "2", "new"}
+        assert (folder / "1").read_text() == "1"
+    assert memory.cat("/b/run/new") == b"not put yet"
