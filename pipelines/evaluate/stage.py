@@ -27,6 +27,7 @@ from pipelines.evaluate.protocols import (
 )
 from pipelines.evaluate.query_table import query_table
 from pipelines.evaluate.result import ScoresResult
+from pipelines.model_files import takes_clips
 from pipelines.progress import SILENT, Progress
 from pipelines.runs.sources import Sources, find_sources, how_trained
 from pipelines.scores.bootstrap import RESAMPLES, require_draws
@@ -171,7 +172,9 @@ def evaluate(
             seed=seed,
             libraries=("numpy", "torch", "pyarrow"),
             foreign=(*(role for role in inputs if role.startswith("media")), *([] if sources.run else ["text"])),
-            results=4,  # 2: thirds by the run's shifts on other annotations too, wide greys; 3, 4: misses.parquet
+            # 2: thirds by the run's shifts on other annotations too, wide greys; 3, 4: misses.parquet; 5: large frames
+            # are scaled before their colours are converted.
+            results=5 if sources.run is not None and takes_clips(sources.run) else 4,
         )
         if done := finished_scores(plan, metrics_file, beside, force=force):
             return ScoresResult(output, True, done.summary)

@@ -142,6 +142,8 @@ def _results(config: TrainConfig) -> int:
     """The number of a run's results, see `StagePlan`: that of the last change that concerns it."""
     on_pixels, default_alpha = config.media_model is not None, config.alpha is None
     takes_alpha = "alpha" in STRATEGIES[config.temperature].options
+    if config.frames is not None:
+        return 3  # large frames are scaled before their colours are converted
     # 2: transparency and wide greys; TempNet as published; a default alpha that fits the shifts.
     return 2 if on_pixels or config.temperature == "tempnet" or (takes_alpha and default_alpha) else 1
 

@@ -12,7 +12,8 @@ import pytest
 from PIL import Image
 
 from pipelines.errors import InputError
-from pipelines.media import DamagedMediumError, MediaList, View, open_media, video
+from pipelines.media import DamagedMediumError, MediaList, View, open_media
+from pipelines.media.film import Film
 from pipelines.media.video import instants_of, read_frames
 
 av = pytest.importorskip("av")
@@ -69,14 +70,14 @@ def test_frames_are_those_on_display_at_the_centres(tmp_path, film, name, in_mem
 
 def test_decoding_begins_at_the_keyframe_before_a_clip(tmp_path, film, monkeypatch) -> None:
     path = film(tmp_path / "a.mp4", frames=200, gop=10)
-    decoded, timed_frames = [], video._timed_frames
+    decoded, frames = [], Film.frames
 
     def counted(*arguments):
-        for time_s, frame in timed_frames(*arguments):
+        for time_s, frame in frames(*arguments):
             decoded.append(time_s)
             yield time_s, frame
 
-    monkeypatch.setattr(video, "_timed_frames", counted)
+    monkeypatch.setattr(Film, "frames", counted)
     read_frames(path, 6.0, 6.2, 1, None)
     assert 5.6 < decoded[0] <= 6.1 < decoded[-1] < 6.2
 
