@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 from figures import figure
 
-from pipelines.scores import EmbeddingScores, class_relevancy, graded_scores
+from pipelines.scores import EmbeddingScores, class_relevancy, graded_scores_both_ways
 
 Inputs = tuple[np.ndarray, np.ndarray, list[int], list[list[int]], np.ndarray]
 DIMENSION = 256
@@ -49,10 +49,8 @@ def read_inputs() -> Inputs:
 def ours(inputs: Inputs) -> list[float]:
     media_nd, text_md, verbs, nouns, index_m = inputs
     relevancy = class_relevancy(verbs, nouns, index_m)
-    source = EmbeddingScores(media_nd, text_md)
     means: list[float] = []
-    for scores, graded in ((source, relevancy), (source.transposed(), relevancy.transposed())):
-        result = graded_scores(scores, graded)
+    for result in graded_scores_both_ways(EmbeddingScores(media_nd, text_md), relevancy):
         values = (result.average_precision, result.average_precision_binary, result.ndcg)
         means += [float(np.nanmean(value_q)) for value_q in values]
     return means

@@ -104,7 +104,7 @@ def evaluate(
     seed: SeedOption = 0,
     block_memory: Annotated[
         int, typer.Option("--block-memory", min=1, help="Memory limit of a block of similarities, in MiB.")
-    ] = 128,
+    ] = 256,
     device: DeviceOption = None,
     precision: PrecisionOption = "32",
     batch_size: Annotated[

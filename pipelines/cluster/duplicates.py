@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from pipelines.artifacts.distinct import Distinct, digest
 from pipelines.cluster.geometry import BLOCK_ROWS
 from pipelines.cluster.method import Samples
+from pipelines.cluster.methods.classes import ClassColumns
 
 
 def count_distinct(rows: Iterable[NDArray[np.float32]], *, stop: int | None = None) -> int:
@@ -33,7 +34,7 @@ def describe_duplicates(samples: Samples, count_m: NDArray[np.int64]) -> dict[st
     """
     figures = {}
     fitted = np.flatnonzero(count_m)
-    if np.ndim(samples.content) > 1:
+    if not isinstance(samples.content, ClassColumns):
         distinct = Distinct()
         for start in range(0, len(fitted), BLOCK_ROWS):
             distinct.add(samples.content[fitted[start : start + BLOCK_ROWS]])

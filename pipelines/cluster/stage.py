@@ -69,7 +69,8 @@ def cluster(
         media: Features file, for joint.
         media_weight: Share of the media in the similarity of a joint clustering, 0 to 1; 0.5 if None.
         fit_split: Split to fit on and to count; ``train`` where the file has such rows, else all, if None.
-        engine: Where each row's cluster is found, for ``kmeans`` and ``knn``; clusters are fitted in this process.
+        engine: Where each row's cluster is found, for ``kmeans``, ``knn`` and ``class``; clusters are fitted in this
+            process.
         force: Cluster even if the output is up to date.
         progress: Is told what memory and disk will be needed, where that is much.
         **options: Options of the method, by the names in its ``options``: for ``kmeans`` ``k``, ``seed``, ``niter``,

@@ -5,7 +5,8 @@ from pipelines.scores.classification import Classification, frequency_slope, sco
 from pipelines.scores.eccv import CocoTruth, Positives, score_eccv
 from pipelines.scores.ek100 import score_ek100
 from pipelines.scores.evaluation import Evaluation
-from pipelines.scores.graded import GradedScores, graded_scores
+from pipelines.scores.graded import graded_scores, graded_scores_both_ways
+from pipelines.scores.graded_block import GradedScores
 from pipelines.scores.queries import QueryScores
 from pipelines.scores.ranks import QueryRanks, best_ranks, positive_ranks, retrieval_ranks
 from pipelines.scores.relevancy import Relevancy, class_relevancy, matrix_relevancy
@@ -36,6 +37,7 @@ __all__ = [
     "frequency_slope",
     "frequency_third",
     "graded_scores",
+    "graded_scores_both_ways",
     "judge",
     "matrix_relevancy",
     "positive_ranks",

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from pipelines.errors import InputError
 from pipelines.scores.bootstrap import RESAMPLES, summarise
 from pipelines.scores.evaluation import Evaluation
-from pipelines.scores.graded import GradedScores, graded_scores
+from pipelines.scores.graded import graded_scores_both_ways
+from pipelines.scores.graded_block import GradedScores
 from pipelines.scores.queries import QueryScores
 from pipelines.scores.ranks import BLOCK_BYTES, Ties
 from pipelines.scores.relevancy import Relevancy
@@ -67,8 +68,7 @@ def score_ek100(
         if given_n is not None and len(given_n) != clips:
             raise InputError(f"{clips} clips but {len(given_n)} {name}: give one per clip")
     edges = None if cluster_size is None else frequency_edges(cluster_size)
-    to_text = graded_scores(scores, relevancy, ties=ties, block_bytes=block_bytes)
-    to_media = graded_scores(scores.transposed(), relevancy.transposed(), ties=ties, block_bytes=block_bytes)
+    to_text, to_media = graded_scores_both_ways(scores, relevancy, ties=ties, block_bytes=block_bytes)
     queries = {
         "text_to_media": _query_scores(to_media, index_m, cluster_size, edges, tail_class),
         "media_to_text": _query_scores(to_text, np.arange(clips), cluster_size, edges, tail_class),

@@ -17,7 +17,7 @@ from pipelines.progress import SILENT, Progress
 from pipelines.scores.similarity import FloatArray, IntArray, ScoreSource, block_edge
 
 Ties = Literal["index", "optimistic", "pessimistic"]
-BLOCK_BYTES = 128 * 2**20
+BLOCK_BYTES = 256 * 2**20
 WORKERS = 2  # blocks at once
 PAIRS_FACTOR = 32  # a score by itself takes the time of so many in a product
 QUERIES_AT_ONCE = 256  # comparisons of so many rows of a block stay within the cache

@@ -12,7 +12,6 @@ from pipelines.scores.similarity import IntArray
 
 # uint16 codes index the distinct relevancies; a matrix with more of them than this is not graded but continuous.
 MOST_GRADES = 2**12
-KEYS_AT_ONCE = 256
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,10 +49,9 @@ class Relevancy:
     def counts(self) -> IntArray:
         """How many columns have which grade, for each distinct row key; shape ``(row keys, grades)``."""
         repeats = np.bincount(self.column_key, minlength=self.codes.shape[1])
-        flat = self.codes + len(self.grades) * np.arange(len(self.codes))[:, None]
-        weights = np.broadcast_to(repeats, self.codes.shape).ravel()
-        counts = np.bincount(flat.ravel(), weights, minlength=len(self.codes) * len(self.grades))
-        return counts.astype(np.int64).reshape(len(self.codes), len(self.grades))
+        # Row by row stays within the first cache.
+        counts = [np.bincount(code, repeats, len(self.grades)) for code in self.codes]
+        return np.array(counts).astype(np.int64)
 
 
 def matrix_relevancy(relevancy_nm: NDArray[Any]) -> Relevancy:
@@ -111,29 +109,31 @@ def class_relevancy(
 
 def _grades(keys: list[tuple[int, frozenset[int]]]) -> tuple[NDArray[np.float64], NDArray[np.uint16]]:
     """The distinct relevancies of all pairs of keys, and the code of each pair."""
-    noun_column = {noun: column for column, noun in enumerate(sorted({n for _, nouns in keys for n in nouns}))}
-    has_noun_kc = np.zeros((len(keys), len(noun_column)), dtype=np.float32)
-    for row, (_, nouns) in enumerate(keys):
-        has_noun_kc[row, [noun_column[noun] for noun in nouns]] = 1
-    verb_k = np.array([verb for verb, _ in keys])
-    size_k = has_noun_kc.sum(axis=1).astype(np.int32)
-    most = int(size_k.max())
+    sets = {nouns: row for row, nouns in enumerate(dict.fromkeys(nouns for _, nouns in keys))}
+    noun_column = {noun: column for column, noun in enumerate(sorted(frozenset().union(*sets)))}
+    has_noun_sc = np.zeros((len(sets), len(noun_column)), dtype=np.float32)
+    for nouns, row in sets.items():
+        has_noun_sc[row, [noun_column[noun] for noun in nouns]] = 1
+    size_s = has_noun_sc.sum(axis=1).astype(np.int32)
+    most = int(size_s.max())
     # Relevancy depends on three small integers: same verb or not, size of the intersection, sum of the two sizes.
     same_t, shared_t, sizes_t = np.indices((2, most + 1, 2 * most + 1)).reshape(3, -1)
     value_t = 0.5 * same_t + 0.5 * shared_t / np.maximum(sizes_t - shared_t, 1)
     grade_t, code_t = np.unique(value_t, return_inverse=True)
-    is_used_t = grade_t == 0
+    code_of = code_t.astype(np.uint16).reshape(2, -1)
+
+    triple_ss = (has_noun_sc @ has_noun_sc.T).astype(np.int32) * (2 * most + 1) + size_s + size_s[:, None]
+    other_verb_ss, same_verb_ss = code_of[0][triple_ss], code_of[1][triple_ss]
+    set_k = np.array([sets[nouns] for _, nouns in keys])
+    verb_k = np.array([verb for verb, _ in keys])
     codes_kk = np.empty((len(keys), len(keys)), dtype=np.uint16)
-    for start in range(0, len(keys), KEYS_AT_ONCE):
-        part = slice(start, start + KEYS_AT_ONCE)
-        triple_pk = (has_noun_kc[part] @ has_noun_kc.T).astype(np.int32) * (2 * most + 1)
-        triple_pk += size_k + size_k[part, None]
-        triple_pk += (verb_k == verb_k[part, None]) * np.int32((most + 1) * (2 * most + 1))
-        codes_kk[part] = code_t.astype(np.uint16)[triple_pk]
-        is_used_t[codes_kk[part]] = True
-    used = np.flatnonzero(is_used_t)
-    among_used_t = np.searchsorted(used, np.arange(len(grade_t))).astype(np.uint16)
-    for start in range(0, len(keys), KEYS_AT_ONCE):
-        part = slice(start, start + KEYS_AT_ONCE)
-        codes_kk[part] = among_used_t[codes_kk[part]]
-    return grade_t[used], codes_kk
+    is_used_t = grade_t == 0
+    for code_k, verb, noun_set in zip(codes_kk, verb_k, set_k, strict=True):
+        other_verb_ss[noun_set].take(set_k, out=code_k)
+        same = np.flatnonzero(verb_k == verb)
+        code_k[same] = same_verb_ss[noun_set, set_k[same]]
+        is_used_t[code_k] = True
+    among_used_t = (np.cumsum(is_used_t) - 1).astype(np.uint16)
+    for code_k in codes_kk:
+        code_k[:] = among_used_t[code_k]
+    return grade_t[is_used_t], codes_kk

@@ -9,9 +9,10 @@ from torch import Tensor
 
 from pipelines.artifacts import read_clips
 from pipelines.errors import InputError
-from pipelines.scores.relevancy import KEYS_AT_ONCE, Relevancy, class_relevancy
+from pipelines.scores.relevancy import Relevancy, class_relevancy
 
 DEFAULT_MIN_RELEVANCY = 0.1
+KEYS_AT_ONCE = 256  # distinct sets of classes
 
 
 class RelevantCaptions:

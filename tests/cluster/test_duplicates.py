@@ -1,9 +1,11 @@
 """Repeated vectors and shared media, counted."""
 
 import numpy as np
+import pyarrow as pa
 
 from pipelines.cluster.duplicates import count_distinct, describe_duplicates
 from pipelines.cluster.method import Samples
+from pipelines.cluster.methods.classes import ClassColumns
 
 ROWS = np.array([[1, 0], [0, 1], [1, 0], [1, 0], [0, 1], [2, 0]], dtype=np.float32)
 
@@ -26,4 +28,5 @@ def test_shared_media() -> None:
 
 
 def test_classes_have_no_vectors() -> None:
-    assert describe_duplicates(Samples(None, None, np.array([1, 1, 2])), np.ones(3, np.int64)) == {}
+    classes = ClassColumns(pa.table({"noun": [1, 1, 2]}))
+    assert describe_duplicates(Samples(None, None, classes), np.ones(3, np.int64)) == {}

@@ -32,10 +32,6 @@ def test_without_ray_it_says_how_to_install_it(monkeypatch, refused, tmp_path) -
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (
-            ("--method", "class", "--column", "noun"),
-            "--engine ray: --method class is done in one process; leave it out",
-        ),
         (("--method", "hdbscan"), "--engine ray: --method hdbscan is done in one process; leave it out"),
         (("--sweep", "2,3"), "--engine ray: is for one clustering; leave it out with --sweep"),
         (

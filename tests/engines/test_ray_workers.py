@@ -226,3 +226,20 @@ def test_clusters_have_the_bytes_of_the_local_engine(engine, tmp_path, write_art
     for name, each in (("local", Engine()), ("ray", engine)):
         cluster(embeddings, tmp_path / f"{name}.parquet", engine=each, **options)
     assert (tmp_path / "ray.parquet").read_bytes() == (tmp_path / "local.parquet").read_bytes()
+
+
+def test_classes_have_the_bytes_of_the_local_engine(engine, tmp_path, write_artifact, monkeypatch) -> None:
+    monkeypatch.setattr("pipelines.cluster.methods.classes._PART_ROWS", 20)
+    rows = range(200)
+    columns = {
+        "sample_id": [f"s{row}" for row in rows],
+        "text": ["x" for row in rows],
+        "media_id": ["m" for row in rows],
+        "verb": [f"verb {row % 7}" for row in rows],
+        "noun": [row // 50 for row in rows],
+    }
+    annotations = write_artifact(tmp_path / "a.parquet", columns)
+    for name, each in (("local", Engine()), ("ray", engine)):
+        done = cluster(annotations, tmp_path / f"{name}.parquet", method="class", columns=["verb", "noun"], engine=each)
+        assert done.summary["clusters"] == 28
+    assert (tmp_path / "ray.parquet").read_bytes() == (tmp_path / "local.parquet").read_bytes()

@@ -32,7 +32,7 @@ def rank_metrics(ranks) -> dict[str, float]:
 
 
 def graded_of(score_i, relevancy_i, ties: str) -> tuple[float, float, float, bool]:
-    """nDCG, published and binary average precision in percent of one query, and whether unequal items tie."""
+    """nDCG, published and binary average precision in percent of one query, and whether a tie bears on one of them."""
     order = {
         "index": lambda item: (-score_i[item], item),
         "optimistic": lambda item: (-score_i[item], -relevancy_i[item]),
@@ -47,7 +47,11 @@ def graded_of(score_i, relevancy_i, ties: str) -> tuple[float, float, float, boo
     published = [sum(ranked[:rank]) / rank for rank in exact]
     binary = [sum(value == 1 for value in ranked[:rank]) / rank for rank in exact]
     tied = any(
-        score_i[a] == score_i[b] and relevancy_i[a] != relevancy_i[b] for a in range(len(score_i)) for b in range(a)
+        score_i[a] == score_i[b]
+        and relevancy_i[a] != relevancy_i[b]
+        and (1 in (relevancy_i[a], relevancy_i[b]) or sum(score > score_i[a] for score in score_i) < relevant)
+        for a in range(len(score_i))
+        for b in range(a)
     )
     return (
         100 * gains / ideal if relevant else np.nan,

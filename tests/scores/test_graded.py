@@ -6,7 +6,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.errors import InputError
-from pipelines.scores import DenseScores, EmbeddingScores, graded_scores, matrix_relevancy
+from pipelines.scores import (
+    DenseScores,
+    EmbeddingScores,
+    graded_scores,
+    graded_scores_both_ways,
+    matrix_relevancy,
+)
+from pipelines.scores.ranks import WORKERS
 
 from .oracles import graded_of
 
@@ -57,6 +64,24 @@ def test_block_size_and_direction_change_no_bit() -> None:
         ):
             for field in FIELDS:
                 np.testing.assert_array_equal(getattr(actual, field), getattr(expected, field))
+
+
+@pytest.mark.parametrize("kept_rows", [0, 1, 70, 699, 700, 10_000])
+def test_both_ways_equals_two_calls_whatever_is_kept(kept_rows, monkeypatch) -> None:
+    monkeypatch.setattr("pipelines.scores.graded.BLOCK_IN_CACHE", 2**13)  # blocks of ten rows
+    monkeypatch.setattr("pipelines.scores.graded.TILE", 64)
+    rng = np.random.default_rng(0)
+    row_nd, column_md = rng.standard_normal((700, 8)), rng.standard_normal((90, 8))
+    column_md[1::2] = column_md[::2]
+    relevancy = matrix_relevancy(rng.choice([0, 0, 0, 0.3, 0.5, 1], (700, 90)))
+    block_bytes = 2 * WORKERS * 2**13 + 4 * 90 * kept_rows
+    embeddings = EmbeddingScores(row_nd, column_md)
+    for source in (embeddings, DenseScores(embeddings.block(slice(None), slice(None)))):
+        actual = graded_scores_both_ways(source, relevancy, block_bytes=block_bytes)
+        expected = graded_scores(source, relevancy), graded_scores(source.transposed(), relevancy.transposed())
+        for one, other in zip(actual, expected, strict=True):
+            for field in FIELDS:
+                np.testing.assert_array_equal(getattr(one, field), getattr(other, field))
 
 
 def test_refusals() -> None:

@@ -5,14 +5,14 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from pipelines.cluster.methods.classes import class_clusters
+from pipelines.cluster.methods.classes import class_clusters, class_columns
 from pipelines.errors import InputError
 
 
 def clusters(**columns) -> list[int]:
     rows = len(next(iter(columns.values())))
     table = pa.table({"sample_id": [f"s{row}" for row in range(rows)], **columns})
-    return class_clusters(table, list(columns), Path("a.parquet")).tolist()
+    return class_clusters(class_columns(table, list(columns), Path("a.parquet"))).tolist()
 
 
 def test_whole_numbers_keep_their_numbers() -> None:
@@ -46,3 +46,13 @@ def test_a_dictionary_column_is_read() -> None:
 def test_missing_classes_are_counted_and_named() -> None:
     with pytest.raises(InputError, match=r"a\.parquet: 2 rows have no noun, first: s1, s2"):
         clusters(noun=["a", None, None])
+
+
+@pytest.mark.parametrize("part_rows", [1, 3, 4, 100])
+def test_parts_change_nothing(part_rows, monkeypatch) -> None:
+    monkeypatch.setattr("pipelines.cluster.methods.classes._PART_ROWS", part_rows)
+    verbs, nouns = ["cut", "wash", "cut", "add"] * 5, [5, 2, 2, 5, 1] * 4
+    pairs = sorted(set(zip(verbs, nouns, strict=True)))
+    expected = [pairs.index(pair) for pair in zip(verbs, nouns, strict=True)]
+    assert clusters(verb=verbs, noun=nouns) == expected
+    assert clusters(noun=verbs) == [sorted(set(verbs)).index(verb) for verb in verbs]
