@@ -172,8 +172,8 @@ def evaluate(
             seed=seed,
             libraries=("numpy", "torch", "pyarrow"),
             foreign=(*(role for role in inputs if role.startswith("media")), *([] if sources.run else ["text"])),
-            # 2: thirds by the run's shifts on other annotations too, wide greys; 3, 4: misses.parquet; 5: ties of ek100;
-            # 6: large frames are scaled before their colours are converted.
+            # 2: thirds by the run's shifts on other annotations too, wide greys; 3, 4: misses.parquet; 5: ties of
+            # ek100; 6: large frames are scaled before their colours are converted.
             results=6 if sources.run is not None and takes_clips(sources.run) else 5,
         )
         if done := finished_scores(plan, metrics_file, beside, force=force):

@@ -42,5 +42,5 @@ class ClipMedia(DecodedMedia):
     def pictures(self, row: int, random: np.random.Generator | None) -> list[Image.Image]:
         """The frames, upright."""
         start_s, end_s = float(self._start_s[row]), float(self._end_s[row])
-        side = least_side("none" if random is None else self.view.augment, self.view.size)
+        side = least_side(None if random is None else self.view.ranges, self.view.size)
         return read_frames(self.blobs.get(row), start_s, end_s, self._frames, random, side)

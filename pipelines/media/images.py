@@ -17,4 +17,4 @@ class ImageMedia(DecodedMedia):
     def pictures(self, row: int, random: np.random.Generator | None) -> list[Image.Image]:
         """The picture; nothing is random before it is augmented."""
         data = read_whole(self.blobs.get(row))
-        return [decode_image(data, least_side("none" if random is None else self.view.augment, self.view.size))]
+        return [decode_image(data, least_side(None if random is None else self.view.ranges, self.view.size))]

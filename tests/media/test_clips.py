@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pipelines.augmentation import RANGES
 from pipelines.errors import InputError
 from pipelines.media import DamagedMediumError, MediaList, View, open_media
 from pipelines.media.film import Film
@@ -131,7 +132,7 @@ def test_rotation_in_the_metadata_is_applied(tmp_path, film, degrees, turns) -> 
 
 def test_a_clip_is_augmented_alike_in_all_frames(tmp_path, film) -> None:
     path = film(tmp_path / "still.mp4", times_ms=[0], gop=1)
-    source = open_media(tmp_path, MediaList([path.name]), view=View(16, 6, "strong"))
+    source = open_media(tmp_path, MediaList([path.name]), view=View(16, 6, RANGES["strong"]))
     clips = [source.load(0, np.random.default_rng(seed)) for seed in range(8)]
     for clip in clips:
         assert clip.shape == (6, 3, 16, 16)
