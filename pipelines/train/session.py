@@ -73,7 +73,7 @@ class Session:
             config.seed,
             _relevant_captions(config),
             self.balance.media_weight_m,
-            reshuffle=config.reshuffle == "each-epoch",
+            reshuffle=config.reshuffle != "once",
         )
         if config.micro_batch is not None and config.micro_batch >= self.sampler.batch_size:
             raise InputError(

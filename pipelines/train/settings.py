@@ -326,14 +326,14 @@ class TrainSettings:
         ),
     ] = None
     reshuffle: Annotated[
-        Literal["each-epoch", "once"],
+        Literal["each-epoch", "once"] | None,
         Flag(
             "once: the same batches of media in every epoch, in the same order; captions, frames and crops are drawn "
-            "anew all the same.",
+            "anew all the same (default: each-epoch).",
             _DATA,
             not_with="sampling cluster",
         ),
-    ] = "each-epoch"
+    ] = None
     workers: Annotated[
         int | None,
         Flag(
