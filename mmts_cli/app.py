@@ -14,6 +14,7 @@ from mmts_cli.commands import (
     export,
     frontier,
     inspect,
+    models,
     plan,
     plot,
     prepare,
@@ -47,6 +48,7 @@ for _command in (
     report,
     plot,
     export,
+    models,
     inspect,
 ):
     _command.register(app)

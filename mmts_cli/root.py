@@ -24,6 +24,7 @@ _ORDER = (
     "report",
     "plot",
     "export",
+    "models",
     "inspect",
 )
 

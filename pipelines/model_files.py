@@ -23,7 +23,13 @@ _ENTRANCES = ("config.json", "modules.json")
 _NOT_READ = {".md", ".bin", ".h5", ".msgpack", ".onnx", ".ot", ".pt", ".pth", ".pyc"}
 # Of the files beside a `config.json` that is given alone, those that are read.
 _BESIDE_CONFIG = (
-    *("preprocessor_config.json", "processor_config.json", "special_tokens_map.json", "added_tokens.json"),
+    *(
+        "preprocessor_config.json",
+        "video_preprocessor_config.json",
+        "processor_config.json",
+        "special_tokens_map.json",
+        "added_tokens.json",
+    ),
     *("tokenizer*", "vocab*", "merges.txt", "*.model", "*.py"),
 )
 

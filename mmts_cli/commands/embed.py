@@ -56,7 +56,12 @@ def embed(
         Path | None, typer.Option("--text", help="embeddings.parquet for a run that was trained on embeddings.")
     ] = None,
     frames: Annotated[
-        int | None, typer.Option("--frames", min=1, help="Frames to take from a clip (with a run: as it was trained).")
+        int | None,
+        typer.Option(
+            "--frames",
+            min=1,
+            help="Frames to take from a clip (default: as a run was trained, or a video model's number).",
+        ),
     ] = None,
     batch_size: Annotated[
         int | None, typer.Option("--batch-size", help="Texts (default: 64) or media in one forward pass.")

@@ -57,7 +57,8 @@ def embed_media(
         media: Images or clips, wherever they lie, or ``annotations`` for where the annotations' own column ``media``
             says; features, for a run on features.
         model: Run folder; or folder or hub id of a transformers model.
-        frames: Frames to take from a clip, whose vector is their mean; None with a run, which has its own number.
+        frames: Frames to take from a clip, whose vector is the mean of theirs where the model sees one at a time; None
+            with a run, which has its own number, and for a video model's own number.
         dtype: ``float32`` or ``float16``, of the stored vectors.
         encoding: How to encode. Damaged media, where ``encoding.max_bad`` lets some be, are left out.
         engine: Where to encode; the vectors are the same but for rounding.

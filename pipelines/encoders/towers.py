@@ -24,7 +24,8 @@ def load_media_encoder(
 
     Args:
         source: Run folder; or folder or hub id of a model.
-        frames: Frames to take from a clip, whose vector is their mean; None with a run, which has its own number.
+        frames: Frames to take from a clip, whose vector is the mean of theirs where the model sees one at a time; None
+            with a run, which has its own number, and for a video model's own number.
         trust_remote_code: Whether code that comes with the model may run.
         name: What errors call the model; ``--model SOURCE`` if None.
 
@@ -43,8 +44,9 @@ def load_media_encoder(
     tower = load_vision_tower(source, trust_remote_code=trust_remote_code, name=name)
     if is_config_alone(source):
         raise InputError(f"{name}: is a configuration without weights: its vectors would be random")
+    tower.take_frames(frames)
     size = tower.dimension
-    return DualEncoder(size, size, size, "none", media_tower=tower, frames=frames).eval()
+    return DualEncoder(size, size, size, "none", media_tower=tower, frames=tower.frames or frames).eval()
 
 
 class TowerTexts:

@@ -93,11 +93,9 @@ def _model(run: Run) -> Iterator[tuple[str, str]]:
         yield "media", f"features of {inputs.media_size} dimensions"
     else:
         size = model.media_tower.image_size
-        kind = (
-            "images"
-            if inputs.frames is None
-            else f"clips of {inputs.frames} frames, {model.settings['pooling']} pooling"
-        )
+        kind = "images" if inputs.frames is None else f"clips of {inputs.frames} frames"
+        if inputs.frames is not None and model.media_tower.frames is None:
+            kind += f", {model.settings['pooling']} pooling"
         yield "media", f"{kind}, {size} x {size} pixels: {_tower(model.media_tower, parameters.get('media_model'))}"
     if model.text_tower is None:
         yield "texts", f"embeddings of {inputs.text_size} dimensions"

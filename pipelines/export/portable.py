@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from pipelines.errors import InputError
-from pipelines.export.modeling_mmts import MmtsConfig, MmtsModel
+from pipelines.modeling.modeling_mmts import MmtsConfig, MmtsModel
 from pipelines.models import DualEncoder, SentenceTower
 
 _POOLING_MODES = ("cls", "max", "mean", "mean_sqrt_len_tokens", "lasttoken")

@@ -1,20 +1,20 @@
 """Entry point of ``export``: a run's model as a folder that another library loads by itself."""
 
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
-from pipelines.artifacts import StagePlan, StageResult
+from pipelines.artifacts import StageResult
 from pipelines.artifacts.files import nearest, replacing_folder
 from pipelines.artifacts.writers import one_writer
 from pipelines.errors import InputError
 from pipelines.export.card import model_card
-from pipelines.export.folder import RECORD, finished, write_record
-from pipelines.export.quiet import quiet_libraries
 from pipelines.export.run import read_run
 from pipelines.export.scores import read_scores
 from pipelines.export.to_onnx import write_onnx
 from pipelines.export.to_sentence_transformers import write_sentence_transformers
 from pipelines.export.to_transformers import write_transformers
+from pipelines.model_folder import finished, folder_plan, write_record
+from pipelines.models.quiet import quiet_libraries
 
 Target = Literal["transformers", "sentence-transformers", "onnx"]
 TARGETS: tuple[Target, ...] = get_args(Target)
@@ -63,21 +63,16 @@ def export(
     if to not in TARGETS:
         raise InputError(f"--to {to}: expected one of {', '.join(TARGETS)}{nearest(to, list(TARGETS))}")
     source = read_run(run, trust_remote_code=trust_remote_code)
-    if output.exists() and not output.is_dir():
-        raise InputError(f"{output}: is a file; a folder was expected")
     if output.resolve() in (run.resolve(), *run.resolve().parents) or run.resolve() in output.resolve().parents:
         raise InputError(f"{output}: holds the run, or lies in it; give -o a folder of its own")
     card_scores = None if scores is None else read_scores(Path(scores), source)
     inputs = source.inputs()
     if scores is not None:
         inputs["scores"] = Path(scores) / "ranks.parquet"
-    plan = StagePlan(
-        "export",
-        output.parent / f"{output.name}.{RECORD}",  # only a name: the record is written with the folder
-        {"to": to, "name": output.resolve().name, **({"trust_remote_code": True} if trust_remote_code else {})},
-        inputs,
-        libraries=("torch", "transformers", "sentence-transformers", "safetensors"),
-    )
+    parameters: dict[str, Any] = {"to": to, "name": output.resolve().name}
+    if trust_remote_code:
+        parameters["trust_remote_code"] = True
+    plan = folder_plan("export", output, parameters, inputs)
     if done := finished(output, plan, force=force):
         return done
     name = output.resolve().name

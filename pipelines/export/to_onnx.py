@@ -11,12 +11,12 @@ from torch import Tensor, nn
 
 from pipelines.errors import InputError
 from pipelines.export.markdown import python_string
-from pipelines.export.modeling_mmts import MmtsModel
 from pipelines.export.portable import portable_model
 from pipelines.export.processors import save_processors
 from pipelines.export.run import Run
 from pipelines.export.usage import Inputs
 from pipelines.export.written import Written
+from pipelines.modeling.modeling_mmts import MmtsModel
 
 _PACKAGES = ("onnx", "onnxscript", "onnxruntime")
 _ROOM = 2**30  # a graph's own file holds less than 2 GiB; weights of larger ones get a file beside it

@@ -3,12 +3,12 @@
 from pathlib import Path
 
 from pipelines.export.markdown import python_string
-from pipelines.export.modeling_mmts import MmtsConfig, MmtsModel
 from pipelines.export.portable import clip_like_model, portable_model
 from pipelines.export.processors import save_processors
 from pipelines.export.run import Run
 from pipelines.export.usage import Inputs
 from pipelines.export.written import Written
+from pipelines.modeling.modeling_mmts import MmtsConfig, MmtsModel
 
 
 def write_transformers(run: Run, folder: Path, name: str) -> Written:
@@ -32,7 +32,7 @@ def write_transformers(run: Run, folder: Path, name: str) -> Written:
         model = portable_model(run.model)
     model.save_pretrained(folder)
     save_processors(run.model, run.folder / "model" / "media_tower", folder)
-    notes = [] if whole else ["The model's code, modeling_mmts.py, comes with it: trust_remote_code=True runs it."]
+    notes = [] if whole else ["The model's code, the .py files, comes with it: trust_remote_code=True runs it."]
     notes += inputs.notes()
     if whole and temperature is not None:
         notes.append(f"logit_scale is that of the temperature at the end of training, {temperature:.4g}.")

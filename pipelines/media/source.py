@@ -193,7 +193,7 @@ def _refuse_other_kind(blobs: Blobs, media: MediaList, view: View) -> None:
     other, remedy = (
         (VIDEO_SUFFIXES, "is a video; give --frames the number of frames to take of it")
         if view.frames is None
-        else (IMAGE_SUFFIXES, "is an image; --frames is for videos, leave it out")
+        else (IMAGE_SUFFIXES, "is an image, but --frames and video models take videos")
     )
     for row in range(len(media)):
         if blobs.name(row).lower().endswith(other):

@@ -27,7 +27,7 @@ def build_model(
     projection: ProjectionName = "linear",
     dimension: int | None = None,
     frames: int | None = None,
-    pooling: PoolingName = "mean",
+    pooling: PoolingName | None = None,
     freeze_patterns: Sequence[str] = (),
     lora: LoraSettings | None = None,
     gradient_checkpointing: bool = False,
@@ -46,8 +46,8 @@ def build_model(
         text_size: Size of a text embedding, without a text model.
         projection: Kind of both projection heads; ``none`` keeps the space that the towers share already.
         dimension: Size of the shared space; that of the towers with ``projection="none"``, where it may be left out.
-        frames: Frames of a video clip; None where media are not clips.
-        pooling: From the vectors of a clip's frames to one.
+        frames: Frames of a video clip; None where media are not clips, or a video model has its own number.
+        pooling: From the vectors of a clip's frames to one, ``mean`` if None; a video model makes one itself.
         freeze_patterns: Names of parameters and modules to freeze, as in ``fnmatch``.
         lora: Adapters on the towers; no adapters if None.
         gradient_checkpointing: Whether towers recompute their layers in the backward pass.
@@ -63,6 +63,12 @@ def build_model(
         raise ValueError("a side without a model needs the size of its vectors")
     if pooling == "attention" and media_tower is None:
         raise InputError("--pooling attention is over the frames of video clips; give --media-model, or leave it out")
+    if media_tower is not None and media_tower.frames is not None:
+        if pooling is not None:
+            raise InputError(f"--pooling: {media_model} sees all frames of a clip at once; leave it out")
+        media_tower.take_frames(frames)
+        frames = media_tower.frames
+    pooling = pooling or "mean"
     if dimension is None and projection != "none":
         raise ValueError(f"projection {projection!r} needs the size of the shared space")
     _check_projection(projection, media_inputs, text_inputs, dimension)

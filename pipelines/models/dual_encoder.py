@@ -23,7 +23,7 @@ class DualEncoder(nn.Module):
         media_tower: Vision tower, for images and the frames of clips; None where media are features.
         text_tower: Text tower; None where texts are embeddings.
         frames: Frames of a video clip; None where media are not clips.
-        pooling: From the vectors of a clip's frames to one.
+        pooling: From the vectors of a clip's frames to one, where the tower sees one frame at a time.
 
     Attributes:
         dimension: Size of the shared space.
@@ -82,10 +82,10 @@ class DualEncoder(nn.Module):
         if inputs.ndim == 2 or self.media_tower is None:
             vectors_nd = inputs
         else:
-            frames = inputs.flatten(0, 1) if inputs.ndim == 5 else inputs
+            frame_by_frame = inputs.ndim == 5 and self.media_tower.frames is None
             with torch.set_grad_enabled(torch.is_grad_enabled() and not is_frozen(self.media_tower)):
-                vectors_nd = self.media_tower(frames)
-            if inputs.ndim == 5:
+                vectors_nd = self.media_tower(inputs.flatten(0, 1) if frame_by_frame else inputs)
+            if frame_by_frame:
                 vectors_nd = self.frame_pooling(vectors_nd.unflatten(0, inputs.shape[:2]))
         embedded: Tensor = self.media_head(vectors_nd)
         return embedded

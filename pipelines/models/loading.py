@@ -15,11 +15,13 @@ from typing import Any
 
 from pipelines.errors import InputError
 from pipelines.model_files import resolve_model
+from pipelines.modeling import register_models
 from pipelines.models.admission import TRUST_FLAG, require_admissible, require_memory
 
 _HUB_ID = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?")
 _HUB_FILES = ["*.json", "*.txt", "*.model", "*.jinja", "*.safetensors"]
 _NOT_FROM_HUB = ["onnx/*", "openvino/*"]
+_NAMED = ("WithProjection", "TextModel", "VideoModel")
 # One of these holds a tokenizer's words; without them transformers makes an empty tokenizer of the model's kind.
 _VOCABULARIES = ("tokenizer.json", "vocab.json", "vocab.txt", "tokenizer.model", "spiece.model")
 
@@ -74,6 +76,7 @@ def load_config(source: str, *, trust_remote_code: bool = False) -> Any:
     """
     from transformers import AutoConfig
 
+    register_models()
     folder = model_folder(source, trust_remote_code=trust_remote_code)
     path = source if Path(source).is_file() else folder
     return AutoConfig.from_pretrained(path, trust_remote_code=trust_remote_code)
@@ -99,8 +102,8 @@ def load_transformers(source: str, *, trust_remote_code: bool = False) -> Any:
     trust: dict[str, Any] = {"trust_remote_code": trust_remote_code}
     config = load_config(source, **trust)
     architecture = (getattr(config, "architectures", None) or [""])[0]
-    # AutoModel would leave out the projection into the shared space, and does not know every text model.
-    named = str(architecture).endswith(("WithProjection", "TextModel")) and hasattr(transformers, architecture)
+    # AutoModel would leave out the head that leads into the shared space, and does not know every text model.
+    named = str(architecture).endswith(_NAMED) and hasattr(transformers, architecture)
     model_class = getattr(transformers, architecture) if named else transformers.AutoModel
     build = model_class if named else partial(model_class.from_config, **trust)
     require_memory(partial(build, copy.deepcopy(config)))  # building may leave its marks in a configuration
@@ -131,6 +134,26 @@ def load_tokenizer(source: str, *, trust_remote_code: bool = False) -> Any:
     if not any((folder / name).is_file() for name in _VOCABULARIES):
         raise InputError(f"has no tokenizer; put its {_VOCABULARIES[0]} beside the weights")
     return AutoTokenizer.from_pretrained(folder, trust_remote_code=trust_remote_code)
+
+
+def load_pickled(path: Path) -> Any:
+    """Load what torch saved: tensors, numbers, names, and the arguments of a training; nothing whose code would run.
+
+    Raises:
+        pickle.UnpicklingError: It holds something else.
+        Exception: Of torch: it is damaged.
+    """
+    import argparse
+    import zipfile
+
+    import numpy as np
+    import torch
+
+    numbers = [type(np.dtype(name)) for name in ("float64", "float32", "int64", "bool")]
+    scalar = np.float64(0).__reduce__()[0]
+    allowed: list[Any] = [argparse.Namespace, np.dtype, *numbers, scalar, (scalar, "numpy.core.multiarray.scalar")]
+    with torch.serialization.safe_globals(allowed):
+        return torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
 
 
 def load_processor(folder: Path) -> Any:

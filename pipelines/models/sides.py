@@ -1,13 +1,20 @@
-"""The two sides of CLIP-like models."""
+"""The two sides of CLIP-like models, of images or of videos."""
 
 from typing import Any
 
 from pipelines.errors import InputError
 
+# Models whose sides are models by themselves: where each is.
+_WHOLE_SIDES = {
+    "SpaceTimeClipModel": {"vision": "vision", "text": "text"},
+    "VideoPrismClipModel": {"vision": "video_model", "text": "text_model"},
+}
+
 
 def is_dual(model: Any) -> bool:
-    """Whether a transformers model is CLIP-like: embeds images and texts in one space."""
-    return hasattr(model, "get_image_features") and hasattr(model, "get_text_features")
+    """Whether a transformers model is CLIP-like: embeds images, or videos, and texts in one space."""
+    media = hasattr(model, "get_image_features") or hasattr(model, "get_video_features")
+    return media and hasattr(model, "get_text_features")
 
 
 def one_side(model: Any, side: str) -> Any:
@@ -22,6 +29,10 @@ def one_side(model: Any, side: str) -> Any:
     """
     import transformers
 
+    if type(model).__name__ in _WHOLE_SIDES:
+        return getattr(model, _WHOLE_SIDES[type(model).__name__][side])
+    if isinstance(model, transformers.XCLIPModel):
+        return _x_clip_side(model, side)
     name = type(model).__name__.removesuffix("Model")
     sort = side.capitalize()
     projection = {"vision": "visual_projection", "text": "text_projection"}[side]
@@ -40,3 +51,25 @@ def one_side(model: Any, side: str) -> Any:
         getattr(alone, f"{side}_model").load_state_dict(inner.state_dict())
         getattr(alone, projection).load_state_dict(getattr(model, projection).state_dict())
     return alone
+
+
+def _x_clip_side(model: Any, side: str) -> Any:
+    """X-CLIP's videos, as a model of ours; its texts, which are CLIP's, without the prompts made for each video."""
+    from transformers import CLIPTextConfig, CLIPTextModelWithProjection
+
+    from pipelines.modeling.modeling_x_clip import XClipVideoConfig, XClipVideoModel
+
+    if side == "vision":
+        alone: Any = XClipVideoModel(XClipVideoConfig(**_of_any_model(model.config)))
+    else:
+        text = {**_of_any_model(model.config.text_config), "projection_dim": model.config.projection_dim}
+        text["eos_token_id"] = 2  # X-CLIP reads a text at its highest token id, which is what this stands for in CLIP
+        alone = CLIPTextModelWithProjection(CLIPTextConfig(**text))
+    state = model.state_dict()
+    alone.load_state_dict({name: state[name] for name in alone.state_dict()})
+    return alone
+
+
+def _of_any_model(config: Any) -> dict[str, Any]:
+    """A configuration without what names the model it is of."""
+    return {name: value for name, value in config.to_dict().items() if name not in ("model_type", "architectures")}

@@ -1,23 +1,23 @@
 """Vision towers from transformers: from a config alone (from scratch), a local folder with weights, or a hub id."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from pipelines.artifacts.files import read_json
 from pipelines.errors import InputError
+from pipelines.modeling.tower_vectors import media_vectors
+from pipelines.models.frames import frame_count, with_frames
 from pipelines.models.loading import load_transformers, model_errors, model_folder
+from pipelines.models.processors import normalisation, processed_size, read_processor, write_processor
 from pipelines.models.sides import is_dual, one_side
 
-PROCESSOR = "preprocessor_config.json"
 _LARGEST_IMAGE = 4096
 
 
 class VisionTower(nn.Module):
-    """A transformers vision model that turns pixels into one vector an image.
+    """A transformers vision model that turns pixels into one vector an image; of a video model, one a clip.
 
     Batch norms, in training, take the statistics of the images of one forward pass. With gradient caching that is a
     micro-batch, and its running statistics move twice a step; freeze them, or use a tower with layer norms, where
@@ -43,7 +43,7 @@ class VisionTower(nn.Module):
     def __init__(self, model: nn.Module, mean: list[float], std: list[float], image_size: int | None = None) -> None:
         super().__init__()
         self.model: Any = (one_side(model, "vision") if is_dual(model) else model).float()
-        if self.model.main_input_name != "pixel_values":
+        if self.model.main_input_name not in ("pixel_values", "pixel_values_videos"):
             raise InputError(f"{type(self.model).__name__} takes {self.model.main_input_name}, not pixels")
         self.image_size = _image_size(self.model.config) or image_size or 224
         if not 1 <= self.image_size <= _LARGEST_IMAGE:
@@ -57,29 +57,36 @@ class VisionTower(nn.Module):
         """The transformers model."""
         return self.model
 
+    @property
+    def frames(self) -> int | None:
+        """Frames of the clips that a video model takes; None of an image model."""
+        return frame_count(self.model.config)
+
+    def take_frames(self, frames: int | None) -> None:
+        """Make a video model take clips of so many frames, see `with_frames`; as it is if None, or of an image model.
+
+        Raises:
+            InputError: It can't.
+        """
+        if frames is not None:
+            self.model = with_frames(self.model, frames)
+
     def example(self) -> Tensor:
-        """One black image, as the tower takes it."""
+        """One black image, or clip, as the tower takes it."""
+        clip = () if self.frames is None else (self.frames,)
         size = self.image_size
-        return torch.zeros(1, 3, size, size, dtype=torch.uint8, device=self.mean_c11.device)
+        return torch.zeros(1, *clip, 3, size, size, dtype=torch.uint8, device=self.mean_c11.device)
 
-    def forward(self, pixels_nchw: Tensor) -> Tensor:
-        """Return ``[n, dimension]``.
-
-        It is the model's projection into a shared space, its pooled output, or the mean over its tokens, the first of
-        these that it has.
+    def forward(self, pixels: Tensor) -> Tensor:
+        """Return ``[n, dimension]``, see `media_vectors`.
 
         Args:
-            pixels_nchw: ``[n, 3, size, size]``, uint8 from 0 to 255 or float from 0 to 1.
+            pixels: Images ``[n, 3, size, size]``, or, for a video model, clips ``[n, frames, 3, size, size]``; uint8
+                from 0 to 255 or float from 0 to 1.
         """
-        if not pixels_nchw.is_floating_point():
-            pixels_nchw = pixels_nchw.to(self.mean_c11.dtype) / 255
-        output = self.model(pixel_values=(pixels_nchw - self.mean_c11) / self.std_c11)
-        for name in ("image_embeds", "pooler_output"):
-            pooled = getattr(output, name, None)
-            if pooled is not None:
-                return torch.flatten(pooled, 1)
-        hidden: Tensor = output.last_hidden_state
-        return hidden.mean(dim=1) if hidden.ndim == 3 else hidden.mean(dim=(2, 3))
+        if not pixels.is_floating_point():
+            pixels = pixels.to(self.mean_c11.dtype) / 255
+        return media_vectors(self.model, (pixels - self.mean_c11) / self.std_c11)
 
     def save(self, folder: Path) -> None:
         """Write the model as transformers does, with an image processor that prepares images as ours are.
@@ -88,22 +95,7 @@ class VisionTower(nn.Module):
         leaves a projection out.
         """
         self.model.save_pretrained(folder)
-        size = self.image_size
-        processor = {
-            "image_processor_type": "CLIPImageProcessor",
-            "do_convert_rgb": True,
-            "do_resize": True,
-            "size": {"shortest_edge": size},
-            "resample": 3,  # bicubic
-            "do_center_crop": True,
-            "crop_size": {"height": size, "width": size},
-            "do_rescale": True,
-            "rescale_factor": 1 / 255,
-            "do_normalize": True,
-            "image_mean": self.mean_c11.flatten().tolist(),
-            "image_std": self.std_c11.flatten().tolist(),
-        }
-        (folder / PROCESSOR).write_text(json.dumps(processor, indent=2) + "\n", encoding="utf-8")
+        write_processor(folder, self.image_size, self.mean_c11.flatten().tolist(), self.std_c11.flatten().tolist())
 
 
 def load_vision_tower(source: str, *, trust_remote_code: bool = False, name: str | None = None) -> VisionTower:
@@ -129,15 +121,16 @@ def vision_tower(model: Any, source: str, *, trust_remote_code: bool = False) ->
     Raises:
         InputError: It is not a vision model.
     """
-    path = model_folder(source, trust_remote_code=trust_remote_code) / PROCESSOR
-    processor: dict[str, Any] = read_json(path) if path.is_file() else {}
-    mean, std = (list(processor.get(name, [0.5] * 3)) for name in ("image_mean", "image_std"))
-    size = processor.get("crop_size") or processor.get("size")
-    return VisionTower(model, mean, std, max(size.values()) if isinstance(size, dict) else size)
+    processor = read_processor(model_folder(source, trust_remote_code=trust_remote_code))
+    mean, std = normalisation(processor)
+    return VisionTower(model, mean, std, processed_size(processor))
 
 
 def _image_size(config: Any) -> int | None:
-    size = getattr(config, "image_size", None)
+    for part in (config, getattr(config, "vision_config", None)):
+        size = getattr(part, "image_size", None) or getattr(part, "crop_size", None)
+        if size is not None:
+            break
     return size if size is None or isinstance(size, int) else int(max(size))
 
 

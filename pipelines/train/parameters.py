@@ -8,7 +8,7 @@ from torch import nn
 from pipelines.errors import InputError
 
 # Where a transformer's, or a convolutional network's, numbered layers are: `layers.3`, `layer.3`, `blocks.3`, ...
-_LAYER = re.compile(r"\.(?:layers?|blocks?|h|stages)\.(\d+)\.")
+_LAYER = re.compile(r"\.(?:(?:\w+_)?layers?|blocks?|h|stages)\.(\d+)\.")
 
 # `position_embedding.weight`, `positional_embedding`, `pos_embed`, `temporal_embedding`, `relative_attention_bias`, ...
 _WITHOUT_DECAY = re.compile(
@@ -63,15 +63,15 @@ def parameter_groups(
 def _layers_below(model: nn.Module) -> dict[str, int]:
     """How far below a tower's end each of its parameters is: 0 after its layers, 1 in the last of them, and so on."""
     towers: dict[str, list[str]] = {}
+    trains = {name for name, parameter in model.named_parameters() if parameter.requires_grad}
     for name, _ in model.named_parameters():
         if (tower := name.split(".")[0]).endswith("_tower"):
             towers.setdefault(tower, []).append(name)
     depths: dict[str, int] = {}
     for names in towers.values():
-        layer_of = {name: int(found[1]) for name in names if (found := _LAYER.search(name))}
+        layer_of, layers = _numbered_layers(names, trains)
         if not layer_of:
             continue
-        layers = max(layer_of.values()) + 1
         first = names.index(next(iter(layer_of)))
         for place, name in enumerate(names):
             if name in layer_of:
@@ -79,3 +79,21 @@ def _layers_below(model: nn.Module) -> dict[str, int]:
             elif place < first:
                 depths[name] = layers + 1
     return depths
+
+
+def _numbered_layers(names: list[str], trains: set[str]) -> tuple[dict[str, int], int]:
+    """The number of the layer of each parameter that is in one, and how many layers there are.
+
+    Stacks of layers, as those of space and of time, follow each other; one of which nothing trains is no part of it.
+    """
+    stacks: dict[str, dict[str, int]] = {}
+    for name in names:
+        if found := _LAYER.search(name):
+            stacks.setdefault(name[: found.start(1)], {})[name] = int(found[1])
+    layer_of: dict[str, int] = {}
+    layers = 0
+    for stack in stacks.values():
+        if trains.intersection(stack):
+            layer_of |= {name: layers + number for name, number in stack.items()}
+            layers += max(stack.values()) + 1
+    return layer_of, layers

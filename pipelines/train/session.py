@@ -204,7 +204,7 @@ class Session:
             projection=config.projection,
             dimension=config.dimension or (None if config.projection == "none" else DEFAULT_DIMENSION),
             frames=config.frames,
-            pooling=config.pooling or "mean",
+            pooling=config.pooling,
             freeze_patterns=config.freeze,
             lora=lora,
             gradient_checkpointing=config.gradient_checkpointing,
@@ -225,7 +225,7 @@ def _pair_up_splits(config: TrainConfig, files: RunFiles, encoder: DualEncoder) 
 def view_of(config: TrainConfig, encoder: DualEncoder) -> View | None:
     """What the media tower takes; None for features."""
     tower = encoder.media_tower
-    return None if tower is None else View(tower.image_size, config.frames, config.ranges)
+    return None if tower is None else View(tower.image_size, encoder.settings["frames"], config.ranges)
 
 
 def _relevant_captions(config: TrainConfig) -> RelevantCaptions | None:

@@ -83,7 +83,8 @@ class TrainSettings:
     ] = None
     shifts: Annotated[Path | None, Flag("shifts.parquet, for mmts and mmts-learned.", shapes_result=False)] = None
     media_model: Annotated[
-        str | None, Flag("Model for images or frames: vision or CLIP-like; config, folder or hub id.", _TOWERS)
+        str | None,
+        Flag("Model for images, frames or clips: vision, video or CLIP-like; config, folder or hub id.", _TOWERS),
     ] = None
     text_model: Annotated[
         str | None,
@@ -213,7 +214,13 @@ class TrainSettings:
         int | None, Flag("Size of the shared space (default: 512; without projection the towers').", _TOWERS, ge=1)
     ] = None
     frames: Annotated[
-        int | None, Flag("Frames sampled from each clip (default: media are images).", _TOWERS, _PIXELS, ge=1)
+        int | None,
+        Flag(
+            "Frames sampled from each clip (default: a video model's own number; else media are images).",
+            _TOWERS,
+            _PIXELS,
+            ge=1,
+        ),
     ] = None
     pooling: Annotated[
         Literal["mean", "attention"] | None,

@@ -123,7 +123,7 @@ def _encode_media(session: Session, data: PairedData, between: Callable[[], None
         data.media,
         session.fabric.device,
         rows=_share(session, count),
-        batch_size=media_batch_size(data.media, session.config.frames),
+        batch_size=media_batch_size(data.media, session.encoder.settings["frames"]),
         workers=session.workers,
         max_bad=session.config.max_bad,
     ):

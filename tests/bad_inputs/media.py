@@ -327,7 +327,7 @@ CASES = [
     BadInput(
         "images-where-clips-are-wanted",
         f"{CLIPS} m",
-        ("a.png is an image", "--frames is for videos"),
+        ("a.png is an image", "but --frames and video models take videos"),
         damaged("a.png", picture()),
     ),
     BadInput("clips-where-images-are-wanted", f"{EMBED} m", ("a.mp4 is a video", "--frames"), damaged("a.mp4", b"x")),

@@ -77,6 +77,7 @@ def test_the_overview_lists_every_command_in_order_of_use(mmts) -> None:
         "report",
         "plot",
         "export",
+        "models",
         "inspect",
     ]
     assert order == [name for name in wanted if name in names]

@@ -22,6 +22,8 @@ KINDS = {
     "siglip": ("transformers", "sentence-transformers"),
     "clip with heads": ("transformers", "sentence-transformers"),
     "clips": ("transformers", "onnx"),
+    "xclip": ("transformers",),
+    "divided": ("transformers", "onnx"),
 }
 LIBRARIES = ("transformers", "sentence-transformers", "onnx")
 

@@ -37,7 +37,8 @@ def test_the_command_writes_a_folder_and_then_has_nothing_to_do(world, run, mmts
     assert ran.out.startswith(f"{output}: written\nloads with transformers; model card with validation scores")
     assert "note: Texts are embeddings of 10 dimensions, as the run was trained on." in ran.out
     names = sorted(path.name for path in output.iterdir())
-    assert names == ["README.md", "config.json", "mmts_export.json", "model.safetensors", "modeling_mmts.py"]
+    code = ["modeling_mmts.py", "modeling_space_time.py", "modeling_x_clip.py", "tower_vectors.py"]
+    assert names == ["README.md", "config.json", "mmts_export.json", "model.safetensors", *code]
     assert [path.name for path in world.folder.glob(".out*")] == []
     weights = (output / "model.safetensors").stat().st_mtime_ns
     again = json.loads(mmts("export", run, "-o", output, "--json").out)
@@ -161,6 +162,9 @@ def test_scores_of_another_run_are_refused(world, run, mmts, refused) -> None:
 def test_the_code_on_the_card_runs(world, monkeypatch, kind, library) -> None:
     pytest.importorskip("av" if kind == "clips" else "onnxruntime" if library == "onnx" else library.replace("-", "_"))
     monkeypatch.setattr("transformers.dynamic_module_utils.HF_MODULES_CACHE", str(world.folder / "modules"))
+    monkeypatch.syspath_prepend(world.folder / "modules")
+    for name in [each for each in sys.modules if each.split(".")[0] == "transformers_modules"]:
+        monkeypatch.delitem(sys.modules, name)  # of a test with another cache
     run = train_kind(world, kind)
     export(run, world.folder / "out", to=library)
     shutil.copy(world.folder / "images" / "m01.png", world.folder / "image.png")

@@ -237,7 +237,7 @@ def test_a_broken_end_leaves_what_was_decoded(films) -> None:
 
 def test_images_and_videos_are_not_taken_for_each_other(films) -> None:
     Image.new("RGB", (16, 16)).save(films / "a.png")
-    with pytest.raises(InputError, match=r"films: a\.png is an image; --frames is for videos, leave it out"):
+    with pytest.raises(InputError, match=r"films: a\.png is an image, but --frames and video models take videos"):
         open_media(films, MediaList(["a.png"]), view=View(16, 2))
     with pytest.raises(InputError, match=r"films: v2\.mkv is a video; give --frames the number of frames to take"):
         open_media(films, MediaList(["v2.mkv"]), view=View(16))

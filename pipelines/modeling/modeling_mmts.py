@@ -19,6 +19,11 @@ from torch import Tensor, nn
 from transformers import PretrainedConfig, PreTrainedModel
 from transformers.utils import ModelOutput
 
+from .modeling_space_time import SpaceTimeVisionModelWithProjection
+from .modeling_x_clip import XClipVideoModel
+from .tower_vectors import frame_config, media_vectors, pooled_output
+
+_OWN = {each.__name__: each for each in (SpaceTimeVisionModelWithProjection, XClipVideoModel)}
 _ACTIVATIONS = {"identity": nn.Identity, "tanh": nn.Tanh, "gelu": nn.GELU, "relu": nn.ReLU}
 
 
@@ -105,10 +110,9 @@ class MmtsModel(PreTrainedModel):  # type: ignore[misc]  # transformers is not t
         """Embed images ``[n, 3, size, size]`` or clips ``[n, frames, 3, size, size]``, as the image processor gives."""
         if self.media_tower is None:
             raise ValueError("this model was trained on media features: call get_media_features(features)")
-        clips = pixel_values.ndim == 5
-        output = self.media_tower(pixel_values=pixel_values.flatten(0, 1) if clips else pixel_values)
-        vectors_nd = _pooled(output, "image_embeds")
-        if clips:
+        frame_by_frame = pixel_values.ndim == 5 and frame_config(self.media_tower.config) is None
+        vectors_nd = media_vectors(self.media_tower, pixel_values.flatten(0, 1) if frame_by_frame else pixel_values)
+        if frame_by_frame:
             vectors_nd = self.frame_pooling(vectors_nd.reshape(*pixel_values.shape[:2], -1))
         return self.get_media_features(vectors_nd)
 
@@ -136,7 +140,7 @@ class MmtsModel(PreTrainedModel):  # type: ignore[misc]  # transformers is not t
                 for module in self.text_modules:
                     text_embeddings = module(text_embeddings, mask_nt)
             else:
-                text_embeddings = _pooled(output, "text_embeds")
+                text_embeddings = pooled_output(output, "text_embeds")
         embedded: Tensor = self.text_head(text_embeddings)
         return embedded
 
@@ -250,21 +254,12 @@ def _tower(described: dict[str, Any] | None) -> Any:
     """A transformers model, from its class and configuration; None of None."""
     if described is None:
         return None
-    model_class = getattr(transformers, described["architecture"])
+    name = described["architecture"]
+    model_class = _OWN.get(name) or getattr(transformers, name)
     model = model_class(model_class.config_class.from_dict(described["config"]))
     if not described["pooler"] and hasattr(model, "pooler"):
         model.pooler = None
     return model
-
-
-def _pooled(output: Any, projected: str) -> Tensor:
-    """A tower's projection, pooled output, or the mean over its tokens: the first of these that it has."""
-    for name in (projected, "pooler_output"):
-        vectors = getattr(output, name, None)
-        if vectors is not None:
-            return torch.flatten(vectors, 1)
-    hidden: Tensor = output.last_hidden_state
-    return hidden.mean(dim=1) if hidden.ndim == 3 else hidden.mean(dim=(2, 3))
 
 
 def _text_module(options: dict[str, Any]) -> nn.Module:

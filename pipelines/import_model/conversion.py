@@ -1,0 +1,100 @@
+"""From a checkpoint's file to a model of transformers, its tokenizer, and what its pixels are like."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipelines.artifacts.files import read_json
+from pipelines.errors import InputError
+from pipelines.import_model.checkpoint import read_checkpoint
+from pipelines.import_model.clip_names import Architecture, clip_model, open_clip_architecture
+from pipelines.import_model.settings import ImportSettings
+from pipelines.import_model.space_time_names import avion_model, lavila_model
+from pipelines.import_model.tokenizer import clip_tokenizer
+from pipelines.import_model.weights import Weights
+from pipelines.modeling import register_models
+from pipelines.models.loading import model_errors
+from pipelines.models.processors import write_processor
+from pipelines.models.quiet import quiet_libraries
+
+_CLIP_STATISTICS = ([0.48145466, 0.4578275, 0.40821073], [0.26862954, 0.26130258, 0.27577711])
+_IMAGENET_STATISTICS = ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
+# A weight that only checkpoints of one origin have; the first that is there tells.
+_SIGNS = {
+    "lavila": "visual.blocks.0.timeattn.qkv.weight",
+    "avion": "textual.token_embedding.weight",
+    "openai-clip or open_clip": "visual.transformer.resblocks.0.attn.in_proj_weight",
+}
+
+
+@dataclass(frozen=True)
+class Converted:
+    """A checkpoint in the form of transformers.
+
+    Attributes:
+        model: The model, both sides.
+        tokenizer: Of its texts.
+        mean: Mean of each colour channel of its images, of pixels from 0 to 1.
+        std: Standard deviation of each.
+    """
+
+    model: Any
+    tokenizer: Any
+    mean: list[float]
+    std: list[float]
+
+    def save(self, folder: Path) -> None:
+        """Write all of it to a folder."""
+        with quiet_libraries():
+            self.model.save_pretrained(folder)
+            self.tokenizer.save_pretrained(folder)
+        write_processor(folder, self.model.config.vision_config.image_size, self.mean, self.std)
+
+    def summary(self, origin: str) -> dict[str, Any]:
+        """Its figures, see ``import_model``."""
+        vision, text = self.model.config.vision_config, self.model.config.text_config
+        return {
+            "from": origin,
+            "class": type(self.model).__name__,
+            "parameters": sum(parameter.numel() for parameter in self.model.parameters()),
+            "dimension": text.projection_dim,
+            "image_size": vision.image_size,
+            "frames": getattr(vision, "num_frames", None),
+            "tokens": text.max_position_embeddings,
+        }
+
+
+def convert(checkpoint: Path, settings: ImportSettings) -> Converted:
+    """Convert a checkpoint.
+
+    Raises:
+        InputError: It can't be read, isn't one of its origin, or the tokenizer can't be had.
+    """
+    register_models()
+    with model_errors(str(checkpoint), f"a checkpoint of {settings.origin}"), quiet_libraries():
+        state, arguments = read_checkpoint(checkpoint)
+        weights = Weights(state)
+        found = next((name for name, sign in _SIGNS.items() if sign in weights), None)
+        if found is not None and settings.origin not in found:
+            raise InputError(f"has weights as {found} names them; give --from {found.split()[0]}")
+        described = None if settings.config is None else read_json(settings.config)
+        model = _model(weights, settings, described)
+    text = model.config.text_config
+    tokenizer = clip_tokenizer(settings.tokenizer, text.max_position_embeddings, text.vocab_size)
+    mean, std = _IMAGENET_STATISTICS if arguments.get("norm_style") == "timm" else _CLIP_STATISTICS
+    if described is not None:
+        preprocessing = described.get("preprocess_cfg", {})
+        mean, std = preprocessing.get("mean", mean), preprocessing.get("std", std)
+    return Converted(model, tokenizer, mean, std)
+
+
+def _model(weights: Weights, settings: ImportSettings, described: dict[str, Any] | None) -> Any:
+    if settings.origin == "avion":
+        return avion_model(weights, settings.image_size, settings.frames)
+    if settings.origin == "lavila":
+        return lavila_model(weights, settings.image_size, settings.frames)
+    if described is not None:
+        return clip_model(weights, open_clip_architecture(described), settings.image_size)
+    return clip_model(
+        weights, Architecture("gelu" if settings.activation == "gelu" else "quick_gelu"), settings.image_size
+    )

@@ -1,0 +1,103 @@
+"""The weights of a checkpoint by name, each taken once, so that none is missing and none left over."""
+
+import math
+import re
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from pipelines.errors import InputError
+
+
+class Weights:
+    """The weights of a checkpoint.
+
+    Args:
+        state: They, by name; a prefix that wrappers put before every name is taken off.
+    """
+
+    def __init__(self, state: dict[str, Tensor]) -> None:
+        for prefix in ("module.", "_orig_mod."):
+            if state and all(name.startswith(prefix) for name in state):
+                state = {name.removeprefix(prefix): value for name, value in state.items()}
+        self._left = dict(state)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._left
+
+    def names(self) -> Iterator[str]:
+        """Those that were not taken yet."""
+        yield from self._left
+
+    def shape(self, name: str) -> torch.Size:
+        """The shape of one.
+
+        Raises:
+            InputError: There is none of this name.
+        """
+        return self._of(name).shape
+
+    def take(self, name: str) -> Tensor:
+        """One, as float32.
+
+        Raises:
+            InputError: There is none of this name.
+        """
+        value = self._of(name)
+        del self._left[name]
+        return value.float()
+
+    def drop(self, *names: str) -> None:
+        """Take some that may be there and say nothing."""
+        for name in names:
+            self._left.pop(name, None)
+
+    def layers(self, prefix: str) -> int:
+        """How many numbered layers there are below a prefix."""
+        numbers = {int(found[1]) for name in self._left if (found := re.match(rf"{re.escape(prefix)}\.(\d+)\.", name))}
+        return max(numbers, default=-1) + 1
+
+    def linear(self, old: str, new: str) -> dict[str, Tensor]:
+        """Weight and bias of a layer, by their new names."""
+        return {f"{new}.{part}": self.take(f"{old}.{part}") for part in ("weight", "bias")}
+
+    def require_all_taken(self) -> None:
+        """Check that nothing is left.
+
+        Raises:
+            InputError: Something is; names the first.
+        """
+        if self._left:
+            more = f" and {len(self._left) - 1:,} more" if len(self._left) > 1 else ""
+            raise InputError(f"also has {min(self._left)}{more}, which a model of this kind has no place for")
+
+    def _of(self, name: str) -> Tensor:
+        if name not in self._left:
+            raise InputError(f"has no {name}, which a checkpoint of this kind has")
+        return self._left[name]
+
+
+def grid_side(positions: int) -> int:
+    """Patches along each side of an image, of which there are position embeddings and that of the class token.
+
+    Raises:
+        InputError: They make no square.
+    """
+    side = math.isqrt(positions - 1)
+    if side * side != positions - 1:
+        raise InputError(f"has {positions - 1} position embeddings of patches, which make no square")
+    return side
+
+
+def resize_positions(table_td: Tensor, side: int) -> Tensor:
+    """Position embeddings for a grid of another size: ``[1 + side ** 2, d]``, of ``[1 + s ** 2, d]``.
+
+    The class token's stays; the others are interpolated bicubically, with antialiasing, as open_clip does.
+    """
+    old = grid_side(len(table_td))
+    if old == side:
+        return table_td
+    grid_1dhw = table_td[1:].reshape(1, old, old, -1).permute(0, 3, 1, 2)
+    grid_1dhw = torch.nn.functional.interpolate(grid_1dhw, size=(side, side), mode="bicubic", antialias=True)
+    return torch.cat([table_td[:1], grid_1dhw.flatten(2)[0].T])
