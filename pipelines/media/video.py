@@ -72,6 +72,7 @@ def read_frames(
             if math.isnan(end_s) or end_s > footage.last_begins_s:
                 video_end_s = footage.end_s
                 if start_s >= video_end_s:
+                    footage.require_order()
                     raise ValueError(f"the clip begins at {start_s:g} s, the video ends at {video_end_s:g} s")
                 end_s = video_end_s if math.isnan(end_s) else min(end_s, video_end_s)
             instants = instants_of(start_s, max(start_s, end_s), count, random)
@@ -128,12 +129,23 @@ class _Footage:
                 raise ValueError(f"no chunk holds second {instant_s:g}: the first is {name}")
             if number + 1 == len(self._begins_s):
                 continue
-            end_s, after = self._film(number).end_s, self._video[number + 1]
-            half_s = (end_s - begins_s) / 2  # by less than this, chunks may end before or after the next begins
-            if end_s > after.begins_s + half_s:
-                raise ValueError(f"chunk {name} goes on beyond {after.name}; name chunks by the second each begins at")
-            if end_s < after.begins_s - half_s and instant_s >= end_s:
+            self.require_order(number)
+            end_s = self._film(number).end_s
+            is_gap = self._begins_s[number + 1] - end_s > _share(end_s - begins_s)
+            if is_gap and instant_s >= end_s:
                 raise ValueError(f"no chunk holds second {instant_s:g}: {name} ends at {end_s:g} s")
+
+    def require_order(self, number: int = -2) -> None:
+        """Check that a chunk, else the last but one, ends about where the next begins, and not after it.
+
+        Raises:
+            ValueError: It goes on, as where chunks are numbered.
+        """
+        if isinstance(self._video, tuple) and len(self._video) > 1:
+            chunk, after = self._video[number], self._video[number + 1]
+            end_s = self._film(number % len(self._video)).end_s
+            if end_s - after.begins_s > _share(end_s - chunk.begins_s):
+                raise ValueError(f"{chunk.name} goes on beyond {after.name}; name chunks by the second each begins at")
 
     def frames(self, seek_s: float | None) -> _TimedFrames:
         """Frames with their times, from the keyframe before ``seek_s`` or from the start, through all chunks."""
@@ -167,6 +179,11 @@ class _Footage:
                 film = Film(self._video)
             self._films[number] = self._open.enter_context(film)
         return self._films[number]
+
+
+def _share(length_s: float) -> float:
+    """By how much a chunk of some length may end before or after the next begins: cuts are made at keyframes."""
+    return length_s / 2
 
 
 def _frames_at(footage: _Footage, instants: NDArray[np.float64]) -> list["VideoFrame"]:

@@ -153,8 +153,10 @@ def test_chunks_that_are_numbered_are_refused(tmp_path, whole) -> None:
     (folder := tmp_path / "chunks").mkdir()
     encode_again(whole(), folder, [0, 3, 6, 9])
     numbered = tuple(Chunk(float(n), f"{n}.mp4", each.read) for n, each in enumerate(chunks_of(folder)))
-    with pytest.raises(ValueError, match=r"^chunk 0\.mp4 goes on beyond 1\.mp4; name chunks by the second each begins"):
+    with pytest.raises(ValueError, match=r"^0\.mp4 goes on beyond 1\.mp4; name chunks by the second each begins at$"):
         read_frames(numbered, 0.0, 5.0, 3, None)
+    with pytest.raises(ValueError, match=r"^2\.mp4 goes on beyond 3\.mp4; name chunks by the second each begins at$"):
+        read_frames(numbered, 8.0, 9.0, 3, None)
 
 
 @pytest.fixture
