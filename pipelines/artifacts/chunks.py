@@ -3,6 +3,7 @@
 ``P01/P01_01.MP4/0.MP4``, ``P01/P01_01.MP4/15.MP4``, ...
 """
 
+import os
 import re
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
@@ -35,10 +36,11 @@ def chunk_folders(names: Sequence[str]) -> dict[str, ChunkPlaces]:
     return {folder: sorted(chunks) for folder, chunks in folders.items() if chunks}
 
 
-def chunks_in(folder: Path) -> list[tuple[float, Path]]:
-    """The chunks in the folder of one video: where each begins, and its file; none where it holds other videos."""
-    names = sorted(path.name for path in folder.iterdir() if path.is_file() and not is_rubbish(path.name))
-    return [(begin, folder / names[place]) for begin, place in chunk_folders(names).get(".", [])]
+def chunks_in(folder: Path) -> list[tuple[float, str]]:
+    """The chunks in the folder of one video: where each begins, and its name; none where it holds other videos."""
+    with os.scandir(folder) as found:
+        names = sorted(entry.name for entry in found if entry.is_file() and not is_rubbish(entry.name))
+    return [(begin_s, names[place]) for begin_s, place in chunk_folders(names).get(".", [])]
 
 
 def find_chunk_folders(wanted: Sequence[Sequence[str]], folders: Sequence[str], where: str) -> list[str | None]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from pipelines.errors import InputError
 from pipelines.models.loading import load_tokenizer, model_errors
+from pipelines.remote import as_path
 
 DEFAULT_TOKENIZER = "openai/clip-vit-base-patch32"
 VOCABULARY = "bpe_simple_vocab_16e6.txt.gz"
@@ -36,7 +37,7 @@ def clip_tokenizer(source: str | None, tokens: int, vocabulary: int) -> Any:
             ) from error
     else:
         with model_errors(name, "a tokenizer"):
-            tokenizer = _of_merges(Path(source)) if Path(source).is_file() else load_tokenizer(source)
+            tokenizer = _of_merges(as_path(source)) if as_path(source).is_file() else load_tokenizer(source)
     if len(tokenizer) > vocabulary:
         raise InputError(f"{name}: has {len(tokenizer):,} tokens, but the checkpoint knows {vocabulary:,}")
     tokenizer.model_max_length = tokens

@@ -92,7 +92,7 @@ def open_folder(root: Path, media: MediaList, suffixes: tuple[str, ...]) -> Blob
         places.append(next(in_listing) if name is None else len(names))
         names += [] if name is None else [name]
     found = require_found(str(root), media, places, iter(names))
-    return open_places(found, lambda files: FileBlobs([str(root / names[place]) for place in files], str(root)))
+    return open_places(found, lambda files: FileBlobs([os.fspath(root / names[place]) for place in files], str(root)))
 
 
 def open_zip(path: Path, media: MediaList, suffixes: tuple[str, ...]) -> Blobs:

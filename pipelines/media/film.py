@@ -5,6 +5,7 @@ Time 0 is where players start: the container's first timestamp. In a chunk, time
 
 import io
 import math
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
@@ -94,7 +95,7 @@ class Film:
         import av
         from av.video.stream import VideoStream
 
-        source = str(self._video) if isinstance(self._video, Path) else io.BytesIO(self._video)
+        source = os.fspath(self._video) if isinstance(self._video, Path) else io.BytesIO(self._video)
         container = av.open(source, mode="r", options=_EXACT_TIMES if self._is_chunk else {})
         name = container.format.name
         if "image2" in name or name.endswith("_pipe"):

@@ -20,6 +20,7 @@ from pipelines.media.errors import MissingMediaError
 from pipelines.media.files import FileBlobs, ZipBlobs
 from pipelines.media.listing import MediaList
 from pipelines.media.tars import TarBlobs, members_of
+from pipelines.remote import as_path, fetch, is_url, located
 
 _SHOWN = 2
 
@@ -38,6 +39,7 @@ class LinkedBlobs:
         if media.places is None:
             raise InputError(f"{media.source}: has no column 'media'; give --media the folder or archive of the media")
         places = [None if text is None else Place.parse(text) for text in media.places]
+        _fetch_folders([place for place in places if place is not None])
         by_archive: dict[tuple[str | None, str], list[int]] = {}
         for row, place in enumerate(places):
             if place is not None:
@@ -47,7 +49,7 @@ class LinkedBlobs:
         self._part_of_row = np.full(len(media), -1, dtype=np.int32)
         self._row_in_part = np.zeros(len(media), dtype=np.int64)
         for (scheme, archive), rows in by_archive.items():
-            found, part = _open_part(scheme, Path(archive), rows, places)
+            found, part = _open_part(scheme, located(archive), rows, places)
             self._part_of_row[found] = len(self._parts)
             self._row_in_part[found] = np.arange(len(found))
             self._parts.append(part)
@@ -96,12 +98,19 @@ def linked_parameters(media: Path | None, annotations: Path) -> dict[str, str]:
             return {}
         texts = file.read(columns=["media"]).column("media").unique().drop_null().to_pylist()
     places = [Place.parse(str(text)) for text in texts]
+    _fetch_folders(places)
     archives = sorted({place.path for place in places if place.scheme is not None})
-    whole = [f"{name}\0{fingerprint_of(Path(name))}" for name in archives]
-    named = _on_disk([place.path for place in places if place.scheme is None])[0]
-    files = fingerprint_of_files([(name, Path(name)) for name in named])
+    whole = [f"{name}\0{fingerprint_of(located(name))}" for name in archives]
+    names = _on_disk([place.path for place in places if place.scheme is None])[0]
+    files = fingerprint_of_files([(name, as_path(name)) for name in names])
     text = "\n".join([files, *whole])
     return {"media_places": hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()[:32]}
+
+
+def _fetch_folders(places: Sequence[Place]) -> None:
+    """Fetch the folders of files that are named by URL; an archive is fetched alone."""
+    for folder in {as_path(place.path).parent for place in places if place.scheme is None and is_url(place.path)}:
+        fetch(folder)
 
 
 def _open_part(
@@ -120,7 +129,9 @@ def _open_part(
         if scheme == "tar":
             members = {member[3]: member for member in members_of(archive)}
             return TarBlobs([members[name] for name in chosen])
-        return FileBlobs(chosen) if scheme is None else ZipBlobs(archive, chosen)
+        if scheme == "zip":
+            return ZipBlobs(archive, chosen)
+        return FileBlobs([os.fspath(as_path(name)) for name in chosen])
 
     found = {row: there[key] for row, place in named.items() if (key := place.member or place.path) in there}
     return list(found), open_places(list(found.values()), opened)
@@ -130,13 +141,14 @@ def _on_disk(paths: Sequence[str]) -> tuple[list[str], dict[str, int | ChunkPlac
     """The files that paths stand for, and of each path that is there its file, or the chunks of a video's folder."""
     files: list[str] = []
     there: dict[str, int | ChunkPlaces] = {}
-    for path in dict.fromkeys(paths):
+    for name in dict.fromkeys(paths):
+        path = as_path(name)
         if os.path.isfile(path):
-            there[path] = len(files)
-            files.append(path)
-        elif os.path.isdir(path) and (chunks := chunks_in(Path(path))):
-            there[path] = [(begin_s, len(files) + number) for number, (begin_s, _) in enumerate(chunks)]
-            files += [str(chunk) for _, chunk in chunks]
+            there[name] = len(files)
+            files.append(name)
+        elif os.path.isdir(path) and (chunks := chunks_in(path)):
+            there[name] = [(begin_s, len(files) + number) for number, (begin_s, _) in enumerate(chunks)]
+            files += [f"{name}/{chunk}" for _, chunk in chunks]
     return files, there
 
 

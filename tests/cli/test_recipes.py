@@ -225,7 +225,7 @@ def test_a_recipe_extends_another_beside_it(recipe, mmts) -> None:
         ("media__=", "frames = 3\n#", "small.toml: [towers] has no media"),
         ("about__=", "extends = 'small.toml'\nabout =", "small.toml: extends itself, by way of small.toml"),
         ("about__=", "extends = 3\nabout =", "small.toml: extends = 3: the name of a recipe, or the path of a .toml"),
-        ("about__=", "extends = 'ek10'\nabout =", "ek10: no such recipe; did you mean 'ek100-kmeans'?"),
+        ("about__=", "extends = 'ek10'\nabout =", "ek10: no such recipe; did you mean 'ek100-avion'?"),
         ("[train]", "train", "small.toml: not valid TOML ("),
     ],
 )  # fmt: skip
