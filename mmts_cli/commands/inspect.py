@@ -32,7 +32,7 @@ def inspect(
     """
     from pipelines.inspect.describe import describe
 
-    described = describe(file, rows=rows)
+    described = describe(file, rows=rows, progress=output)
     output.result({"command": "inspect", **described}, lambda: _human(described, output.width))
 
 

@@ -27,7 +27,7 @@ SCHEMA = pa.schema(list(ADVICE.columns.items()))
 def study(runs: Clusterings, settings: Settings, progress: Progress, tell: Tell) -> dict[str, Any]:
     """Make the clusterings and measure them; see `pipelines.advise.advise` for what is returned."""
     options = {**runs.values, "k": max(settings.ks or DEFAULT_KS)}
-    announce(progress, **runs.subject.needs(options, settings.seeds), folder=runs.scratch)
+    announce(progress.note, runs.subject.needs(options, settings.seeds), runs.scratch)
     ks = _possible(runs, settings)
     seeds = range(settings.seeds)
     fitted = np.flatnonzero(runs.fitted.fitted_n)

@@ -119,5 +119,7 @@ def new_matrix(shape: tuple[int, int], dtype: DTypeLike, folder: Path | None) ->
 
 
 def take(matrix_nd: Matrix, rows: NDArray[np.int64]) -> Matrix:
-    """The matrix of some rows, in that order; what is on the disk is not copied."""
+    """The matrix of some rows, in that order; what is on the disk, or is all of the matrix, is not copied."""
+    if len(rows) == len(matrix_nd) and bool((rows == np.arange(len(rows))).all()):
+        return matrix_nd
     return matrix_nd.take(rows) if isinstance(matrix_nd, MappedMatrix) else matrix_nd[rows]

@@ -1,7 +1,10 @@
 """What memory and disk a stage is going to need, from the footers of its files."""
 
+import math
+import os
 import shutil
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pipelines.artifacts import matrix
@@ -9,9 +12,10 @@ from pipelines.artifacts.ids import ID_COLUMNS
 from pipelines.artifacts.opening import open_parquet
 from pipelines.artifacts.vectors import is_half
 from pipelines.errors import InputError
-from pipelines.progress import Progress
+from pipelines.remote import RemotePath, cache_folder
 
 _WORTH_SAYING = 2**30
+_MEMORY = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else math.inf
 
 
 @dataclass(frozen=True)
@@ -23,12 +27,14 @@ class Extent:
         dimension: Length of a vector; 0 where there are none.
         itemsize: Bytes of an element of a vector, as it is stored.
         id_bytes: Bytes of all ids.
+        text_bytes: Bytes of all texts.
     """
 
     rows: int
     dimension: int
     itemsize: int
     id_bytes: int
+    text_bytes: int = 0
 
     @property
     def vector_bytes(self) -> int:
@@ -39,6 +45,11 @@ class Extent:
     def memory(self) -> int:
         """Bytes that `read_vectors` holds with a folder for what is large: the vectors, or a window of them."""
         return self.vector_bytes if self.is_small else matrix.RESIDENT_BYTES
+
+    @property
+    def copies(self) -> int:
+        """Bytes of memory where the vectors are also put in another order: twice what is in memory, see `take`."""
+        return self.memory * 2 if self.is_small else self.memory
 
     @property
     def disk(self) -> int:
@@ -57,7 +68,7 @@ def extent_of(path: Path, column: str = "embedding") -> Extent:
     Raises:
         InputError: A file can't be read.
     """
-    values = id_bytes = 0
+    values = id_bytes = text_bytes = 0
     with open_parquet(path) as file:
         for group in file.row_groups():
             for number in range(group.num_columns):
@@ -65,31 +76,52 @@ def extent_of(path: Path, column: str = "embedding") -> Extent:
                 name = chunk.path_in_schema.split(".")[0]
                 values += chunk.num_values if name == column else 0
                 id_bytes += chunk.total_uncompressed_size if name in ID_COLUMNS else 0
+                text_bytes += chunk.total_uncompressed_size if name == "text" else 0
         half = column in file.schema_arrow.names and is_half(file.schema_arrow.field(column).type)
-        return Extent(file.num_rows, round(values / max(1, file.num_rows)), 2 if half else 4, id_bytes)
+        return Extent(file.num_rows, round(values / max(1, file.num_rows)), 2 if half else 4, id_bytes, text_bytes)
 
 
-def announce(progress: Progress, *, memory: float, disk: int = 0, folder: Path) -> None:
+@dataclass(frozen=True)
+class Need:
+    """What a stage is going to need.
+
+    Attributes:
+        memory: Bytes, at the most that are held at one time.
+        disk: Bytes that it writes beside its output, or as its output.
+        advice: What takes less memory, for where the machine has less.
+    """
+
+    memory: float
+    disk: int = 0
+    advice: str = ""
+
+    def of(self, processes: int) -> "Need":
+        """That of several processes."""
+        return replace(self, memory=processes * self.memory, disk=processes * self.disk)
+
+
+def announce(tell: Callable[[str], None], need: Need, folder: Path) -> None:
     """Say what a stage is going to need, where that is more than a gibibyte.
 
     Args:
-        progress: Takes the line.
-        memory: Bytes, at the most that are held at one time.
-        disk: Bytes that it writes beside its output, or as its output.
+        tell: Takes the line.
+        need: What it needs.
         folder: Where it writes.
 
     Raises:
         InputError: The disk has less room.
     """
-    free = shutil.disk_usage(folder).free
-    if disk > free:
+    folder = cache_folder() if isinstance(folder, RemotePath) else folder  # which is where it is written first
+    if need.disk and need.disk > (free := shutil.disk_usage(folder).free):
         raise InputError(
-            f"{folder}: {_size(disk)} of disk are needed there, and {_size(free)} are free; make room, or choose "
+            f"{folder}: {_size(need.disk)} of disk are needed there, and {_size(free)} are free; make room, or choose "
             "another output path"
         )
-    if max(memory, disk) > _WORTH_SAYING:
-        written = f" and {_size(disk)} of disk in {folder}" if disk else ""
-        progress.note(f"needs about {_size(memory)} of memory{written}")
+    if max(need.memory, need.disk) > _WORTH_SAYING:
+        written = f" and {_size(need.disk)} of disk in {folder}" if need.disk else ""
+        advice = f", {need.advice}" if need.advice else ""
+        beyond = f"; this machine has {_size(_MEMORY)}{advice}" if need.memory > _MEMORY else ""
+        tell(f"needs about {_size(need.memory)} of memory{written}{beyond}")
 
 
 def _size(count: float) -> str:

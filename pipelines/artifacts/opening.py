@@ -163,7 +163,8 @@ class ParquetRows:
     def iter_batches(self, batch_size: int = 65_536, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
         """The rows in batches of at most so many."""
         for number in range(len(self.files)):
-            yield from map(self._cast, self._file(number).iter_batches(batch_size=batch_size, columns=columns))
+            for group in range(self._file(number).num_row_groups):  # else Arrow keeps the bytes of those it has read
+                yield from map(self._cast, self._file(number).iter_batches(batch_size, [group], columns))
 
     def close(self) -> None:
         """Close the file that is open."""

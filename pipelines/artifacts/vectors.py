@@ -16,6 +16,7 @@ from pipelines.artifacts.opening import ParquetRows, open_parquet
 from pipelines.artifacts.splits import plain_splits
 from pipelines.artifacts.text import text_column
 from pipelines.errors import InputError
+from pipelines.remote import as_path
 
 _BLOCK_ROWS = 25_000  # that are decoded at a time, however large the file's row groups are
 # What others call the ids of media; `mmts prepare features` makes ``media_id`` of them.
@@ -32,6 +33,7 @@ class Vectors:
         ids: (n,) ids, each once.
         matrix_nd: (n, d) float32, all finite, no row of zeros; read row by row where it is large, see `read_vectors`.
         split: (n,) split of each row, where the file has the column.
+        kept_m: (m,) the rows that ``matrix_nd``, then ``(m, d)``, has, ascending; None for all.
     """
 
     path: Path
@@ -39,19 +41,21 @@ class Vectors:
     ids: pa.ChunkedArray
     matrix_nd: Matrix
     split: pa.ChunkedArray | None
+    kept_m: NDArray[np.int64] | None = None
 
     def rows_of(self, wanted: pa.ChunkedArray, what: str) -> NDArray[np.int64]:
-        """Where the rows ``(n,)`` of some media or samples are.
+        """Where the rows ``(n,)`` of some media or samples are in the matrix.
 
         Args:
-            wanted: Their ids.
+            wanted: Their ids; of those that were asked for, where the matrix has no more.
             what: ``media`` or ``samples``, for the message.
 
         Raises:
             InputError: Some are missing; says how many and which first, and whether the file looks like the other kind.
         """
         try:
-            return align(wanted, self.ids, what=what, path=self.path)
+            rows = align(wanted, self.ids, what=what, path=self.path)
+            return rows if self.kept_m is None else np.searchsorted(self.kept_m, rows)
         except InputError as error:
             if what == "media" and self.id_column == "sample_id" and not pc.any(pc.is_in(wanted, self.ids)).as_py():
                 raise InputError(
@@ -152,7 +156,12 @@ def _refuse(rows: list[int], what: str, ids: pa.ChunkedArray, id_column: str, so
 
 
 def read_vectors(
-    path: Path | str, *, id_column: str | None = None, column: str = "embedding", scratch: Path | None = None
+    path: Path | str,
+    *,
+    id_column: str | None = None,
+    column: str = "embedding",
+    only: pa.ChunkedArray | None = None,
+    scratch: Path | None = None,
 ) -> Vectors:
     """Read an embeddings or features file; plain lists, as pandas and Polars write them, are accepted.
 
@@ -160,6 +169,7 @@ def read_vectors(
         path: The Parquet file.
         id_column: The id column; by default whichever of ``sample_id`` and ``media_id`` the file has.
         column: The column of vectors.
+        only: Ids of the rows whose vectors are wanted, for `Vectors.rows_of`: the others are looked at, but not kept.
         scratch: A folder for what is too large for memory, see `MappedMatrix`; None for a matrix in memory, however
             large.
 
@@ -167,7 +177,7 @@ def read_vectors(
         InputError: The file or a column is missing or damaged, ids repeat, vectors are null, of several lengths, all
             zeros, NaN or infinite; or the disk has no room.
     """
-    path = Path(path)
+    path = as_path(path)
     with open_parquet(path) as file:
         names = file.schema_arrow.names
         id_column, ids = _ids(file, id_column, column, path)
@@ -175,25 +185,31 @@ def read_vectors(
         if "split" in names:
             split = plain_splits(text_column(file.read(columns=["split"]).column(0), "split", path), path)
         half = is_half(file.schema_arrow.field(column).type)
+        kept_m = None if only is None else np.flatnonzero(pc.is_in(ids, value_set=only.combine_chunks()))
+        rows = len(ids) if kept_m is None else len(kept_m)
         matrix_nd: Matrix | None = None
         check = _Check(half)
         for batch in file.iter_batches(batch_size=_BLOCK_ROWS, columns=[column]):
             start, block_nd = check.rows, _matrix(batch.column(0), ids, check.rows, path)
             if matrix_nd is None:
-                matrix_nd = new_matrix((len(ids), block_nd.shape[1]), np.float16 if half else np.float32, scratch)
+                matrix_nd = new_matrix((rows, block_nd.shape[1]), np.float16 if half else np.float32, scratch)
             if block_nd.shape[1] != matrix_nd.shape[1]:
-                first = first_few(ids.slice(start, 1).to_pylist())
+                odd = first_few(ids.slice(start, 1).to_pylist())
                 raise InputError(
                     f"{path}: vectors of {matrix_nd.shape[1]} and {block_nd.shape[1]} dimensions in one file, first of "
-                    f"other size: {first}"
+                    f"other size: {odd}"
                 )
-            if start + len(block_nd) <= len(ids):
-                matrix_nd[start : start + len(block_nd)] = block_nd
             check.add(block_nd)
+            first = start
+            if kept_m is not None:
+                first, end = np.searchsorted(kept_m, (start, check.rows))
+                block_nd = block_nd[kept_m[first:end] - start]
+            if check.rows <= len(ids):
+                matrix_nd[first : first + len(block_nd)] = block_nd
         if matrix_nd is None or check.rows != len(ids):  # as where a damaged page says that it is shorter
             raise InputError(f"{path}: damaged: {len(ids)} ids but {check.rows} vectors; make it again")
     check.require_usable(ids, id_column, path)
-    return Vectors(path, id_column, ids, matrix_nd, split)
+    return Vectors(path, id_column, ids, matrix_nd, split, kept_m)
 
 
 def read_vector_ids(path: Path | str) -> pa.ChunkedArray:
@@ -202,7 +218,7 @@ def read_vector_ids(path: Path | str) -> pa.ChunkedArray:
     Raises:
         InputError: As `read_vectors`, as far as ids are concerned.
     """
-    path = Path(path)
+    path = as_path(path)
     with open_parquet(path) as file:
         return _ids(file, None, "embedding", path)[1]
 

@@ -10,10 +10,11 @@ import pyarrow.compute as pc
 
 from pipelines.artifacts import Vectors, open_parquet, read_annotations, read_vectors
 from pipelines.artifacts.matrix import take
-from pipelines.artifacts.needs import Extent, extent_of
+from pipelines.artifacts.needs import Extent, Need, extent_of
 from pipelines.cluster.geometry import FIT_BYTES, joined
 from pipelines.cluster.method import Method, Samples, Values
 from pipelines.errors import InputError
+from pipelines.remote import located
 
 DEFAULT_MEDIA_WEIGHT = 0.5
 _BASE, _PER_ROW, _PER_ID_BYTE = 0.5 * 2**30, 130, 4  # bytes, measured by benchmarks/scale.py
@@ -116,8 +117,8 @@ class Subject:
                 return self.source if "text" in file.schema_arrow.names else None
         return self.annotations
 
-    def needs(self, options: Values, clusterings: int = 1) -> dict[str, int]:
-        """Bytes of ``memory`` and ``disk`` that clustering takes, as they were measured.
+    def needs(self, options: Values, clusterings: int = 1) -> Need:
+        """What clustering takes, as it was measured.
 
         Args:
             options: Those of the method.
@@ -133,9 +134,9 @@ class Subject:
         memory += self.method.state_bytes(options, of_samples.rows, joint, clusterings)
         if not self.method.is_bounded:
             memory += sum(each.vector_bytes for each in held) + self.method.fitted_copies * fitted
-            return {"memory": int(memory), "disk": 0}
+            return Need(memory, advice="--method kmeans and knn take less")
         memory += sum(each.memory for each in held) + self.method.fitted_copies * min(fitted, FIT_BYTES)
-        return {"memory": int(memory), "disk": sum(each.disk for each in held)}
+        return Need(memory, sum(each.disk for each in held))
 
     def read(self, options: Values, scratch: Path | None = None) -> Samples:
         """Read the samples: those of the source, or of the annotations where media are clustered.
@@ -194,9 +195,9 @@ def subject_of(method: Method, source: Path | str, what: What) -> Subject:
     annotations, media = what.get("annotations"), what.get("media")
     return Subject(
         method,
-        Path(source),
+        located(source),
         what.get("by", "text"),
-        annotations=None if annotations is None else Path(annotations),
-        media=None if media is None else Path(media),
+        annotations=None if annotations is None else located(annotations),
+        media=None if media is None else located(media),
         media_weight=what.get("media_weight"),
     )

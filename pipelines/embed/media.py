@@ -13,20 +13,23 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from pipelines.artifacts import StagePlan, StageResult, read_annotations, vector_schema, with_vectors
+from pipelines.artifacts.needs import Need, announce
 from pipelines.artifacts.places import media_path
 from pipelines.artifacts.writers import one_writer
-from pipelines.embed.parts import Parts, parts_of, remove_parts
+from pipelines.embed.parts import Parts, disk_of, parts_of, remove_parts
 from pipelines.encoders.towers import load_media_encoder
 from pipelines.encoding import AS_IT_COMES, Encoding
 from pipelines.engines import LOCAL, Engine
 from pipelines.errors import InputError
 from pipelines.model_files import model_identity
 from pipelines.progress import SILENT, Progress
+from pipelines.remote import located
 
 if TYPE_CHECKING:  # this brings torch, which a file that is up to date doesn't need
     from pipelines.media import MediaList
 
 _BATCHES_IN_A_PART = 8  # that a worker of several takes at once
+_BASE, _PER_ROW, _PER_BYTE = 0.6 * 2**30, 200, 2  # bytes of memory, as measured; the model is left out
 
 
 @one_writer
@@ -74,7 +77,7 @@ def embed_media(
     """
     from pipelines.media import holds_features, linked_parameters, media_inputs, media_list, require_few_damaged
 
-    annotations, output, where = Path(annotations), Path(output), media_path(Path(media))
+    annotations, output, where = located(annotations), located(output), media_path(located(media))
     if dtype not in ("float32", "float16"):
         raise InputError(f"--dtype {dtype}: expected float32 or float16")
     files = media_inputs(where)
@@ -103,6 +106,11 @@ def embed_media(
     bad_media: dict[str, str] = {}
     with engine.workers(load, device=encoding.device, libraries=plan.libraries, progress=progress) as workers:
         about = workers.about
+        need = Need(
+            memory=_BASE + _PER_ROW * table.num_rows + _PER_BYTE * table.nbytes,
+            disk=disk_of(output, len(listed), len(listed), about.dimension, dtype),
+        )
+        announce(progress.note, need, output.parent)
         schema = vector_schema("media_id", about.dimension, dtype, split="split" in named.column_names)
         settings = {"batch_size": about.batch_size, "device": encoding.device}
         with (

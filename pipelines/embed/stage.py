@@ -21,8 +21,9 @@ from pipelines.artifacts import (
     vector_schema,
     with_vectors,
 )
+from pipelines.artifacts.needs import Need, announce
 from pipelines.artifacts.writers import one_writer
-from pipelines.embed.parts import parts_of, remove_parts
+from pipelines.embed.parts import disk_of, parts_of, remove_parts
 from pipelines.encoders.sentences import SentenceEncoder
 from pipelines.encoders.towers import MappedTexts, TowerTexts, load_mapped_texts, load_text_encoder
 from pipelines.encoding import Encoding, Precision
@@ -30,11 +31,13 @@ from pipelines.engines import LOCAL, Engine
 from pipelines.errors import InputError
 from pipelines.model_files import DEFAULT_MODEL, model_identity
 from pipelines.progress import SILENT, Progress
+from pipelines.remote import as_path, located
 
 # Rows between two writes. Texts are sorted by length within a window, so that batches are even; vectors of a window are
 # on disk before the next begins.
 WINDOW_ROWS = 100_000
 _BATCHES_IN_A_PART = 8
+_BASE, _PER_ROW, _PER_BYTE, _PER_TEXT = 0.6 * 2**30, 20, 2, 200  # bytes of memory, as measured; the model is left out
 
 
 @one_writer
@@ -78,7 +81,7 @@ def embed(
         InputError: An input is unusable, the model can't be loaded, or texts are empty (names the rows).
         Interrupted: It was asked to stop; what was made is kept.
     """
-    annotations, output = Path(annotations), Path(output)
+    annotations, output = located(annotations), located(output)
     if dtype not in ("float32", "float16"):
         raise InputError(f"--dtype {dtype}: expected float32 or float16")
     if batch_size < 1:
@@ -88,7 +91,7 @@ def embed(
         "embed",
         output,
         {**model_identity(model), "dtype": dtype, **encoding.record()},
-        {"annotations": annotations, **({} if text is None else {"text": Path(text)})},
+        {"annotations": annotations, **({} if text is None else {"text": located(text)})},
         libraries=("sentence-transformers", "torch", "pyarrow"),
     )
     if done := plan.finished(force=force):
@@ -98,38 +101,45 @@ def embed(
     if text is not None:
         if engine.name != "local":
             raise InputError(f"--engine {engine.name}: has no effect with --text, which is quick; leave it out")
-        return _embed_mapped(plan, table, model, load_mapped_texts(model, Path(text), table, encoding), dtype, progress)
+        return _embed_mapped(
+            plan, table, model, load_mapped_texts(model, as_path(text), table, encoding), dtype, progress
+        )
     require_texts(table, annotations)
 
     distinct_total = len(table.column("text").unique())
     settings = {"batch_size": batch_size, "device": device}
     load = partial(_TextWork, model, encoding)
-    with (
-        engine.workers(load, device=device, libraries=plan.libraries, progress=progress) as workers,
-        parts_of(plan, dtype, workers.about.dimension, force=force, **settings) as parts,
-        progress.task("embedding", distinct_total, "texts") as task,
-        plan.writer(_schema(table, workers.about.dimension, dtype)) as writer,
-    ):
-        # The same texts make the same parts in the same order.
-        texts = _DistinctTexts(table, batch_size * _BATCHES_IN_A_PART, made=len(parts.found))
-        truncated = sum(part["truncated"] for part in parts.found)
-        if parts.rows:
-            task.advance(parts.rows)
-        encoded = workers.map(texts.parts())
-        for window in texts.windows():
-            for part, (vectors_nd, truncated_here) in zip(window.parts, encoded, strict=False):
-                parts.append(vectors_nd, truncated=truncated_here)
-                truncated += truncated_here
-                task.advance(len(part))
-            writer.write(with_vectors(window.samples, np.asarray(parts.read()[window.vector_n]), model))
-        writer.summary = {
-            "model": model,
-            "rows": table.num_rows,
-            "distinct_texts": texts.count,
-            "dimension": workers.about.dimension,
-            "truncated_texts": truncated,
-            "max_tokens": workers.about.max_tokens,
-        }
+    with engine.workers(load, device=device, libraries=plan.libraries, progress=progress) as workers:
+        need = Need(
+            memory=_BASE + _PER_ROW * table.num_rows + _PER_BYTE * table.nbytes + _PER_TEXT * distinct_total,
+            disk=disk_of(output, distinct_total, table.num_rows, workers.about.dimension, dtype),
+        )
+        announce(progress.note, need, output.parent)
+        with (
+            parts_of(plan, dtype, workers.about.dimension, force=force, **settings) as parts,
+            progress.task("embedding", distinct_total, "texts") as task,
+            plan.writer(_schema(table, workers.about.dimension, dtype)) as writer,
+        ):
+            # The same texts make the same parts in the same order.
+            texts = _DistinctTexts(table, batch_size * _BATCHES_IN_A_PART, made=len(parts.found))
+            truncated = sum(part["truncated"] for part in parts.found)
+            if parts.rows:
+                task.advance(parts.rows)
+            encoded = workers.map(texts.parts())
+            for window in texts.windows():
+                for part, (vectors_nd, truncated_here) in zip(window.parts, encoded, strict=False):
+                    parts.append(vectors_nd, truncated=truncated_here)
+                    truncated += truncated_here
+                    task.advance(len(part))
+                writer.write(with_vectors(window.samples, np.asarray(parts.read()[window.vector_n]), model))
+            writer.summary = {
+                "model": model,
+                "rows": table.num_rows,
+                "distinct_texts": texts.count,
+                "dimension": workers.about.dimension,
+                "truncated_texts": truncated,
+                "max_tokens": workers.about.max_tokens,
+            }
     return StageResult(output, False, writer.summary)
 
 

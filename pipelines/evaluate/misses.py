@@ -14,7 +14,7 @@ from pipelines.scores.evaluation import Evaluation
 from pipelines.scores.misses import found_instead, worst_queries
 from pipelines.scores.queries import DIRECTIONS
 from pipelines.scores.relevancy import Relevancy
-from pipelines.scores.similarity import EmbeddingScores, FloatArray, IntArray
+from pipelines.scores.similarity import EmbeddingMatrix, EmbeddingScores, IntArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,8 +29,8 @@ class Compared:
         positives: Where ground truths list them, what else is right, by direction.
     """
 
-    media_nd: FloatArray
-    text_md: FloatArray
+    media_nd: EmbeddingMatrix
+    text_md: EmbeddingMatrix
     media_of_text: IntArray
     relevancy: Relevancy | None = None
     positives: Mapping[str, Sequence[Positives]] = field(default_factory=dict)

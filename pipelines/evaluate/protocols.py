@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from pipelines.artifacts import ANNOTATIONS, CLIPS, Kind, clips_of, read_table, with_media_ids
+from pipelines.artifacts.matrix import take
 from pipelines.encoding import Encoding
 from pipelines.errors import InputError
 from pipelines.evaluate.captions import Gallery, captions_of
@@ -20,6 +21,7 @@ from pipelines.evaluate.query_table import Ids, query_table
 from pipelines.evaluate.relevancy import cached_relevancy
 from pipelines.evaluate.tail_classes import read_tail_classes
 from pipelines.progress import Progress
+from pipelines.remote import located
 from pipelines.runs.embeddings import Embeddings, compared_as_they_are
 from pipelines.runs.sizes import Sizes, find_sizes
 from pipelines.runs.sources import Sources
@@ -29,7 +31,7 @@ from pipelines.scores.ek100 import score_ek100
 from pipelines.scores.evaluation import Evaluation
 from pipelines.scores.queries import DIRECTIONS
 from pipelines.scores.retrieval import score_retrieval
-from pipelines.scores.similarity import EmbeddingScores, FloatArray
+from pipelines.scores.similarity import EmbeddingMatrix, EmbeddingScores
 
 Protocol = Literal["captions", "pairs", "youcook2", "ek100", "eccv", "classes"]
 
@@ -64,16 +66,17 @@ class Inputs:
         sources: The files.
         kind: What the annotations are read as, see `annotations_kind`.
         encoding: How a run's model encodes.
+        scratch: A folder for embeddings that are too large for memory, see `read_vectors`.
         progress: Where to report.
 
     Raises:
         InputError: The annotations can't be used.
     """
 
-    def __init__(self, sources: Sources, kind: Kind, encoding: Encoding, progress: Progress) -> None:
+    def __init__(self, sources: Sources, kind: Kind, encoding: Encoding, scratch: Path, progress: Progress) -> None:
         self.sources = sources
         self.path = sources.annotations
-        self._encoding, self._progress = encoding, progress
+        self._encoding, self._scratch, self._progress = encoding, scratch, progress
         self.table = read_table(self.path, kind)
 
     def embeddings(self, media_ids: pa.Array, text_ids: pa.ChunkedArray) -> Embeddings:
@@ -87,13 +90,13 @@ class Inputs:
         if sources.run is None:
             assert sources.media is not None
             assert sources.text is not None
-            return compared_as_they_are(sources.media, sources.text, media_ids, text_ids)
+            return compared_as_they_are(sources.media, sources.text, media_ids, text_ids, self._scratch)
         from pipelines.runs.encoded import encode_with_run  # these bring torch and transformers
         from pipelines.runs.encoder import RunEncoder
 
         encoder = RunEncoder(sources.run, self._encoding, self._progress)
         annotations = with_media_ids(self.table, self.path)
-        return encode_with_run(encoder, sources, annotations, media_ids, text_ids)
+        return encode_with_run(encoder, sources, annotations, media_ids, text_ids, self._scratch)
 
     def embeddings_of_prompts(self, media_ids: pa.Array, prompts: list[str]) -> Embeddings:
         """Embeddings of media, in the order of the ids, and of texts that are in no file, by the run's model.
@@ -107,7 +110,7 @@ class Inputs:
         assert self.sources.run is not None
         encoder = RunEncoder(self.sources.run, self._encoding, self._progress)
         annotations = with_media_ids(self.table, self.path)
-        return encode_with_prompts(encoder, self.sources, annotations, media_ids, prompts)
+        return encode_with_prompts(encoder, self.sources, annotations, media_ids, prompts, self._scratch)
 
 
 def annotations_kind(protocol: Protocol, *, with_run: bool, column: str | None) -> Kind:
@@ -136,7 +139,7 @@ def score_captions(inputs: Inputs, split: str, protocol: Protocol, gallery: Gall
         whole_n = np.ones(len(media_nd), dtype=np.bool_)
         whole_n[list(found.bad_media)] = False
         captions, kept_m = captions.of_media(whole_n)
-        media_nd, text_md = media_nd[whole_n], text_md[kept_m]
+        media_nd, text_md = take(media_nd, np.flatnonzero(whole_n)), take(text_md, np.flatnonzero(kept_m))
         if not len(media_nd):
             raise InputError(f"{inputs.path}: none of the media of split '{split}' can be decoded")
     sizes = find_sizes(inputs.sources, captions.sample_ids)
@@ -159,7 +162,9 @@ def score_coco(inputs: Inputs, options: dict[str, Any]) -> Scored:
     captions = coco_captions_of(inputs.table, inputs.path)
     found = inputs.embeddings(captions.media_ids, captions.sample_ids)
     sizes = find_sizes(inputs.sources, captions.sample_ids)
-    evaluation = score_eccv(found.media_nd, found.text_md, captions.truth, cluster_size=sizes.size_n, **options)
+    evaluation = score_eccv(
+        np.asarray(found.media_nd), np.asarray(found.text_md), captions.truth, cluster_size=sizes.size_n, **options
+    )
     truth = captions.truth
     positives = {name: (truth.eccv[name], truth.cxc[name]) for name in DIRECTIONS}
     compared = Compared(found.media_nd, found.text_md, truth.text_media_index, positives=positives)
@@ -177,7 +182,7 @@ def score_kitchen(
 ) -> Scored:
     """``ek100``: clips and sentences that are relevant to each other by degrees."""
     clips = clips_of(inputs.table, split, inputs.path)
-    tail_class = None if tail_classes is None else read_tail_classes(Path(tail_classes), clips.noun_class)
+    tail_class = None if tail_classes is None else read_tail_classes(located(tail_classes), clips.noun_class)
     found = inputs.embeddings(clips.media_ids, clips.sentence_ids)
     sizes = find_sizes(inputs.sources, clips.sample_ids)
     graded = cached_relevancy(relevancy, inputs.path, split, clips, force=force)
@@ -199,15 +204,15 @@ def score_labels(inputs: Inputs, prompts: Prompts, split: str, options: dict[str
     texts: list[str] | None = None
     if prompts.templates is None:
         found = inputs.embeddings(labelled.media_ids, pa.chunked_array([labelled.classes], pa.string()))
-        class_cd: FloatArray = found.text_md
+        class_cd: EmbeddingMatrix = found.text_md
     else:
         texts = class_texts(labelled.classes, prompts.column, prompts.class_names)
         found = inputs.embeddings_of_prompts(labelled.media_ids, prompts.templates.prompts(texts))
-        class_cd = prompts.templates.mean(found.text_md)
+        class_cd = prompts.templates.mean(np.asarray(found.text_md))
     bad_media = {labelled.media_ids[row].as_py(): reason for row, reason in found.bad_media.items()}
     whole_n = np.ones(len(found.media_nd), dtype=np.bool_)
     whole_n[list(found.bad_media)] = False
-    labelled, media_nd = labelled.of_media(whole_n), found.media_nd[whole_n]
+    labelled, media_nd = labelled.of_media(whole_n), take(found.media_nd, np.flatnonzero(whole_n))
     if not len(media_nd):
         raise InputError(f"{inputs.path}: none of the media of split '{split}' can be decoded")
     classified = score_classes(media_nd, class_cd, labelled.label_n, train_count=labelled.train_count_c, **options)

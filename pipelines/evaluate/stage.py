@@ -1,5 +1,6 @@
 """Entry point of ``eval``: scores of retrieval or classification, of a run or of two embeddings files."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +8,7 @@ import pyarrow as pa
 
 from pipelines.artifacts import ArtifactWriter, StagePlan, refuse_replacing_inputs
 from pipelines.artifacts.files import replacing_json, require_folder
-from pipelines.artifacts.needs import announce, extent_of
+from pipelines.artifacts.needs import Need, announce, extent_of
 from pipelines.artifacts.writers import one_writer, removing_new_folders
 from pipelines.encoding import AS_IT_COMES, Encoding
 from pipelines.errors import InputError
@@ -28,12 +29,13 @@ from pipelines.evaluate.protocols import (
 from pipelines.evaluate.query_table import query_table
 from pipelines.evaluate.result import ScoresResult
 from pipelines.progress import SILENT, Progress
+from pipelines.remote import located
 from pipelines.runs.sources import Sources, find_sources, how_trained
 from pipelines.scores.bootstrap import RESAMPLES, require_draws
 from pipelines.scores.ranks import BLOCK_BYTES, Ties
 
 MIB = 2**20
-_BASE = 0.5 * 2**30  # bytes that eval takes without vectors
+_BASE, _PER_ROW, _PER_ID_BYTE = 0.5 * 2**30, 100, 4  # bytes, measured by benchmarks/scale.py
 
 
 @one_writer
@@ -117,7 +119,7 @@ def evaluate(
     Raises:
         InputError: A file or option can't be used, or ids of one file are missing in another.
     """
-    output = Path(output)
+    output = located(output)
     require_draws(resamples, seed)
     sources = find_sources(run, media, text, annotations, frequency, sizes_of_run=protocol != "classes")
     own_options = {
@@ -139,13 +141,13 @@ def evaluate(
     refuse_other_folder(output, force=force)
     inputs = sources.inputs()
     if tail_classes is not None:
-        inputs["tail classes"] = Path(tail_classes)
+        inputs["tail classes"] = located(tail_classes)
     if prompts is not None:
         inputs |= prompts.inputs()
     ranks, metrics_file = output / "ranks.parquet", output / "metrics.json"
     misses, classes = output / "misses.parquet", output / "classes.parquet"
     beside, other = (misses, classes) if prompts is None else (classes, misses)
-    kept = Path(relevancy or output / "relevancy.parquet")
+    kept = located(relevancy or output / "relevancy.parquet")
     for written in (metrics_file, beside):
         refuse_replacing_inputs(written, inputs.values())
     if protocol == "ek100":
@@ -177,7 +179,7 @@ def evaluate(
         if done := finished_scores(plan, metrics_file, beside, force=force):
             return ScoresResult(output, True, done.summary)
 
-        announce(progress, memory=_memory(sources, block_memory * MIB), folder=output)
+        announce(progress.note, _needs(sources, gallery, block_memory * MIB), output)
         options: dict[str, Any] = {
             "ties": ties,
             "resamples": resamples,
@@ -185,7 +187,7 @@ def evaluate(
             "block_bytes": block_memory * MIB,
         }
         kind = annotations_kind(protocol, with_run=sources.run is not None, column=column)
-        read = Inputs(sources, kind, encoding, progress)
+        read = Inputs(sources, kind, encoding, output, progress)
         if protocol == "ek100":
             scored = score_kitchen(read, split, kept, tail_classes, options, force=force)
         elif protocol == "eccv":
@@ -220,9 +222,20 @@ def evaluate(
         return ScoresResult(output, False, metrics)
 
 
-def _memory(sources: Sources, block_bytes: int) -> float:
-    """Bytes that the vectors of files and the blocks of their similarities take; a model's vectors come to these."""
+def _needs(sources: Sources, gallery: Gallery, block_bytes: int) -> Need:
+    """What vectors of files and the blocks of their similarities take.
+
+    What a run's model makes of them comes to these.
+    """
     from pipelines.media import holds_features  # brings torch
 
-    files = [path for path in (sources.media, sources.text) if path is not None and holds_features(path)]
-    return _BASE + block_bytes + sum(extent_of(path).vector_bytes for path in files)
+    annotated = extent_of(sources.annotations)
+    memory, disk = _BASE + block_bytes + _PER_ROW * annotated.rows + _PER_ID_BYTE * annotated.id_bytes, 0
+    for path in (sources.media, sources.text):
+        if path is not None and holds_features(path):
+            extent = extent_of(path)
+            in_gallery = path == sources.media and gallery == "all"
+            scored = extent if in_gallery else replace(extent, rows=min(extent.rows, annotated.rows))
+            memory += _PER_ROW * extent.rows + _PER_ID_BYTE * extent.id_bytes + scored.copies
+            disk += scored.disk
+    return Need(memory, disk)

@@ -10,6 +10,7 @@ from pipelines.export.run import Run
 from pipelines.export.scores import score_tables
 from pipelines.export.usage import Inputs
 from pipelines.export.written import Written
+from pipelines.remote import as_path
 
 _CITATION = """\
 @misc{sheludzko2026mmts,
@@ -132,7 +133,7 @@ def _recipe(run: Run) -> Iterator[tuple[str, str]]:
 
 def _shifts(run: Run) -> Iterator[tuple[str, str]]:
     """How the shifts were made, where their file is still there and says it."""
-    path = Path(run.parameters.get("shifts") or "")
+    path = as_path(run.parameters.get("shifts") or "")
     made = read_provenance(path) if path.is_file() else None
     if made is not None and made.stage == "shifts":
         chosen = made.parameters

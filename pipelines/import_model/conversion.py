@@ -1,5 +1,6 @@
 """From a checkpoint's file to a model of transformers, its tokenizer, and what its pixels are like."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,8 +47,8 @@ class Converted:
     def save(self, folder: Path) -> None:
         """Write all of it to a folder."""
         with quiet_libraries():
-            self.model.save_pretrained(folder)
-            self.tokenizer.save_pretrained(folder)
+            self.model.save_pretrained(os.fspath(folder))
+            self.tokenizer.save_pretrained(os.fspath(folder))
         write_processor(folder, self.model.config.vision_config.image_size, self.mean, self.std)
 
     def summary(self, origin: str) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from pipelines.errors import InputError
 from pipelines.models.loading import load_tokenizer, model_errors
+from pipelines.remote import as_path
 
 DEFAULT_TOKENIZER = "openai/clip-vit-base-patch32"
 VOCABULARY = "bpe_simple_vocab_16e6.txt.gz"
@@ -32,7 +33,7 @@ def clip_tokenizer(source: str | None) -> Any:
                 "or AVION's code, or the folder of a CLIP"
             ) from error
     with model_errors(f"--tokenizer {source}", "a tokenizer"):
-        return _of_merges(Path(source)) if Path(source).is_file() else load_tokenizer(source)
+        return _of_merges(as_path(source)) if as_path(source).is_file() else load_tokenizer(source)
 
 
 def _of_merges(path: Path) -> Any:

@@ -14,16 +14,22 @@ from pipelines.artifacts import (
     read_provenance,
     read_table,
 )
+from pipelines.artifacts.needs import Need, announce
 from pipelines.artifacts.provenance import is_intact
-from pipelines.inspect.statistics import describe_column
+from pipelines.inspect.statistics import are_texts, describe_column
+from pipelines.progress import SILENT, Progress
+from pipelines.remote import located
+
+_BASE, _PER_ROW = 0.4 * 2**30, 140  # bytes, of a column of texts; measured by benchmarks/scale.py
 
 
-def describe(path: Path | str, *, rows: int = 5) -> dict[str, Any]:
+def describe(path: Path | str, *, rows: int = 5, progress: Progress = SILENT) -> dict[str, Any]:
     """Describe a Parquet file, one of ours or any other.
 
     Args:
         path: The file.
         rows: How many first rows to give.
+        progress: Is told what memory will be needed, where that is much.
 
     Returns:
         ``kind`` (None where it is none of ours), ``files``, ``rows``, ``row_groups``, ``bytes``, ``columns`` (name,
@@ -34,10 +40,12 @@ def describe(path: Path | str, *, rows: int = 5) -> dict[str, Any]:
     Raises:
         InputError: The file can't be read.
     """
-    path = Path(path)
+    path = located(path)
     provenance = read_provenance(path)
     with open_parquet(path) as file:
         schema = file.schema_arrow
+        need = Need(_BASE + _PER_ROW * file.num_rows * any(map(are_texts, schema.types)))
+        announce(progress.note, need, path.parent)
         columns = [describe_column(file, schema.field(name)) for name in schema.names]
         shown = min(rows, file.num_rows)
         head: list[dict[str, Any]] = []

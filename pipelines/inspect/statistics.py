@@ -81,7 +81,7 @@ class _Values:
 
     def __init__(self, kind: pa.DataType) -> None:
         self._kind = kind.value_type if pa.types.is_dictionary(kind) else kind
-        self._long = any(test(self._kind) for test in (pa.types.is_string, pa.types.is_large_string, _is_bytes))
+        self._long = are_texts(self._kind)
         self._digests = Distinct()
         self._chunks: list[pa.Array] = []
 
@@ -99,8 +99,10 @@ class _Values:
         return {"distinct": pc.count_distinct(pa.chunked_array(self._chunks)).as_py()} if self._chunks else {}
 
 
-def _is_bytes(kind: pa.DataType) -> bool:
-    return any(test(kind) for test in (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_fixed_size_binary))
+def are_texts(kind: pa.DataType) -> bool:
+    """Whether values are texts or bytes, which may be long."""
+    tests = (pa.types.is_string, pa.types.is_large_string, pa.types.is_binary, pa.types.is_large_binary)
+    return any(test(kind) for test in (*tests, pa.types.is_fixed_size_binary))
 
 
 def _number(value: Any) -> float | None:

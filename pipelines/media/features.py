@@ -24,6 +24,10 @@ class StoredVectors:
         """Size of a vector."""
         return self._vectors_nd.shape[1]
 
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self._vectors_nd)
+
     def __getitem__(self, rows: Tensor | int) -> Tensor:
         """The vectors ``[b, d]`` of some rows ``[b]``, or that of one ``[d]``."""
         if isinstance(rows, int):

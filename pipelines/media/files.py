@@ -85,7 +85,7 @@ def open_folder(root: Path, media: MediaList, suffixes: tuple[str, ...]) -> File
     """
     paths: list[str | None] = []
     for row in range(len(media)):
-        tried = (str(root / name) for name in candidates(media, row))
+        tried = (os.fspath(root / name) for name in candidates(media, row))
         paths.append(next((path for path in tried if os.path.isfile(path)), None))
     lost = [row for row, path in enumerate(paths) if path is None]
     if lost:
@@ -93,7 +93,7 @@ def open_folder(root: Path, media: MediaList, suffixes: tuple[str, ...]) -> File
         places = find(media.select([media.ids[row] for row in lost]), names, suffixes, str(root))
         refuse_missing(str(root), media, [lost[row] for row in np.flatnonzero(places < 0)], iter(names))
         for row, place in zip(lost, places, strict=True):
-            paths[row] = str(root / names[place])
+            paths[row] = os.fspath(root / names[place])
     return FileBlobs([path for path in paths if path is not None], str(root))
 
 

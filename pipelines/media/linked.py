@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from pipelines.media.errors import MissingMediaError
 from pipelines.media.files import FileBlobs, ZipBlobs
 from pipelines.media.listing import MediaList
 from pipelines.media.tars import TarBlobs, members_of
+from pipelines.remote import as_path, fetch, is_url, located
 
 _SHOWN = 2
 
@@ -35,6 +37,7 @@ class LinkedBlobs:
         if media.places is None:
             raise InputError(f"{media.source}: has no column 'media'; give --media the folder or archive of the media")
         places = [None if text is None else Place.parse(text) for text in media.places]
+        _fetch_folders([place for place in places if place is not None])
         by_archive: dict[tuple[str | None, str], list[int]] = {}
         for row, place in enumerate(places):
             if place is not None:
@@ -44,7 +47,7 @@ class LinkedBlobs:
         self._part_of_row = np.full(len(media), -1, dtype=np.int32)
         self._row_in_part = np.zeros(len(media), dtype=np.int64)
         for (scheme, archive), rows in by_archive.items():
-            found, part = _open_part(scheme, Path(archive), rows, places)
+            found, part = _open_part(scheme, located(archive), rows, places)
             self._part_of_row[found] = len(self._parts)
             self._row_in_part[found] = np.arange(len(found))
             self._parts.append(part)
@@ -93,11 +96,18 @@ def linked_parameters(media: Path | None, annotations: Path) -> dict[str, str]:
             return {}
         texts = file.read(columns=["media"]).column("media").unique().drop_null().to_pylist()
     places = [Place.parse(str(text)) for text in texts]
+    _fetch_folders(places)
     archives = sorted({place.path for place in places if place.scheme is not None})
-    whole = [f"{name}\0{fingerprint_of(Path(name))}" for name in archives]
-    files = fingerprint_of_files([(place.path, Path(place.path)) for place in places if place.scheme is None])
+    whole = [f"{name}\0{fingerprint_of(located(name))}" for name in archives]
+    files = fingerprint_of_files([(place.path, as_path(place.path)) for place in places if place.scheme is None])
     text = "\n".join([files, *whole])
     return {"media_places": hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()[:32]}
+
+
+def _fetch_folders(places: Sequence[Place]) -> None:
+    """Fetch the folders of files that are named by URL; an archive is fetched alone."""
+    for folder in {as_path(place.path).parent for place in places if place.scheme is None and is_url(place.path)}:
+        fetch(folder)
 
 
 def _open_part(
@@ -106,8 +116,8 @@ def _open_part(
     """The rows that are there, and their files."""
     named = {row: place for row in rows if (place := places[row]) is not None}
     if scheme is None:
-        found = [row for row, place in named.items() if os.path.isfile(place.path)]
-        return found, FileBlobs([named[row].path for row in found])
+        found = [row for row, place in named.items() if os.path.isfile(as_path(place.path))]
+        return found, FileBlobs([os.fspath(as_path(named[row].path)) for row in found])
     if scheme == "zip":
         present = {member.name for member in zip_members(archive)}
         found = [row for row, place in named.items() if place.member in present]

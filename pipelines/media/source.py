@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
+import pyarrow as pa
 from torch import Tensor
 
 from pipelines.artifacts import Vectors, open_parquet, read_vectors
@@ -65,7 +66,12 @@ class MediaSource(Protocol):
 
 
 def open_media(
-    path: Path | None, media: MediaList, *, view: View | None, cache_bytes: int = CACHE_BYTES
+    path: Path | None,
+    media: MediaList,
+    *,
+    view: View | None,
+    cache_bytes: int = CACHE_BYTES,
+    scratch: Path | None = None,
 ) -> MediaSource:
     """Open media.
 
@@ -76,12 +82,13 @@ def open_media(
         media: The media wanted, in this order.
         view: What the media tower takes; None for one that takes features.
         cache_bytes: Memory for evaluation views, shared with forked workers; if they don't all fit, none are kept.
+        scratch: A folder for features that are too large for memory, see `read_vectors`.
 
     Raises:
         InputError: Media are missing (how many, which first), can't be read, or are not of the kind the tower takes.
     """
     if view is None:
-        return FeatureMedia(read_features(path, media.source), media.ids)
+        return FeatureMedia(read_features(path, media.source, scratch, only=media.ids), media.ids)
     if path is not None and holds_features(path):
         raise InputError(
             f"{path}: a vision model takes images; give --media a folder or a zip of them, tars, or Parquet with bytes"
@@ -93,20 +100,24 @@ def open_media(
     return ClipMedia(blobs, media, view, cache_bytes)
 
 
-def read_features(path: Path | None, annotations: Path, scratch: Path | None = None) -> Vectors:
+def read_features(
+    path: Path | None, annotations: Path, scratch: Path | None = None, *, only: list[str] | None = None
+) -> Vectors:
     """Read the features that media are, where no model takes pixels.
 
     Args:
         path: What ``--media`` names; None where the annotations say where media are.
         annotations: The annotations, for messages.
         scratch: A folder for features that are too large for memory, see `read_vectors`.
+        only: The media whose features are wanted; all if None.
 
     Raises:
         InputError: It holds pixels, or can't be used.
     """
     if path is None or not holds_features(path):
         raise InputError(f"{path or annotations}: holds images, which need a vision model; give one with --media-model")
-    return read_vectors(path, scratch=scratch)
+    wanted = None if only is None else pa.chunked_array([only], pa.string())
+    return read_vectors(path, only=wanted, scratch=scratch)
 
 
 def media_files(path: Path) -> list[Path]:

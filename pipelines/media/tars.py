@@ -1,5 +1,6 @@
 """Media as members of tars, in the layout of webdataset, without extracting them."""
 
+import os
 import re
 from collections.abc import Sequence
 from itertools import product
@@ -12,6 +13,7 @@ from pipelines.artifacts.listing import tar_members
 from pipelines.errors import InputError
 from pipelines.media.finding import find, refuse_missing
 from pipelines.media.listing import MediaList
+from pipelines.remote import as_path
 
 _BRACES = re.compile(r"\{(\d+)\.\.(\d+)\}")
 _MOST_FILES, _MOST_DIGITS = 1_000_000, 12
@@ -62,7 +64,7 @@ def members_of(path: Path) -> list[TarMember]:
     Raises:
         InputError: It is missing, damaged or compressed.
     """
-    return [(str(path), member.offset, member.size, member.name) for member in tar_members(path)]
+    return [(os.fspath(path), member.offset, member.size, member.name) for member in tar_members(path)]
 
 
 def open_tars(paths: Sequence[Path], where: str, media: MediaList, suffixes: tuple[str, ...]) -> TarBlobs:
@@ -101,7 +103,7 @@ def expand(path: Path) -> list[Path]:
     parts = [[text] for text in between]
     for place, match in enumerate(ranges):
         parts.insert(2 * place + 1, _numbers(*match.groups()))
-    return [Path("".join(chosen)) for chosen in product(*parts)]
+    return [as_path("".join(chosen)) for chosen in product(*parts)]
 
 
 def _numbers(first: str, last: str) -> list[str]:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from pipelines.encoding import Precision
-from pipelines.media import MediaSource, PlannedBatch, Replacement, batches
+from pipelines.media import MediaSource, PlannedBatch, Replacement, StoredVectors, batches
 from pipelines.models.dual_encoder import DualEncoder
 from pipelines.models.text import Tokens
 from pipelines.progress import SILENT, Progress
@@ -112,7 +112,7 @@ def encode_media(
 
 def encode_texts(
     model: DualEncoder,
-    texts: Tensor | Sequence[str],
+    texts: Tensor | StoredVectors | Sequence[str],
     device: torch.device,
     *,
     precision: Precision = "32",
@@ -134,7 +134,7 @@ def encode_texts(
     """
 
     def embed(rows: Tensor) -> Tensor:
-        if isinstance(texts, Tensor):
+        if isinstance(texts, (Tensor, StoredVectors)):
             return model.embed_text(texts[rows].to(device))
         if model.text_tower is None:
             raise TypeError("without a text tower, texts are embeddings")
@@ -142,9 +142,9 @@ def encode_texts(
         return model.embed_text({name: value.to(device) for name, value in tokens.items()})
 
     order = torch.arange(len(texts))
-    if not isinstance(texts, Tensor):  # long texts together, so that little is padding
+    if not isinstance(texts, (Tensor, StoredVectors)):  # long texts together, so that little is padding
         order = torch.argsort(torch.tensor([len(text) for text in texts]), descending=True, stable=True)
-    batch_size = batch_size or (_VECTORS_AT_ONCE if isinstance(texts, Tensor) else _TEXTS_AT_ONCE)
+    batch_size = batch_size or (_VECTORS_AT_ONCE if isinstance(texts, (Tensor, StoredVectors)) else _TEXTS_AT_ONCE)
     parts = []
     with progress.task("encoding texts", len(order), "texts") as task:
         for rows in torch.split(order, batch_size):

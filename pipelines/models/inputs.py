@@ -7,7 +7,9 @@ from pipelines.media import FeatureMedia, MediaList, MediaSource, View, open_med
 from pipelines.models.dual_encoder import DualEncoder
 
 
-def open_inputs(model: DualEncoder, path: Path | None, media: MediaList, name: str | Path) -> MediaSource:
+def open_inputs(
+    model: DualEncoder, path: Path | None, media: MediaList, name: str | Path, scratch: Path | None = None
+) -> MediaSource:
     """Open media for a model that is to see each once.
 
     Args:
@@ -15,6 +17,7 @@ def open_inputs(model: DualEncoder, path: Path | None, media: MediaList, name: s
         path: Where media are, see ``open_media``.
         media: The media wanted, in this order.
         name: What the user calls the model.
+        scratch: A folder for features that are too large for memory, see ``open_media``.
 
     Raises:
         InputError: Media are missing, can't be read, or are not of the kind or size that the model takes.
@@ -24,7 +27,7 @@ def open_inputs(model: DualEncoder, path: Path | None, media: MediaList, name: s
         return open_media(path, media, view=View(tower.image_size, model.settings["frames"]), cache_bytes=0)
     if path is None:
         raise InputError(f"--media annotations: {name} was trained on features; give their file")
-    source = open_media(path, media, view=None)
+    source = open_media(path, media, view=None, scratch=scratch)
     assert isinstance(source, FeatureMedia)
     require_size(source.dimension, model.settings["media_inputs"], path, name)
     return source

@@ -12,7 +12,7 @@ from pipelines.scores.bootstrap import INTERVAL, RESAMPLES, Interval, group_draw
 from pipelines.scores.evaluation import Evaluation
 from pipelines.scores.queries import FEW_BELOW, MANY_ABOVE, QueryScores
 from pipelines.scores.ranks import BLOCK_BYTES, QueryRanks, Ties, check_rule, ranks_of
-from pipelines.scores.similarity import EmbeddingScores, FloatArray, IntArray
+from pipelines.scores.similarity import EmbeddingMatrix, EmbeddingScores, IntArray
 from pipelines.scores.thirds import frequency_edges, frequency_third
 
 TOP_5_FROM = 6  # with five classes or fewer every answer is among the first five
@@ -58,8 +58,8 @@ def shots_of(train_count_c: NDArray[Any]) -> NDArray[np.int8]:
 
 
 def score_classes(
-    media_nd: FloatArray,
-    class_cd: FloatArray,
+    media_nd: EmbeddingMatrix,
+    class_cd: EmbeddingMatrix,
     label_n: NDArray[np.integer[Any]],
     *,
     train_count: NDArray[Any] | None = None,

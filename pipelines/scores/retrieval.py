@@ -5,21 +5,22 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from pipelines.artifacts.matrix import take
 from pipelines.errors import InputError
 from pipelines.progress import SILENT, Progress
 from pipelines.scores.bootstrap import RESAMPLES, summarise
 from pipelines.scores.evaluation import Evaluation
 from pipelines.scores.queries import QueryScores
 from pipelines.scores.ranks import BLOCK_BYTES, QueryRanks, Ties, retrieval_ranks
-from pipelines.scores.similarity import EmbeddingScores, FloatArray, IntArray
+from pipelines.scores.similarity import EmbeddingMatrix, EmbeddingScores, IntArray
 from pipelines.scores.thirds import frequency_edges, frequency_third, media_sizes
 
 Protocol = Literal["pairs", "captions"]
 
 
 def score_retrieval(
-    media_nd: FloatArray,
-    text_md: FloatArray,
+    media_nd: EmbeddingMatrix,
+    text_md: EmbeddingMatrix,
     text_media_index: NDArray[np.integer[Any]],
     *,
     protocol: Protocol = "captions",
@@ -70,12 +71,12 @@ def score_retrieval(
     fold_size = len(media_nd) // folds
     parts: list[tuple[QueryRanks, QueryRanks]] = []
     for fold in range(folds):
-        media_rows = slice(fold * fold_size, (fold + 1) * fold_size)
+        media_rows = np.arange(fold * fold_size, (fold + 1) * fold_size)
         text_rows = np.flatnonzero(index_m // fold_size == fold)
-        source = EmbeddingScores(media_nd[media_rows], text_md[text_rows], normalize=normalize)
+        source = EmbeddingScores(take(media_nd, media_rows), take(text_md, text_rows), normalize=normalize)
         to_media, to_text = retrieval_ranks(
             source,
-            index_m[text_rows] - media_rows.start,
+            index_m[text_rows] - media_rows[0],
             np.arange(len(text_rows)),
             ties=ties,
             block_bytes=block_bytes,
@@ -84,7 +85,7 @@ def score_retrieval(
         parts.append(
             (
                 QueryRanks(text_rows[to_media.query], to_media.rank, to_media.tied),
-                QueryRanks(media_rows.start + to_text.query, to_text.rank, to_text.tied),
+                QueryRanks(media_rows[to_text.query], to_text.rank, to_text.tied),
             )
         )
     text_size = None if cluster_size is None else np.asarray(cluster_size, dtype=np.float64)

@@ -18,9 +18,11 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from pipelines.artifacts.matrix import MappedMatrix
 from pipelines.errors import InputError
 
 FloatArray = NDArray[np.floating[Any]]
+EmbeddingMatrix = FloatArray | MappedMatrix  # in memory, or on the disk where it is large
 IntArray = NDArray[np.int64]
 
 FRACTION_BITS = 26
@@ -68,7 +70,7 @@ class EmbeddingScores:
             ``normalize``, only zeros.
     """
 
-    def __init__(self, media_nd: FloatArray, text_md: FloatArray, *, normalize: bool = True) -> None:
+    def __init__(self, media_nd: EmbeddingMatrix, text_md: EmbeddingMatrix, *, normalize: bool = True) -> None:
         if media_nd.ndim != 2 or text_md.ndim != 2 or media_nd.shape[1] != text_md.shape[1]:
             raise InputError(
                 f"media embeddings of shape {media_nd.shape} and text embeddings of shape {text_md.shape} can't be "
@@ -176,7 +178,7 @@ class DenseScores:
 class _FixedPointRows:
     """Rows of a matrix on demand, as float64 multiples of 2**-26 of (a power of two just above) their length."""
 
-    def __init__(self, x_nd: FloatArray, side: str, normalize: bool) -> None:
+    def __init__(self, x_nd: EmbeddingMatrix, side: str, normalize: bool) -> None:
         if 0 in x_nd.shape:
             raise InputError(f"{side} embeddings have shape {x_nd.shape}: there is nothing to score")
         self.x_nd = x_nd

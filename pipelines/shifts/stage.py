@@ -9,11 +9,12 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from pipelines.artifacts import SHIFTS, StagePlan, StageResult, align, has_noise, read_clusters
-from pipelines.artifacts.needs import announce, extent_of
+from pipelines.artifacts.needs import Need, announce, extent_of
 from pipelines.artifacts.writers import one_writer
 from pipelines.contrast.shift_range import dial
 from pipelines.errors import InputError
 from pipelines.progress import SILENT, Progress
+from pipelines.remote import located
 
 DEFAULT_LEVEL = 0.1
 _HISTOGRAM_BINS = 10
@@ -55,8 +56,8 @@ def shifts(
     Raises:
         InputError: A file or option can't be used, or the files are of different samples.
     """
-    paths = [Path(path) for path in ([clusters] if isinstance(clusters, (str, Path)) else clusters)]
-    output = Path(output)
+    paths = [located(path) for path in ([clusters] if isinstance(clusters, (str, Path)) else clusters)]
+    output = located(output)
     parameters, (of_smallest, of_largest) = _range(minimum, maximum, tail, level)
     low, high = sorted((of_smallest, of_largest))
     if not _SMALLEST <= low <= high <= _LARGEST:
@@ -78,7 +79,8 @@ def shifts(
     if done := plan.finished(force=force):
         return done
     extent = extent_of(paths[0])
-    announce(progress, memory=_BASE + _PER_ROW * extent.rows + _PER_ID_BYTE * extent.id_bytes, folder=output.parent)
+    need = Need(_BASE + _PER_ROW * extent.rows + _PER_ID_BYTE * extent.id_bytes)
+    announce(progress.note, need, output.parent)
     ids: pa.ChunkedArray | None = None
     shift_sum: NDArray[np.float64] | float = 0.0
     size_sum: NDArray[np.float64] | float = 0.0

@@ -20,9 +20,11 @@ from pipelines.artifacts import (
     rows_of_split,
 )
 from pipelines.artifacts.files import require_folder, write_json
+from pipelines.artifacts.needs import announce
 from pipelines.artifacts.writers import removing_new_folders, sole_writer, writing
 from pipelines.errors import InputError, Interrupted
 from pipelines.progress import SILENT, Progress
+from pipelines.remote import located
 from pipelines.shifts import shifts
 from pipelines.sweep.config import SweepConfig
 from pipelines.sweep.found import SUMMARY, TABLE, read_sweep
@@ -35,6 +37,7 @@ from pipelines.sweep.verdicts import summarise
 from pipelines.sweep.workers import MOST_JOBS, perform_all
 from pipelines.train import train
 from pipelines.train.config import TrainConfig
+from pipelines.train.data import needs_of
 from pipelines.train.sampler import steps_an_epoch
 
 Tell = Callable[[str], None]
@@ -70,6 +73,7 @@ def sweep(config: SweepConfig, *, jobs: int = 1, tell: Tell = lambda line: None)
         _refuse_other_folder(output)
         require_folder(output)
         files = _Files(config)
+        announce(tell, needs_of(files.first).of(jobs), output)
         trials = [run for way in config.ways for run in files.trials(way)]
         reporter = _Reporter(config.runs, jobs, tell)
         found = _all(trials, files, jobs, reporter)
@@ -181,15 +185,15 @@ class _Files:
 
     def _mean_sizes(self) -> Path | None:
         """A file with the sizes of the clusters: the one given, or the mean of several."""
-        clusters = [Path(path) for path in self.config.clusters]
+        clusters = [located(path) for path in self.config.clusters]
         if len(clusters) < 2:
             return clusters[0] if clusters else None
         return self._write(_SIZES, clusters, lambda: mean_frequency(clusters))
 
     def _declared(self) -> Path | None:
         """The file that thirds follow from, for all runs."""
-        source, annotations = self.config.frequency, Path(self.config.shared["annotations"])
-        clusters = [Path(path) for path in self.config.clusters]
+        source, annotations = self.config.frequency, located(self.config.shared["annotations"])
+        clusters = [located(path) for path in self.config.clusters]
         if source is not None:
             file = frequency_file(source, annotations)
             inputs, column = ([annotations], source) if file is None else ([file], None)

@@ -3,12 +3,13 @@
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from pipelines.artifacts.files import nearest
 from pipelines.artifacts.places import media_path
 from pipelines.contrast import STRATEGIES
 from pipelines.errors import InputError
+from pipelines.remote import as_path, located
 from pipelines.scores.queries import DIRECTIONS, RECALL_AT
 from pipelines.train.settings import FLAGS, RENAMED, TrainSettings
 
@@ -31,6 +32,11 @@ class TrainConfig(TrainSettings, BaseModel):
     """
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+    @field_validator("*")
+    @classmethod
+    def _locate(cls, value: Any) -> Any:
+        return located(value) if isinstance(value, Path) else value
 
     def __init__(self, **values: Any) -> None:
         try:
@@ -169,7 +175,7 @@ def _shaping(values: dict[str, Any]) -> dict[str, Any]:
         name: value
         for name, value in values.items()
         if not (name in FLAGS and not FLAGS[name].shapes_result)
-        and not (name in ("media_model", "text_model", "frequency") and Path(value).exists())
+        and not (name in ("media_model", "text_model", "frequency") and as_path(value).exists())
     }
 
 

@@ -26,7 +26,7 @@ from pipelines.artifacts import (
     select_shifts,
 )
 from pipelines.artifacts.matrix import take
-from pipelines.artifacts.needs import extent_of
+from pipelines.artifacts.needs import Need, extent_of
 from pipelines.errors import InputError
 from pipelines.media import (
     CACHE_BYTES,
@@ -127,8 +127,8 @@ def read_files(config: TrainConfig) -> RunFiles:
     return files
 
 
-def needs_of(config: TrainConfig) -> dict[str, int]:
-    """Bytes of ``memory`` that a process of a run takes for its data, and of ``disk`` that all of them take.
+def needs_of(config: TrainConfig) -> Need:
+    """The memory that a process of a run takes for its data, and the disk that all of them take.
 
     The model and pixels are left out.
 
@@ -138,12 +138,9 @@ def needs_of(config: TrainConfig) -> dict[str, int]:
     files = [path for path in (config.text, config.media_path) if path is not None and holds_features(path)]
     vectors = [extent_of(path) for path in files]
     rows = extent_of(config.annotations).rows
-    # What is in memory is held twice: as the file has it, and in the order of the splits.
-    held = sum(each.memory * (2 if each.is_small else 1) for each in vectors)
-    return {
-        "memory": int(_BASE + held + _PER_ROW * rows),
-        "disk": config.devices * config.nodes * sum(each.disk for each in vectors),
-    }
+    held = sum(each.copies for each in vectors)  # as the files have them, and in the order of the splits
+    disk = config.devices * config.nodes * sum(each.disk for each in vectors)
+    return Need(_BASE + held + _PER_ROW * rows, disk)
 
 
 def pair_up(

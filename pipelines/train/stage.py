@@ -72,7 +72,7 @@ def _train(config: TrainConfig, *, resume: bool, force: bool, progress: Progress
         precision=config.precision,
     )
     require_loggers(config)
-    announce(progress, **needs_of(config), folder=config.output)
+    announce(progress.note, needs_of(config), config.output)
     session = Session(config)
     fabric.launch()  # from here on there may be other processes
     session.launch(fabric)

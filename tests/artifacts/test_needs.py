@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from pipelines.artifacts import matrix, needs, vector_type
-from pipelines.artifacts.needs import Extent, announce, extent_of
+from pipelines.artifacts.needs import Extent, Need, announce, extent_of
 from pipelines.errors import InputError
 
 GIB = 2**30
@@ -40,7 +40,7 @@ def test_small_vectors_are_in_memory_and_large_ones_on_the_disk() -> None:
 def told(monkeypatch, free=100 * GIB, **asked) -> list[str]:
     monkeypatch.setattr(shutil, "disk_usage", lambda folder: SimpleNamespace(free=free))
     lines: list[str] = []
-    announce(SimpleNamespace(note=lines.append), folder="out", **asked)
+    announce(lines.append, Need(**asked), "out")
     return lines
 
 

@@ -4,13 +4,14 @@ import errno
 import gc
 import sys
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipelines.artifacts import CLUSTERS, RANKS, ArtifactWriter, Provenance, read_provenance, read_table
+from pipelines.artifacts import CLUSTERS, RANKS, ArtifactWriter, Provenance, open_parquet, read_provenance, read_table
 from pipelines.artifacts.parquet import ROW_GROUP_ROWS
 from pipelines.errors import InputError
 
@@ -45,6 +46,17 @@ def test_rows_are_grouped_whatever_the_size_of_the_writes(tmp_path) -> None:
     assert max(sizes) == ROW_GROUP_ROWS
     assert metadata.row_group(0).column(0).compression == "ZSTD"
     assert pq.read_table(tmp_path / "a.parquet").column("x").to_pylist() == list(range(len(table)))
+
+
+def test_row_groups_that_were_read_are_not_kept_in_memory(tmp_path) -> None:
+    groups, size = 20, 2**20
+    numbers = np.random.default_rng(0).integers(2**62, size=groups * size // 8)  # which don't compress
+    pq.write_table(pa.table({"x": numbers}), tmp_path / "a.parquet", row_group_size=size // 8, use_dictionary=False)
+    before, most = pa.total_allocated_bytes(), 0
+    with open_parquet(tmp_path / "a.parquet") as file:
+        for _ in file.iter_batches(batch_size=1_000):
+            most = max(most, pa.total_allocated_bytes() - before)
+    assert most < 5 * size
 
 
 def test_the_same_rows_make_the_same_bytes(tmp_path) -> None:

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipelines.artifacts import read_vectors, vector_type
+from pipelines.artifacts import matrix, read_vectors, vector_type, vectors
 from pipelines.errors import InputError
 
 MATRIX = np.arange(12, dtype=np.float32).reshape(4, 3)
@@ -142,3 +142,23 @@ def test_a_part_that_says_it_is_empty_is_damage(tmp_path, write_artifact, bit) -
     path.write_bytes(content)
     with pytest.raises(InputError, match=r"v\.parquet: damaged|truncated or damaged"):
         read_vectors(path)
+
+
+@pytest.mark.parametrize("in_memory", [2**30, 0], ids=["in memory", "on the disk"])
+def test_only_some_rows_are_kept(tmp_path, monkeypatch, in_memory) -> None:
+    monkeypatch.setattr(matrix, "IN_MEMORY_BYTES", in_memory)
+    monkeypatch.setattr(vectors, "_BLOCK_ROWS", 2)
+    path = write(tmp_path / "e.parquet", fixed(MATRIX))
+    found = read_vectors(path, only=pa.chunked_array([["d", "b", "elsewhere"]]), scratch=tmp_path)
+    assert found.ids.to_pylist() == list("abcd")
+    assert found.matrix_nd[:].tolist() == MATRIX[[1, 3]].tolist()
+    rows = found.rows_of(pa.chunked_array([["d", "b"]]), "samples")
+    assert found.matrix_nd[rows].tolist() == MATRIX[[3, 1]].tolist()
+    with pytest.raises(InputError, match="1 of 2 samples are missing there, first: elsewhere; it holds a, b"):
+        found.rows_of(pa.chunked_array([["b", "elsewhere"]]), "samples")
+
+
+def test_rows_that_are_not_kept_are_looked_at(tmp_path) -> None:
+    path = write(tmp_path / "e.parquet", changed(2, np.nan))
+    with pytest.raises(InputError, match="1 vectors hold NaN or infinite values, first sample_id: c"):
+        read_vectors(path, only=pa.chunked_array([["a"]]))

@@ -107,5 +107,5 @@ def test_hdbscan_holds_all_vectors_in_memory_and_says_so(files, monkeypatch) -> 
     assert isinstance(subject.read({}, files).content, np.ndarray)
     without = replace(subject, method=replace(subject.method, is_bounded=True, fitted_copies=0))
     read, joint = 4 * (ROWS * 6 + MEDIA * 4), 4 * ROWS * 10
-    assert subject.needs({})["memory"] - without.needs({})["memory"] == read + 4 * joint
-    assert (subject.needs({})["disk"], without.needs({})["disk"] > 0) == (0, True)
+    assert subject.needs({}).memory - without.needs({}).memory == read + 4 * joint
+    assert (subject.needs({}).disk, without.needs({}).disk > 0) == (0, True)

@@ -8,6 +8,7 @@ import pytest
 from pipelines.artifacts import read_vectors, vector_type
 from pipelines.embed import embed
 from pipelines.errors import InputError
+from pipelines.progress import Silent
 
 TEXTS = ["a rather long text", "short", "mid text", "short", "a rather long text", "short"]
 
@@ -48,7 +49,7 @@ def test_more_texts_than_one_report(annotations, tmp_path, fake_encoder) -> None
 
 
 def test_progress_adds_up_to_the_distinct_texts(annotations, tmp_path, fake_encoder) -> None:
-    class Counting:
+    class Counting(Silent):
         total = advanced = 0
 
         def task(self, label, total, unit):

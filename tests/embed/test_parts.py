@@ -13,11 +13,12 @@ from PIL import Image
 from pipelines.embed import embed, embed_media
 from pipelines.encoding import Encoding
 from pipelines.errors import InputError, Interrupted
+from pipelines.progress import Silent
 
 TEXTS = [f"{'long ' * (row % 90 % 7)}text {row % 90}" for row in range(100)]  # 90 distinct ones, in chunks of 16
 
 
-class Stopping:
+class Stopping(Silent):
     """A progress bar at which someone presses Ctrl-C after a number of reports; counts what is reported."""
 
     def __init__(self, after: int = 10**9) -> None:

@@ -15,6 +15,7 @@ from pipelines.embed import embed, embed_media
 from pipelines.encoding import Encoding
 from pipelines.engines import Engine
 from pipelines.errors import InputError
+from pipelines.progress import Silent
 
 pytestmark = pytest.mark.slow
 
@@ -42,7 +43,7 @@ def worker_processes() -> list[psutil.Process]:
     return found
 
 
-class Killing:
+class Killing(Silent):
     """A progress bar at which a worker is killed at the second report."""
 
     def __init__(self) -> None:

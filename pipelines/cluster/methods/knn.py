@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 DEFAULT_NEIGHBORS = 50
 _SAMPLE = 1_000  # rows that radius and recall are measured on
-_BLOCK_ROWS = 8_192  # whose neighbors are counted at a time
 
 
 def knn(
@@ -54,7 +53,11 @@ def knn(
 
     from pipelines.cluster.clustering import Clustering
     from pipelines.cluster.geometry import directions_of, rows_to_fit
-    from pipelines.cluster.neighborhoods import kth_similarity, neighborhoods_of
+    from pipelines.cluster.neighborhoods import BLOCK_ROWS, kth_similarity, neighborhoods_of
+
+    def in_blocks(rows: "NDArray[np.int64]") -> "Iterator[NDArray[np.float32]]":
+        for start in range(0, len(rows), BLOCK_ROWS):
+            yield directions_of(matrix_nd, rows[start : start + BLOCK_ROWS])
 
     fitted = np.flatnonzero(count_n)
     if neighbors >= len(fitted):
@@ -65,18 +68,12 @@ def knn(
     counted = rows_to_fit(count_n, matrix_nd.shape[1])
     chosen = np.random.default_rng(0).permutation(len(fitted))[:_SAMPLE]
     sample_sd = directions_of(matrix_nd, fitted[chosen])
-    parts = (
-        directions_of(matrix_nd, fitted[start : start + len(counted)]) for start in range(0, len(fitted), len(counted))
-    )
-    least = float(np.median(kth_similarity(sample_sd, parts, neighbors + 1)))  # the nearest is the row itself
+    kth_s = kth_similarity(sample_sd, in_blocks(fitted), neighbors + 1)  # the nearest is the row itself
+    least = float(np.median(kth_s))
     count_m = count_n[counted].astype(np.int64)
     around = neighborhoods_of(directions_of(matrix_nd, counted), count_m, least, sample_sd)
-    blocks = (
-        directions_of(matrix_nd, np.arange(start, min(start + _BLOCK_ROWS, len(matrix_nd))))
-        for start in range(0, len(matrix_nd), _BLOCK_ROWS)
-    )
     with engine.workers(partial(_Counting, around)) as workers:
-        size_n = np.concatenate([*workers.map(blocks)])
+        size_n = np.concatenate([*workers.map(in_blocks(np.arange(len(matrix_nd))))])
     if sampled := len(counted) < len(fitted):
         size_n = _scaled(size_n, count_n, counted)
     figures = {"least_similarity": least, "median": float(np.median(size_n[fitted])), "recall": around.recall}
@@ -125,9 +122,8 @@ METHOD = Method(
         ),
     ),
     knn,
-    libraries=("faiss-cpu",),
-    results=2,  # 2: past 1.5 GiB neighbors are counted in a sample
-    fitted_copies=2.5,  # they, and an index that grows by doubling
+    results=3,  # 2: past 1.5 GiB neighbors are counted in a sample; 3: cells of our own in place of faiss's index
+    fitted_copies=2.0,  # they, and once more in the order of their cells
     has_labels=False,
     has_engines=True,
 )

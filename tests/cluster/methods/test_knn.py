@@ -6,8 +6,9 @@ import pytest
 from sklearn.neighbors import NearestNeighbors
 
 from pipelines.artifacts import gini
-from pipelines.cluster import cluster, neighborhoods
+from pipelines.cluster import cluster, lloyd, neighborhoods
 from pipelines.cluster.clustering import describe_overlapping
+from pipelines.cluster.geometry import normalised
 from pipelines.cluster.methods.knn import knn
 from pipelines.errors import InputError
 from pipelines.shifts import shifts
@@ -73,27 +74,72 @@ def test_sizes_do_not_depend_on_lengths_of_vectors_or_blocks(monkeypatch) -> Non
     assert knn(matrix_nd * lengths_n1, np.ones(120, bool), neighbors=7).size_n.tolist() == whole.tolist()
 
 
-def test_past_a_size_an_index_finds_nearly_all_of_them(monkeypatch) -> None:
-    matrix_nd = rows(3_000, 16)
-    count_n = np.random.default_rng(1).choice([0, 1, 2], 3_000)
-    exact = knn(matrix_nd, count_n, neighbors=20)
-    monkeypatch.setattr(neighborhoods, "EXACT_ROWS", 1_000)
-    first, again = (knn(matrix_nd, count_n, neighbors=20) for _ in range(2))
-    assert first.size_n.tolist() == again.size_n.tolist() != exact.size_n.tolist()
-    assert (first.size_n <= exact.size_n).all()
-    assert first.figures["least_similarity"] == exact.figures["least_similarity"]
-    recall = first.size_n.sum() / exact.size_n.sum()
-    assert neighborhoods.LEAST_RECALL <= first.figures["recall"] < 1
-    assert first.figures["recall"] == pytest.approx(recall, abs=0.02)  # of all rows, by a sample of a third
+def around_of(matrix_nd, count_n, least, monkeypatch, exact_rows=1_000) -> neighborhoods.Neighborhoods:
+    """Neighborhoods of rows that are too many for all of their similarities."""
+    monkeypatch.setattr(neighborhoods, "EXACT_ROWS", exact_rows)
+    fitted = np.flatnonzero(count_n)
+    return neighborhoods.neighborhoods_of(matrix_nd[fitted], count_n[fitted], least, matrix_nd[fitted[::5]])
 
 
-def test_a_recall_that_only_all_cells_give_is_exact(monkeypatch) -> None:
-    matrix_nd = rows(1_200, 16)
-    exact = knn(matrix_nd, np.ones(1_200, bool), neighbors=20)
-    monkeypatch.setattr(neighborhoods, "EXACT_ROWS", 1_000)
+def test_past_a_size_rows_look_through_cells_of_similar_centroids(monkeypatch) -> None:
+    """Cells, which of them a row looks through, and the share of its neighborhood there, by definition."""
+    matrix_nd, count_n = normalised(rows(3_000, 16)), np.random.default_rng(1).choice([0, 1, 2], 3_000)
+    least = 0.6
+    around = around_of(matrix_nd, count_n, least, monkeypatch)
+    score_nc = np.rint(matrix_nd * 2**11) / 2**11 @ around.centroids_cd.T
+    looks_nc = (score_nc >= around.reach) | (score_nc == score_nc.max(axis=1, keepdims=True))
+    is_near_nm = matrix_nd.astype(np.float64) @ matrix_nd.T >= least - 1e-5
+    found_nm = is_near_nm & looks_nc[:, score_nc.argmax(axis=1)]
+    assert around.sizes(matrix_nd).tolist() == (found_nm @ count_n).tolist()
+    share_n = (found_nm @ count_n) / np.maximum(is_near_nm @ count_n, 1)
+    sample = np.flatnonzero(count_n)[::5]
+    assert around.recall == pytest.approx(share_n[sample].mean())
+    assert neighborhoods.LEAST_RECALL <= around.recall < neighborhoods.LEAST_RECALL + 0.02
+    assert share_n[np.flatnonzero(count_n)].mean() == pytest.approx(around.recall, abs=0.02)  # of all, by a sample
+    assert looks_nc.mean() < 0.5
+
+
+def test_a_recall_of_all_is_exact(monkeypatch) -> None:
+    matrix_nd, count_n = normalised(rows(1_200, 16)), np.ones(1_200, dtype=np.int64)
+    exact = around_of(matrix_nd, count_n, 0.8, monkeypatch, exact_rows=2_000)
     monkeypatch.setattr(neighborhoods, "LEAST_RECALL", 2)
-    indexed = knn(matrix_nd, np.ones(1_200, bool), neighbors=20)
-    assert (indexed.size_n.tolist(), indexed.figures["recall"]) == (exact.size_n.tolist(), 1)
+    every = around_of(matrix_nd, count_n, 0.8, monkeypatch)
+    assert exact.centroids_cd is None
+    assert every.centroids_cd is not None
+    assert (every.sizes(matrix_nd).tolist(), every.recall) == (exact.sizes(matrix_nd).tolist(), pytest.approx(1))
+
+
+def test_cells_take_rows_that_are_nearly_all_alike(monkeypatch) -> None:
+    """Fewer are distinct than there are cells."""
+    matrix_nd = normalised(np.repeat(rows(20, 64), 100, axis=0))
+    around = around_of(matrix_nd, np.ones(2_000, dtype=np.int64), 0.9999, monkeypatch)
+    assert (around.sizes(matrix_nd).tolist(), around.recall) == ([100] * 2_000, pytest.approx(1))
+
+
+@pytest.mark.parametrize("exact_rows", [1_000, 10_000])
+def test_counts_are_the_same_to_the_last_whatever_the_blocks_and_the_threads(exact_rows, monkeypatch) -> None:
+    matrix_nd, count_n = rows(3_000, 16), np.random.default_rng(1).choice([0, 1, 2], 3_000)
+    monkeypatch.setattr(neighborhoods, "EXACT_ROWS", exact_rows)
+    monkeypatch.setattr(lloyd, "blas_threads", lambda: 1)
+    one = knn(matrix_nd, count_n, neighbors=20)
+    monkeypatch.setattr(lloyd, "blas_threads", lambda: 3)
+    for name, size in (("BLOCK_ROWS", 700), ("_BLOCK_VALUES", 5_000), ("_CELL_ROWS", 100)):
+        monkeypatch.setattr(neighborhoods, name, size)
+    other = knn(matrix_nd, count_n, neighbors=20)
+    assert one.size_n.tolist() == other.size_n.tolist()
+    assert one.figures == other.figures
+
+
+def test_close_calls_are_decided_in_float64(monkeypatch) -> None:
+    """Similarities that float32 can't tell from the least one."""
+    angles = np.arccos(0.5 - 1e-5 + np.linspace(-3e-9, 3e-9, 200))
+    rows_nd = np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
+    fitted_md = np.array([[1, 0]], dtype=np.float32)
+    row, member = neighborhoods.near(rows_nd, fitted_md, 0.5)
+    exact_n = np.rint(rows_nd[:, 0].astype(np.float64) * 2**26) / 2**26
+    assert row.tolist() == np.flatnonzero(exact_n >= 0.5 - 1e-5).tolist()
+    assert 0 < len(row) < 200
+    assert not member.any()
 
 
 def test_overlapping_sizes_of_real_clusters_are_described_as_those() -> None:
