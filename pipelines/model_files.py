@@ -100,6 +100,13 @@ def run_model(source: str | Path) -> Path | None:
     return folder / "model"
 
 
+def takes_clips(source: str | Path) -> bool:
+    """Whether a model is that of a run on clips."""
+    folder = run_model(source)
+    settings = None if folder is None else read_json(folder / DUAL_ENCODER)
+    return isinstance(settings, dict) and settings.get("frames") is not None
+
+
 def require_as_trained(folder: Path) -> None:
     """Check that the files of a run's model are those that its training wrote.
 

@@ -21,7 +21,7 @@ from pipelines.encoders.towers import load_media_encoder
 from pipelines.encoding import AS_IT_COMES, Encoding
 from pipelines.engines import LOCAL, Engine
 from pipelines.errors import InputError
-from pipelines.model_files import model_identity
+from pipelines.model_files import model_identity, takes_clips
 from pipelines.progress import SILENT, Progress
 from pipelines.remote import located
 
@@ -85,6 +85,7 @@ def embed_media(
     if frames is not None:
         parameters["frames"] = frames
     parameters |= linked_parameters(where, annotations)
+    on_features = where is not None and holds_features(where)
     plan = StagePlan(
         "embed",
         output,
@@ -92,7 +93,8 @@ def embed_media(
         {"annotations": annotations, **files},
         libraries=("transformers", "torch", "pyarrow"),
         foreign=tuple(files),
-        results=1 if where is not None and holds_features(where) else 2,  # 2: transparency and wide greys
+        # 2: transparency and wide greys; 3: large frames are scaled before their colours are converted.
+        results=1 if on_features else 3 if frames is not None or takes_clips(model) else 2,
     )
     if done := plan.finished(force=force):
         remove_parts(output)  # of a run that was killed as it was done

@@ -28,6 +28,7 @@ from pipelines.evaluate.protocols import (
 )
 from pipelines.evaluate.query_table import query_table
 from pipelines.evaluate.result import ScoresResult
+from pipelines.model_files import takes_clips
 from pipelines.progress import SILENT, Progress
 from pipelines.remote import located
 from pipelines.runs.sources import Sources, find_sources, how_trained
@@ -173,8 +174,9 @@ def evaluate(
             seed=seed,
             libraries=("numpy", "torch", "pyarrow"),
             foreign=(*(role for role in inputs if role.startswith("media")), *([] if sources.run else ["text"])),
-            # 2: thirds by the run's shifts on other annotations too, wide greys; 3, 4: misses.parquet; 5: ties of ek100
-            results=5,
+            # 2: thirds by the run's shifts on other annotations too, wide greys; 3, 4: misses.parquet; 5: ties of
+            # ek100; 6: large frames are scaled before their colours are converted.
+            results=6 if sources.run is not None and takes_clips(sources.run) else 5,
         )
         if done := finished_scores(plan, metrics_file, beside, force=force):
             return ScoresResult(output, True, done.summary)

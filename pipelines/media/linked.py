@@ -8,12 +8,14 @@ from pathlib import Path
 import numpy as np
 
 from pipelines.artifacts import fingerprint_of, open_parquet
+from pipelines.artifacts.chunks import ChunkPlaces, chunk_folders, chunks_in
 from pipelines.artifacts.ids import shortened
-from pipelines.artifacts.listing import zip_members
+from pipelines.artifacts.listing import tar_members, zip_members
 from pipelines.artifacts.places import Place
 from pipelines.artifacts.provenance import fingerprint_of_files
 from pipelines.errors import InputError
-from pipelines.media.blobs import Blobs
+from pipelines.media.blobs import Blobs, Chunks, Content
+from pipelines.media.chunked import open_places
 from pipelines.media.errors import MissingMediaError
 from pipelines.media.files import FileBlobs, ZipBlobs
 from pipelines.media.listing import MediaList
@@ -24,7 +26,7 @@ _SHOWN = 2
 
 
 class LinkedBlobs:
-    """Media where the annotations' column ``media`` says: files, and members of zips and tars.
+    """Media where the annotations' column ``media`` says: files, members of zips and tars, and folders of chunks.
 
     Args:
         media: The media.
@@ -53,8 +55,8 @@ class LinkedBlobs:
             self._parts.append(part)
         _refuse_missing(media, np.flatnonzero(self._part_of_row < 0).tolist())
 
-    def get(self, row: int) -> bytes | Path:
-        """The content of a medium's file, or where it lies.
+    def get(self, row: int) -> Content | Chunks:
+        """The content of a medium's file, or where it lies; of a video in chunks, all of them.
 
         Raises:
             OSError, ValueError: It can't be read.
@@ -99,7 +101,8 @@ def linked_parameters(media: Path | None, annotations: Path) -> dict[str, str]:
     _fetch_folders(places)
     archives = sorted({place.path for place in places if place.scheme is not None})
     whole = [f"{name}\0{fingerprint_of(located(name))}" for name in archives]
-    files = fingerprint_of_files([(place.path, as_path(place.path)) for place in places if place.scheme is None])
+    names = _on_disk([place.path for place in places if place.scheme is None])[0]
+    files = fingerprint_of_files([(name, as_path(name)) for name in names])
     text = "\n".join([files, *whole])
     return {"media_places": hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()[:32]}
 
@@ -116,15 +119,37 @@ def _open_part(
     """The rows that are there, and their files."""
     named = {row: place for row in rows if (place := places[row]) is not None}
     if scheme is None:
-        found = [row for row, place in named.items() if os.path.isfile(as_path(place.path))]
-        return found, FileBlobs([os.fspath(as_path(named[row].path)) for row in found])
-    if scheme == "zip":
-        present = {member.name for member in zip_members(archive)}
-        found = [row for row, place in named.items() if place.member in present]
-        return found, ZipBlobs(archive, [str(named[row].member) for row in found])
-    members = {member[3]: member for member in members_of(archive)}
-    found = [row for row, place in named.items() if place.member in members]
-    return found, TarBlobs([members[str(named[row].member)] for row in found])
+        names, there = _on_disk([place.path for place in named.values()])
+    else:
+        names = [member.name for member in (zip_members if scheme == "zip" else tar_members)(archive)]
+        there = {**chunk_folders(names), **{name: number for number, name in enumerate(names)}}
+
+    def opened(files: list[int]) -> Blobs:
+        chosen = [names[number] for number in files]
+        if scheme == "tar":
+            members = {member[3]: member for member in members_of(archive)}
+            return TarBlobs([members[name] for name in chosen])
+        if scheme == "zip":
+            return ZipBlobs(archive, chosen)
+        return FileBlobs([os.fspath(as_path(name)) for name in chosen])
+
+    found = {row: there[key] for row, place in named.items() if (key := place.member or place.path) in there}
+    return list(found), open_places(list(found.values()), opened)
+
+
+def _on_disk(paths: Sequence[str]) -> tuple[list[str], dict[str, int | ChunkPlaces]]:
+    """The files that paths stand for, and of each path that is there its file, or the chunks of a video's folder."""
+    files: list[str] = []
+    there: dict[str, int | ChunkPlaces] = {}
+    for name in dict.fromkeys(paths):
+        path = as_path(name)
+        if os.path.isfile(path):
+            there[name] = len(files)
+            files.append(name)
+        elif os.path.isdir(path) and (chunks := chunks_in(path)):
+            there[name] = [(begin_s, len(files) + number) for number, (begin_s, _) in enumerate(chunks)]
+            files += [f"{name}/{chunk}" for _, chunk in chunks]
+    return files, there
 
 
 def _refuse_missing(media: MediaList, rows: list[int]) -> None:

@@ -11,7 +11,9 @@ import numpy as np
 from pipelines.artifacts.ids import shortened
 from pipelines.artifacts.listing import tar_members
 from pipelines.errors import InputError
-from pipelines.media.finding import find, refuse_missing
+from pipelines.media.blobs import Blobs
+from pipelines.media.chunked import open_places
+from pipelines.media.finding import find_with_chunks, require_found
 from pipelines.media.listing import MediaList
 from pipelines.remote import as_path
 
@@ -67,19 +69,17 @@ def members_of(path: Path) -> list[TarMember]:
     return [(os.fspath(path), member.offset, member.size, member.name) for member in tar_members(path)]
 
 
-def open_tars(paths: Sequence[Path], where: str, media: MediaList, suffixes: tuple[str, ...]) -> TarBlobs:
-    """Find media in tars as webdataset writes them: by member name, or by key, see `find`.
+def open_tars(paths: Sequence[Path], where: str, media: MediaList, suffixes: tuple[str, ...]) -> Blobs:
+    """Find media in tars as webdataset writes them: by member name, or by key, see `find_with_chunks`.
 
     Raises:
         InputError: A tar is missing or damaged, media are missing there, or two members have the name of one.
     """
     members = [member for path in paths for member in members_of(path)]
     names = [member[3] for member in members]
-    places = find(media, names, suffixes, where, [member[0] for member in members])
-    refuse_missing(
-        where, media, np.flatnonzero(places < 0), (name for name in names if name.lower().endswith(suffixes))
-    )
-    return TarBlobs([members[place] for place in places])
+    places = find_with_chunks(media, names, suffixes, where, [member[0] for member in members])
+    found = require_found(where, media, places, (name for name in names if name.lower().endswith(suffixes)))
+    return open_places(found, lambda files: TarBlobs([members[place] for place in files]))
 
 
 def expand(path: Path) -> list[Path]:
