@@ -31,6 +31,7 @@ SCRIPTS = {
     "overhead": ["embed_overhead.py"],
     "epoch": ["training_epoch.py"],
     "pixels": ["training_pixels.py"],
+    "video": ["video_decoding.py"],
     "kmeans": ["kmeans.py", "--quick"],
     "startup": ["startup.py"],
 }

@@ -27,6 +27,7 @@ from torch import nn
 from torch.nn import functional
 
 from pipelines.artifacts import read_annotations, vector_type
+from pipelines.augmentation import RANGES
 from pipelines.media import PlannedBatch, View, batches, media_list, open_media
 from pipelines.models import load_vision_tower
 from pipelines.train import TrainConfig, train
@@ -129,7 +130,7 @@ def ours(files: dict[str, Path], epochs: int) -> None:
 
 def loading(files: dict[str, Path], epochs: int) -> None:
     listed = media_list(read_annotations(files["annotations"]))
-    source = open_media(files["media"], listed, view=View(SIZE, augment="crop"))
+    source = open_media(files["media"], listed, view=View(SIZE, ranges=RANGES["crop"]))
     for epoch in range(epochs):
         order = torch.randperm(MEDIA)
         plan = [PlannedBatch(epoch, step, rows) for step, rows in enumerate(torch.split(order, BATCH))]

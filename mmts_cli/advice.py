@@ -135,12 +135,14 @@ def _recommendation(result: dict[str, Any]) -> Iterator[str]:
             f"{one['changed_thirds']['value']:.0f}% of samples change thirds (by chance: 67%)"
         )
     if result["classes"] is not None:
+        from pipelines.remote import as_path
+
         path, columns = result["classes"]["annotations"], result["classes"]["columns"]
         line = [
             "cluster",
             path,
             "-o",
-            str(Path(path).with_name("classes.parquet")),
+            str(as_path(path).with_name("classes.parquet")),
             "--method",
             "class",
             "--column",
@@ -169,8 +171,10 @@ def _takes(candidate: dict[str, Any], most: int) -> str:
 
 def _commands(result: dict[str, Any], shared: Mapping[str, Any], *, kept: bool) -> list[str]:
     """The command lines that make the recommended shifts, beside the source; what a sweep has kept isn't made again."""
+    from pipelines.remote import as_path
+
     best, rule = result["advice"], result["rule"]
-    beside = Path(result["source"]).parent
+    beside = as_path(result["source"]).parent
     clusterings = best["clusterings"] or result["most"]
     flags = [word for name, value in shared.items() for word in _typed(name, value)]
     lines = []
@@ -182,7 +186,7 @@ def _commands(result: dict[str, Any], shared: Mapping[str, Any], *, kept: bool) 
             )
         )
     else:
-        folder = Path(result["output"]) if kept else beside / "clusters"
+        folder = as_path(result["output"]) if kept else beside / "clusters"
         files = _files(folder / f"k{best['k']}-seed", clusterings, result["seeds"] if kept else 0)
         if not kept or clusterings > result["seeds"]:
             sweep = ["--sweep", str(best["k"]), "--seeds", str(clusterings)]

@@ -10,11 +10,14 @@ import traceback
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from mmts_cli.streams import one_line, to_nowhere
+
+if TYPE_CHECKING:
+    from pipelines.progress import Progress
 
 EXIT_FAULT = 1
 EXIT_INPUT = 2
@@ -70,14 +73,14 @@ def stage_command(app: typer.Typer, name: str) -> Callable[[Callable[..., None]]
             with output.warnings_as_lines():
                 for note in notes:
                     warnings.warn(note, stacklevel=2)
-                function(output, **{name: expanded(value) for name, value in values.items()})
+                function(output, **{name: given(value, output) for name, value in values.items()})
 
         def read_config(context: typer.Context, path: Path | None) -> Path | None:
             notes.clear()
             if path is not None:
                 from mmts_cli.config import read_flags
 
-                path = expanded(path)
+                path = given(path)
                 known = known_flags(context.command)
                 with warnings.catch_warnings(record=True) as caught:
                     warnings.simplefilter("always")
@@ -115,6 +118,26 @@ def known_flags(command: Any) -> dict[str, inspect.Parameter]:
         for declared in command.params
         if declared.name in own and declared.name not in _COMMON
     }
+
+
+def given(value: Any, progress: "Progress | None" = None) -> Any:
+    """A flag's value as stages take it: `expanded`, and paths that are URLs with a local copy of what is there.
+
+    A text that is a URL, which some flags take in place of a name, loses its credentials: they are kept for the use of
+    this process, and go into no record.
+    """
+    if isinstance(value, list):
+        return [given(each, progress) for each in value]
+    value = expanded(value)
+    if not isinstance(value, (str, Path)) or "/" not in str(value):
+        return value
+    from pipelines.progress import SILENT
+    from pipelines.remote import as_path, located
+    from pipelines.remote.paths import without_credentials
+
+    if isinstance(value, Path):
+        return located(value, progress or SILENT)
+    return str(as_path(value)) if without_credentials(value) != value else value
 
 
 def expanded(value: Any) -> Any:

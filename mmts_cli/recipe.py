@@ -13,6 +13,7 @@ from mmts_cli.command import expanded
 from mmts_cli.config import check_flags, current_names, read_toml
 from pipelines.artifacts.files import nearest
 from pipelines.errors import InputError
+from pipelines.remote import fetch, is_url, located
 
 SHIPPED = Path(mmts_cli.__file__).parent / "recipes"
 
@@ -133,7 +134,7 @@ def _find(name: str, beside: Path | None) -> Path:
     """The file of a recipe: one that comes with mmts, or a path, from the folder of the recipe that names it."""
     if name.endswith(".toml"):
         path = Path(expanded(name))
-        return path if beside is None else beside.parent / path
+        return located(path) if beside is None or is_url(path) else fetch(beside.parent / path)
     shipped = shipped_recipes()
     if name not in shipped:
         raise InputError(

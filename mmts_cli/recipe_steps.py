@@ -9,6 +9,7 @@ from typing import Any
 from mmts_cli.recipe import Flags, Recipe
 from pipelines.artifacts.files import nearest
 from pipelines.errors import InputError
+from pipelines.remote import as_path, located
 
 STAGES = ("prepare", "embed", "cluster", "shifts", "train", "eval", "compare")
 
@@ -155,9 +156,9 @@ class _Steps:
             if flag not in positional
             for word in self.words_of(takes[flag], flag, value)
         ]
-        files = {flag: Path(self.text_of(str(value))) for flag, value in flags.items() if "{root}" in str(value)}
+        files = {flag: located(self.text_of(str(value))) for flag, value in flags.items() if "{root}" in str(value)}
         line = [*words[:place], *arguments, *words[place:], *given, *(extra or [])]
-        return Step(words[0], line, Path(words[place + 1]), run, files)
+        return Step(words[0], line, as_path(words[place + 1]), run, files)
 
     def words_of(self, parameter: Any, flag: str, value: object) -> list[str]:
         if isinstance(value, list):

@@ -35,15 +35,31 @@ def to_nowhere(stream: TextIO) -> None:
 
 
 def printable(text: str) -> str:
-    """``text`` with control characters spelled out, so that no name or caption moves the cursor or sets a title."""
+    """``text`` with control characters spelled out, so that no name or caption moves the cursor or sets a title.
+
+    URLs are without credentials.
+    """
+    text = _without_credentials(text)
     return _CONTROL.sub(lambda found: ascii(found[0])[1:-1], text)
 
 
 def printable_json(text: str, encoding: str | None) -> str:
-    """JSON with control characters, and those that the encoding of a stream lacks, in JSON's own spelling."""
+    """JSON with control characters, and those that the encoding of a stream lacks, in JSON's own spelling.
+
+    URLs are without credentials.
+    """
+    text = _without_credentials(text)
     if encoding is not None and encoding.lower().replace("-", "") not in ("utf8", "utf16", "utf32"):
         text = re.sub("[^\x00-\x7f]", lambda found: _json_escape(found[0]), text)
     return _CONTROL.sub(lambda found: _json_escape(found[0]), text)
+
+
+def _without_credentials(text: str) -> str:
+    if "/" not in text:
+        return text
+    from pipelines.remote.paths import without_credentials
+
+    return without_credentials(text)
 
 
 def _json_escape(character: str) -> str:

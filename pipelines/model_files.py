@@ -12,6 +12,7 @@ from pathlib import Path
 from pipelines.artifacts.files import read_json
 from pipelines.artifacts.provenance import hash_bytes, read_provenance
 from pipelines.errors import InputError
+from pipelines.remote import as_path, is_url, located
 
 DEFAULT_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
 DUAL_ENCODER = "dual_encoder.json"  # the settings of a run's model, and the digests of its other files
@@ -43,7 +44,7 @@ def resolve_model(model: str) -> str:
         spec = importlib.util.find_spec(_PACKAGED)
         if spec is not None and spec.origin is not None:
             return str(Path(spec.origin).parent / "model")
-    return model
+    return str(located(model)) if is_url(model) else model
 
 
 def model_identity(model: str) -> dict[str, str]:
@@ -56,7 +57,7 @@ def model_identity(model: str) -> dict[str, str]:
     Raises:
         InputError: It is a folder without a model, or a run whose model is missing or changed.
     """
-    path = run_model(resolve_model(model)) or Path(resolve_model(model))
+    path = run_model(resolve_model(model)) or as_path(resolve_model(model))
     if not path.exists():
         return {"model": model}
     folder = path
@@ -85,7 +86,7 @@ def run_model(source: str | Path) -> Path | None:
     Raises:
         InputError: It is a run without its model.
     """
-    folder = Path(source)
+    folder = as_path(source)
     if (folder / DUAL_ENCODER).is_file():
         return folder
     config = folder / "config.json"
@@ -97,6 +98,13 @@ def run_model(source: str | Path) -> Path | None:
             f"{folder}: has no folder model, which a complete run has; finish its training, or train again"
         )
     return folder / "model"
+
+
+def takes_clips(source: str | Path) -> bool:
+    """Whether a model is that of a run on clips."""
+    folder = run_model(source)
+    settings = None if folder is None else read_json(folder / DUAL_ENCODER)
+    return isinstance(settings, dict) and settings.get("frames") is not None
 
 
 def require_as_trained(folder: Path) -> None:

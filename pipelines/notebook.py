@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines.artifacts import scores_of_run
 from pipelines.evaluate.result import ScoresResult, open_scores
+from pipelines.remote import located
 from pipelines.sweep.result import open_sweep
 from pipelines.tables import Shown, to_html
 from pipelines.train.result import RunResult, read_result
@@ -86,7 +87,7 @@ def open_run(folder: Path | str) -> Run:
     Raises:
         InputError: It isn't one, or its files can't be used.
     """
-    folder = Path(folder)
+    folder = located(folder)
     result = read_result(folder)
     around = folder.parent if folder.name else folder.resolve().parent  # "." is its own parent
     folders = sorted(each for place in {folder, around} for each in place.iterdir())

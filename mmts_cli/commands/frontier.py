@@ -117,6 +117,8 @@ def _table(result: dict[str, Any]) -> "Table":
 
 def _picked(result: dict[str, Any]) -> Iterator[str]:
     """What was picked, what it gains and costs, and how to train it."""
+    from pipelines.remote import as_path
+
     points = {point["run"]: point for point in result["points"]}
     picked = result["picked"]
     yield f"* best {picked['prefer']}: {_setting(points[picked['run']])}"
@@ -134,7 +136,7 @@ def _picked(result: dict[str, Any]) -> Iterator[str]:
         yield f"  on {tested['split']}, {seeds}: {_with_intervals(tested['scores'])}"
         if tested["differences"] is not None:
             yield f"  on {tested['split']}, minus the baseline: {_with_intervals(tested['differences'], '+')}"
-    yield _train_command(picked["settings"], Path(result["sweep"]) / picked["prefer"])
+    yield _train_command(picked["settings"], as_path(result["sweep"]) / picked["prefer"])
 
 
 def _references(result: dict[str, Any]) -> dict[str, str]:

@@ -106,17 +106,18 @@ def run(
 def _features(given: list[str], recipe: "Recipe") -> dict[str, Path]:
     """Features file by data set."""
     from pipelines.errors import InputError
+    from pipelines.remote import as_path, located
 
     found: dict[str, Path] = {}
     for text in given:
         name, separator, path = text.partition("=")
-        if not separator or Path(text).exists():
+        if not separator or as_path(text).exists():
             if len(recipe.prepare) > 1:
                 raise InputError(
                     f"--media {text}: the recipe has the data sets {', '.join(recipe.data_sets)}; give NAME=FILE each"
                 )
             name, path = recipe.data_sets[0], text
-        found[name] = Path(path)
+        found[name] = located(path)
     return found
 
 

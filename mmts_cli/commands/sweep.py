@@ -25,12 +25,14 @@ def _from_file(context: typer.Context, path: Path) -> Path:
         return path
     from mmts_cli.config import read_flags
     from pipelines.errors import InputError
+    from pipelines.remote import as_path, located
 
+    path = located(path)
     flags = read_flags(path, ["sweep"], known_flags(context.command))
     context.default_map = {**(context.default_map or {}), **flags}
     if "annotations" not in flags:
         raise InputError(f"{path}: lacks the key annotations, which names the annotations file")
-    return Path(flags["annotations"])
+    return as_path(flags["annotations"])
 
 
 def _refuse_flags(context: typer.Context, folder: Path) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 from pipelines.artifacts import open_parquet, read_provenance
 from pipelines.cluster.subject import Subject
 from pipelines.errors import InputError
+from pipelines.remote import fetch
 
 
 def find_classes(subject: Subject) -> dict[str, Any] | None:
@@ -20,7 +21,7 @@ def find_classes(subject: Subject) -> dict[str, Any] | None:
         origin = made.inputs.get("annotations") if made else None
         if origin is None:
             return None
-        path = subject.source.with_name(origin["name"])
+        path = fetch(subject.source.with_name(origin["name"]))
         annotations = read_provenance(path)
         if annotations is None or annotations.fingerprint != origin["fingerprint"]:
             return None

@@ -16,6 +16,7 @@ from pipelines.cluster.methods import METHODS
 from pipelines.cluster.subject import Subject, What, subject_of
 from pipelines.errors import InputError
 from pipelines.progress import SILENT, Progress
+from pipelines.remote import as_path, located
 
 _LABELS = 3
 _KS_NAMED = 10
@@ -63,13 +64,13 @@ def advise(
     """
     settings = settings or Settings()
     subject = _subject(source, what)
-    scratch = parquet_files(subject.source)[0].parent if output is None else Path(output).parent
+    scratch = parquet_files(subject.source)[0].parent if output is None else as_path(output).parent
     runs = Clusterings(subject, _values({}), what.get("fit_split"), scratch)
     if output is None:
         if force:
             raise InputError("--force: is for the file that --output names; leave it out")
         return _result(None, runs, _labelled(runs, study(runs, settings, progress, tell)))
-    plan = _plan(runs, settings, Path(output), subject.annotations)
+    plan = _plan(runs, settings, located(output), subject.annotations)
     if done := plan.finished(force=force):
         return _result(plan.output, runs, done.summary, up_to_date=True)
     return _result(plan.output, runs, _write(plan, _labelled(runs, study(runs, settings, progress, tell))))
@@ -107,7 +108,7 @@ def cluster_sweep(
     Raises:
         InputError: An input or option can't be used, or an output can't be written.
     """
-    folder, given = Path(output), dict(options or {})
+    folder, given = located(output), dict(options or {})
     for name in ("k", "seed"):
         if given.pop(name, None) is not None:
             raise InputError(f"--{name}: a sweep has its own; leave it out")

@@ -14,6 +14,7 @@ from pipelines.annotations.sources import read_sources
 from pipelines.annotations.writing import write_annotations
 from pipelines.artifacts import StagePlan, StageResult, plain_splits
 from pipelines.artifacts.writers import one_writer
+from pipelines.remote import as_path, located
 
 
 @one_writer
@@ -43,10 +44,10 @@ def prepare_flickr8k(
     Raises:
         InputError: A file or column is missing, or images are; says how many and which first.
     """
-    captions, output = Path(captions), Path(output)
+    captions, output = located(captions), located(output)
     inputs = {"captions": captions}
     if images is not None:
-        inputs["images"] = Path(images)
+        inputs["images"] = located(images)
     parameters = {"images": None if images is None else str(images), "allow_partial": allow_partial}
     foreign = tuple(inputs)
     if imbalance is not None:
@@ -75,7 +76,7 @@ def prepare_flickr8k(
     annotations = annotations.drop_columns([SOURCE, ROW])
     if images is not None:
         names = annotations.column("media_id").to_pylist()
-        annotations = links.link(annotations, names, links.images(Path(images)), Path(images), checks)
+        annotations = links.link(annotations, names, links.images(as_path(images)), as_path(images), checks)
     summary = write_annotations(plan, annotations, checks, captions, imbalance)
     checks.warn()
     return StageResult(output, False, summary)

@@ -10,6 +10,7 @@ from pipelines.annotations.checks import Checks
 from pipelines.artifacts import shortened
 from pipelines.catalogue import DataSet, Download
 from pipelines.errors import InputError
+from pipelines.remote import as_path
 
 
 class Folder:
@@ -34,7 +35,7 @@ class Folder:
         for folder, folders, files in os.walk(root, onerror=refuse, followlinks=True):
             folders[:] = sorted(name for name in folders if not name.startswith("."))
             for name in sorted(files):
-                self.by_name[name].append(Path(folder) / name)
+                self.by_name[name].append(as_path(folder) / name)
 
     def find(self, names: Sequence[str]) -> Path | None:
         """The file with the first of some names that is there.

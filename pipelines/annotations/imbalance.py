@@ -16,6 +16,7 @@ from pipelines.annotations.columns import occurrence, require_column
 from pipelines.artifacts import NOISE, align, gini, noise_apart, read_clusters, rows_of_split, shortened, with_media_ids
 from pipelines.artifacts.files import nearest
 from pipelines.errors import InputError
+from pipelines.remote import located
 
 TRAIN = "train"
 CLUSTER = "cluster"  # the column that holds each row's cluster, where classes are clusters
@@ -132,7 +133,7 @@ class Imbalance:
     @property
     def clusters(self) -> Path | None:
         """The clusters file, if classes are clusters."""
-        return Path(self.by) if self.by.endswith(".parquet") else None
+        return located(self.by) if self.by.endswith(".parquet") else None
 
     @property
     def inputs(self) -> dict[str, Path]:

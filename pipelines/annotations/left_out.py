@@ -8,6 +8,7 @@ from pathlib import Path
 from pipelines.artifacts import StagePlan, StageResult, is_same_file
 from pipelines.artifacts.files import replacing
 from pipelines.errors import InputError
+from pipelines.remote import fetch, push
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ def finished(plan: StagePlan, *, force: bool) -> StageResult | None:
     Raises:
         InputError: As `StagePlan.finished`; or a file that has the list's name is another.
     """
-    path = list_path(plan.output)
+    path = fetch(list_path(plan.output))
     if any(is_same_file(path, source) for source in plan.inputs.values()):
         raise InputError(f"{path}: is an input, and the list of rows left out goes there; choose another output path")
     if path.exists() and not force and not _is_list(path):
@@ -60,6 +61,7 @@ def write_list(output: Path, left_out: Iterable[LeftOut]) -> None:
             csv.writer(handle).writerows([_HEADER, *rows])
     elif path.exists() and _is_list(path):
         path.unlink()
+        push(path)
 
 
 def _is_list(path: Path) -> bool:

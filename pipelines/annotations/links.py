@@ -3,12 +3,14 @@
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Literal
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.annotations.checks import Checks
 from pipelines.annotations.left_out import LeftOut
+from pipelines.artifacts.chunks import chunk_folders, find_chunk_folders
 from pipelines.artifacts.finding import find_files
 from pipelines.artifacts.ids import missing_there
 from pipelines.artifacts.listing import as_utf8, folder_files, tar_members, zip_members
@@ -61,7 +63,7 @@ def images(root: Path, other_names: Callable[[str], tuple[str, ...]] = lambda na
 
 
 def videos(root: Path) -> Locate:
-    """Videos by file name without suffix, in a folder or zip as `images` are."""
+    """Videos by file name without suffix, in a folder or zip as `images` are; or by the folder of their chunks."""
     return lambda names: _locate(root, [(name,) for name in names], VIDEO_SUFFIXES)
 
 
@@ -96,17 +98,23 @@ def shards(root: Path) -> Locate:
 def _locate(
     root: Path, wanted: Sequence[Sequence[str]], suffixes: tuple[str, ...]
 ) -> tuple[list[str | None], list[str]]:
-    """Find media in a folder, zip or tar by the names that each may have."""
+    """Find media in a folder, zip or tar by the names that each may have; a video's chunks by their folder."""
+    scheme: Literal["zip", "tar"] | None = None
     if root.is_dir():
-        names = [listed.name for listed in folder_files(root)]
-        places = [str(root / name) for name in names]
+        stored = [listed.name for listed in folder_files(root)]
     elif root.suffix.lower() == ".tar":
-        names = [member.name for member in tar_members(root)]
-        places = [str(Place(str(root), name, "tar")) for name in names]
+        scheme, stored = "tar", [member.name for member in tar_members(root)]
     else:
-        stored = [member.name for member in zip_members(root)]
-        names = [as_utf8(name) for name in stored]
-        places = [str(Place(str(root), name, "zip")) for name in stored]
-    rows = find_files(wanted, names, suffixes, str(root))
+        scheme, stored = "zip", [member.name for member in zip_members(root)]
+    names = [as_utf8(name) for name in stored] if scheme == "zip" else stored
+    found = [None if row < 0 else stored[row] for row in find_files(wanted, names, suffixes, str(root))]
+    lost = [row for row, name in enumerate(found) if name is None]
+    if lost and suffixes == VIDEO_SUFFIXES:
+        folders = find_chunk_folders([wanted[row] for row in lost], list(chunk_folders(stored)), str(root))
+        for row, folder in zip(lost, folders, strict=True):
+            found[row] = folder
     seen = [name for name in names if name.lower().endswith(suffixes)]
-    return [None if row < 0 else places[row] for row in rows], seen
+    places = (
+        None if name is None else root / name if scheme is None else Place(str(root), name, scheme) for name in found
+    )
+    return [None if place is None else str(place) for place in places], seen

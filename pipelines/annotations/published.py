@@ -17,6 +17,7 @@ from pipelines.artifacts.files import nearest
 from pipelines.artifacts.writers import one_writer
 from pipelines.catalogue import DATA_SETS
 from pipelines.errors import InputError
+from pipelines.remote import as_path, located
 
 
 @dataclass(frozen=True)
@@ -78,14 +79,14 @@ def prepare_published(
     if name not in DATA_SETS:
         raise InputError(f"no data set '{name}'{nearest(name, list(DATA_SETS))} (known: {', '.join(DATA_SETS)})")
     data_set, reader, checks = DATA_SETS[name], READERS[name], Checks(allow_partial)
-    root, output = Path(root), Path(output)
+    root, output = located(root), located(output)
     if split is not None and split not in data_set.splits:
         raise InputError(f"--split {split}: {name} has {', '.join(data_set.splits)}")
     splits = data_set.splits if split is None else (split,)
     inputs = find_downloads(Folder(root), data_set, splits, checks)
     files = dict(inputs)
     if media_root is not None:
-        inputs["media"] = Path(media_root)
+        inputs["media"] = located(media_root)
     parameters = {
         "split": split,
         "allow_partial": allow_partial,
@@ -105,7 +106,7 @@ def prepare_published(
     blank = is_blank(table.column("text"))
     table = checks.keep(table, blank, root, "texts are empty", remedy="; download the published file again")
     if media_root is not None:
-        table = reader.link(table, Path(media_root), checks)
+        table = reader.link(table, as_path(media_root), checks)
     summary = write_annotations(plan, table, checks, root, imbalance)
     checks.warn()
     return StageResult(output, False, summary)

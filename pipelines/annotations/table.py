@@ -18,6 +18,7 @@ from pipelines.annotations.sources import read_sources, source_files
 from pipelines.annotations.writing import write_annotations
 from pipelines.artifacts import StagePlan, StageResult, first_few, plain_splits, require_unique, text_column
 from pipelines.artifacts.writers import one_writer
+from pipelines.remote import located
 
 _IMG2DATASET = {"key", "url", "status"}  # columns by which its Parquet files are known
 _SHORT = 8  # digits of a hash that tell the texts of one medium apart
@@ -75,7 +76,7 @@ def prepare_table(
     Raises:
         InputError: A file or column is missing or unusable, or ids repeat.
     """
-    source, output = Path(source), Path(output)
+    source, output = located(source), located(output)
     dialect, checks = Dialect(separator, quote, encoding), Checks(allow_partial)
     named = {
         "sample_id": id_column,

@@ -12,7 +12,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from pipelines.artifacts.writers import remove_rests, require_regular, sole_writer, target_of, unwritable, writing
+from pipelines.artifacts.writers import (
+    committed,
+    remove_rests,
+    require_regular,
+    sole_writer,
+    target_of,
+    unwritable,
+    writing,
+)
 from pipelines.errors import InputError
 
 
@@ -97,6 +105,7 @@ def replacing(path: Path) -> Iterator[Path]:
             _sync_file(temporary)
             temporary.replace(target)
             _sync_folder(target.parent)
+            committed(target)
         finally:
             temporary.unlink(missing_ok=True)
 
@@ -120,6 +129,7 @@ def replacing_folder(path: Path) -> Iterator[Path]:
                 target.rename(old)
             fresh.rename(target)
             _sync_folder(target.parent)
+            committed(target)
         except BaseException:
             if old.exists() and not target.exists():
                 old.rename(target)

@@ -15,6 +15,7 @@ from pipelines.artifacts.files import nearest
 from pipelines.artifacts.ids import align, first_few
 from pipelines.artifacts.opening import open_parquet, parquet_files
 from pipelines.errors import InputError
+from pipelines.remote import located
 
 _TRAIN = "train"
 
@@ -55,7 +56,7 @@ def frequency_file(source: str, annotations: Path) -> Path | None:
         columns = file.schema_arrow.names
     if source in columns:
         return None
-    path = Path(source)
+    path = located(source)
     if not path.exists() and not path.suffix:  # as a column is named
         raise InputError(
             f"--frequency {source}: neither a file nor a column of {annotations}{nearest(source, columns)} "

@@ -9,6 +9,7 @@ import pyarrow as pa
 from pipelines.artifacts.parquet import read_table
 from pipelines.artifacts.provenance import fingerprint_of, read_provenance
 from pipelines.artifacts.schemas import LABELS
+from pipelines.remote import fetch
 
 
 def labels_path(clusters: Path) -> Path:
@@ -25,7 +26,7 @@ def read_labels(clusters: Path) -> pa.Table | None:
     Raises:
         InputError: One of the two files can't be read.
     """
-    path = labels_path(clusters)
+    path = fetch(labels_path(clusters))
     if not path.exists():
         return None
     provenance = read_provenance(path)

@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import os
+import re
 import socket
 import sys
 from pathlib import Path
@@ -24,6 +25,9 @@ else:
 
 _HELD = (errno.EACCES, errno.EAGAIN, errno.EDEADLK)
 _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
+
+
+_OWNER = re.compile(r"process (\d+) on (.*)")
 
 
 class HeldError(Exception):
@@ -92,3 +96,20 @@ class FileLock:
             return os.path.samestat(os.fstat(handle), self._path.stat())
         except FileNotFoundError:
             return False
+
+
+def is_held(path: Path) -> bool:
+    """Whether the owner that a lock file names lives, on this machine.
+
+    The file is read alone: to try its lock would give it back, where it is this process's own.
+    """
+    try:
+        owner = _OWNER.fullmatch(path.read_text(errors="replace"))
+        if owner is None or owner[2] != socket.gethostname():
+            return False
+        os.kill(int(owner[1]), 0)
+    except PermissionError:  # somebody else's process
+        return True
+    except OSError:
+        return False
+    return True

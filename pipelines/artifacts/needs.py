@@ -12,6 +12,7 @@ from pipelines.artifacts.ids import ID_COLUMNS
 from pipelines.artifacts.opening import open_parquet
 from pipelines.artifacts.vectors import is_half
 from pipelines.errors import InputError
+from pipelines.remote import RemotePath, cache_folder
 
 _WORTH_SAYING = 2**30
 _MEMORY = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else math.inf
@@ -110,6 +111,7 @@ def announce(tell: Callable[[str], None], need: Need, folder: Path) -> None:
     Raises:
         InputError: The disk has less room.
     """
+    folder = cache_folder() if isinstance(folder, RemotePath) else folder  # which is where it is written first
     if need.disk and need.disk > (free := shutil.disk_usage(folder).free):
         raise InputError(
             f"{folder}: {_size(need.disk)} of disk are needed there, and {_size(free)} are free; make room, or choose "

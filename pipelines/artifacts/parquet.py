@@ -18,6 +18,7 @@ from pipelines.artifacts.schemas import Kind
 from pipelines.artifacts.splits import plain_splits
 from pipelines.artifacts.text import text_column
 from pipelines.errors import InputError
+from pipelines.remote import located
 
 ROW_GROUP_ROWS = 25_000
 
@@ -37,7 +38,7 @@ def read_table(path: Path | str, kind: Kind, columns: list[str] | None = None) -
         InputError: The file can't be read, a column is missing or of another type, there are no rows, the key is null
             or occurs twice.
     """
-    path = Path(path)
+    path = located(path)
     with open_parquet(path) as file:
         present = file.schema_arrow.names
         wanted = columns or [*kind.columns, *(name for name in kind.optional if name in present)]

@@ -5,8 +5,10 @@ from pathlib import Path
 from typing import Literal
 
 from pipelines.errors import InputError
+from pipelines.remote import is_url
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".jfif", ".avif", ".jp2")
+_WITHOUT_FOLDERS = ("http", "https")  # whose files would have to be asked for one by one
 VIDEO_SUFFIXES = (".mp4", ".mkv", ".webm", ".avi", ".mov", ".m4v", ".flv")
 
 
@@ -40,7 +42,7 @@ class Place:
             InputError: It is a URI of another kind, or names no archive.
         """
         scheme, separator, rest = text.partition("://")
-        if not separator:
+        if not separator or (is_url(text) and scheme not in _WITHOUT_FOLDERS):
             return cls(text)
         member, separator, archive = rest.partition("::")
         if scheme not in ("zip", "tar") or not (member and archive):

@@ -16,6 +16,7 @@ from pipelines.artifacts.opening import ParquetRows, open_parquet
 from pipelines.artifacts.splits import plain_splits
 from pipelines.artifacts.text import text_column
 from pipelines.errors import InputError
+from pipelines.remote import as_path
 
 _BLOCK_ROWS = 25_000  # that are decoded at a time, however large the file's row groups are
 # What others call the ids of media; `mmts prepare features` makes ``media_id`` of them.
@@ -176,7 +177,7 @@ def read_vectors(
         InputError: The file or a column is missing or damaged, ids repeat, vectors are null, of several lengths, all
             zeros, NaN or infinite; or the disk has no room.
     """
-    path = Path(path)
+    path = as_path(path)
     with open_parquet(path) as file:
         names = file.schema_arrow.names
         id_column, ids = _ids(file, id_column, column, path)
@@ -217,7 +218,7 @@ def read_vector_ids(path: Path | str) -> pa.ChunkedArray:
     Raises:
         InputError: As `read_vectors`, as far as ids are concerned.
     """
-    path = Path(path)
+    path = as_path(path)
     with open_parquet(path) as file:
         return _ids(file, None, "embedding", path)[1]
 

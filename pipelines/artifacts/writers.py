@@ -12,9 +12,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
-from pipelines.artifacts.locks import FileLock, HeldError
+from pipelines.artifacts.locks import FileLock, HeldError, is_held
 from pipelines.errors import InputError
 from pipelines.rank import is_first_process
+from pipelines.remote import RemotePath, as_path, cache_folder, push_if_possible, pushing
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -58,7 +59,7 @@ def sole_writer(output: Path) -> Iterator[None]:
     if holder is not None:
         raise _being_written(output, "another thread")
     with removing_new_folders(target.parent):
-        lock = FileLock(target.with_name(f".{target.name}.lock") if target.name else target / ".lock")
+        lock = FileLock(_lock_of(target) if target.name else target / ".lock")
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
             lock.acquire()
@@ -71,7 +72,8 @@ def sole_writer(output: Path) -> Iterator[None]:
             remove_rests(target.parent, re.escape(target.name))
             if target.is_dir():
                 remove_rests(target, ".+")
-            yield
+            with pushing(target):
+                yield
         finally:
             _held.pop(target, None)
             lock.release()
@@ -90,7 +92,7 @@ def one_writer(stage: Callable[_P, _R]) -> Callable[_P, _R]:
         output = signature.bind(*args, **kwargs).arguments.get("output")
         if output is None:
             return stage(*args, **kwargs)
-        with sole_writer(Path(output)):
+        with sole_writer(as_path(output)):
             return stage(*args, **kwargs)
 
     return alone
@@ -117,11 +119,31 @@ def require_regular(path: Path) -> None:
 
 def target_of(path: Path) -> Path:
     """The file that an output path stands for: one that is a symbolic link is written where it leads."""
-    return Path(os.path.realpath(path))
+    return type(path)(os.path.realpath(path))
+
+
+def is_being_written(path: Path) -> bool:
+    """Whether a process on this machine is the `sole_writer` of an output, or of a folder that it lies in."""
+    return any(is_held(_lock_of(each)) for each in (path, *path.parents) if each.name)
+
+
+def _lock_of(output: Path) -> Path:
+    return output.with_name(f".{output.name}.lock")
+
+
+def committed(path: Path) -> None:
+    """Say that an output took its place: in a remote folder that is being written it is put, with what came before."""
+    for folder in path.parents:
+        if folder in _held:
+            push_if_possible(folder)
 
 
 def unwritable(path: Path, reason: str | None) -> InputError:
     """The error of an output that the system doesn't let us write."""
+    if isinstance(path, RemotePath):
+        return InputError(
+            f"{path}: its copy can't be written to {cache_folder()} ({reason}); name another folder by MMTS_CACHE"
+        )
     return InputError(f"{path}: can't be written ({reason}); choose another output path")
 
 

@@ -24,6 +24,7 @@ from pipelines.cluster.subject import Subject, What, subject_of
 from pipelines.engines import LOCAL, Engine
 from pipelines.errors import InputError
 from pipelines.progress import SILENT, Progress
+from pipelines.remote import located
 
 _SCHEMA = pa.schema(
     [
@@ -85,7 +86,7 @@ def cluster(
     Raises:
         InputError: An input or option can't be used, or an option is another method's.
     """
-    source, output = Path(source), Path(output)
+    source, output = located(source), located(output)
     if method not in METHODS:
         raise InputError(f"--method {method}: expected one of {', '.join(METHODS)}{nearest(method, list(METHODS))}")
     chosen = METHODS[method]

@@ -14,6 +14,7 @@ from pipelines.artifacts.needs import Extent, Need, extent_of
 from pipelines.cluster.geometry import FIT_BYTES, joined
 from pipelines.cluster.method import Method, Samples, Values
 from pipelines.errors import InputError
+from pipelines.remote import located
 
 DEFAULT_MEDIA_WEIGHT = 0.5
 _BASE, _PER_ROW, _PER_ID_BYTE = 0.3 * 2**30, 30, 1  # bytes, measured by benchmarks/scale.py
@@ -194,9 +195,9 @@ def subject_of(method: Method, source: Path | str, what: What) -> Subject:
     annotations, media = what.get("annotations"), what.get("media")
     return Subject(
         method,
-        Path(source),
+        located(source),
         what.get("by", "text"),
-        annotations=None if annotations is None else Path(annotations),
-        media=None if media is None else Path(media),
+        annotations=None if annotations is None else located(annotations),
+        media=None if media is None else located(media),
         media_weight=what.get("media_weight"),
     )

@@ -16,6 +16,7 @@ from pipelines.compare.result import Comparison
 from pipelines.compare.scored import Scored, in_order_of, query_scores, read_scored
 from pipelines.compare.settings import group_by_setting
 from pipelines.errors import InputError
+from pipelines.remote import located
 from pipelines.scores import NEEDS_SEEDS, bootstrap, judge, told
 from pipelines.scores.queries import QueryScores
 
@@ -62,7 +63,7 @@ def compare(
     if len(folders) < 2:
         raise InputError("one folder of scores given; a comparison takes two or more, the baseline first")
     bootstrap.require_draws(resamples, seed)
-    path = None if output is None else Path(output)
+    path = None if output is None else located(output)
     if seed and not resamples:
         raise InputError(f"--seed {seed}: seeds the bootstrap; leave it out with --resamples 0")
     if force and path is None:
@@ -118,7 +119,7 @@ def read_queries(folders: Sequence[Path | str]) -> list[Queries]:
 
 
 def _read_scored(folders: Sequence[Path | str]) -> list[Scored]:
-    first, *others = (read_scored(Path(folder)) for folder in folders)
+    first, *others = (read_scored(located(folder)) for folder in folders)
     return [first, *(in_order_of(first, other) for other in others)]
 
 

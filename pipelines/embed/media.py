@@ -21,8 +21,9 @@ from pipelines.encoders.towers import load_media_encoder
 from pipelines.encoding import AS_IT_COMES, Encoding
 from pipelines.engines import LOCAL, Engine
 from pipelines.errors import InputError
-from pipelines.model_files import model_identity
+from pipelines.model_files import model_identity, takes_clips
 from pipelines.progress import SILENT, Progress
+from pipelines.remote import located
 
 if TYPE_CHECKING:  # this brings torch, which a file that is up to date doesn't need
     from pipelines.media import MediaList
@@ -76,7 +77,7 @@ def embed_media(
     """
     from pipelines.media import holds_features, linked_parameters, media_inputs, media_list, require_few_damaged
 
-    annotations, output, where = Path(annotations), Path(output), media_path(Path(media))
+    annotations, output, where = located(annotations), located(output), media_path(located(media))
     if dtype not in ("float32", "float16"):
         raise InputError(f"--dtype {dtype}: expected float32 or float16")
     files = media_inputs(where)
@@ -84,6 +85,7 @@ def embed_media(
     if frames is not None:
         parameters["frames"] = frames
     parameters |= linked_parameters(where, annotations)
+    on_features = where is not None and holds_features(where)
     plan = StagePlan(
         "embed",
         output,
@@ -91,7 +93,8 @@ def embed_media(
         {"annotations": annotations, **files},
         libraries=("transformers", "torch", "pyarrow"),
         foreign=tuple(files),
-        results=1 if where is not None and holds_features(where) else 2,  # 2: transparency and wide greys
+        # 2: transparency and wide greys; 3: large frames are scaled before their colours are converted.
+        results=1 if on_features else 3 if frames is not None or takes_clips(model) else 2,
     )
     if done := plan.finished(force=force):
         remove_parts(output)  # of a run that was killed as it was done

@@ -17,9 +17,12 @@ from pipelines.artifacts import StagePlan
 from pipelines.artifacts.files import read_json, write_json
 from pipelines.artifacts.writers import target_of, writing
 from pipelines.errors import InputError, Interrupted
+from pipelines.remote import fetch, push
+from pipelines.remote.growing import Growing, is_piece
 
 _ABOUT, _VECTORS, _JOURNAL = "about.json", "vectors.bin", "journal.jsonl"
 _SECONDS_BETWEEN_SYNCS = 5.0
+_SECONDS_BETWEEN_PUTS = 30.0  # of parts of a remote output
 
 
 class Parts:
@@ -39,11 +42,13 @@ class Parts:
         self.rows = 0  # of all parts
         self.dtype = dtype
         self._dimension = dimension
+        # The vectors before the lines that vouch for them.
+        self._remote = [Growing(folder / name) for name in (_VECTORS, _JOURNAL)]
         self._vectors: BinaryIO = (folder / _VECTORS).open("a+b")
         self._journal: BinaryIO = (folder / _JOURNAL).open("a+b")
         self._pending: list[bytes] = []
         self.found = self._found()  # parts of an earlier run: rows and note of each
-        self._synced = time.monotonic()
+        self._synced = self._put = time.monotonic()
 
     def append(self, vectors_nd: NDArray[np.floating], **note: Any) -> None:
         """Add a part ``(n, d)``; ``note`` is what has to be known of it beside the vectors, as JSON holds it."""
@@ -71,6 +76,14 @@ class Parts:
             _sync(self._journal)
             self._pending = []
         self._synced = time.monotonic()
+        if self._synced - self._put > _SECONDS_BETWEEN_PUTS:
+            self.put()
+
+    def put(self) -> None:
+        """Put what was synced, where the output is remote."""
+        for growing in self._remote:
+            growing.put()
+        self._put = time.monotonic()
 
     def close(self) -> None:
         """Close the files."""
@@ -116,7 +129,7 @@ def parts_of(plan: StagePlan, dtype: str, dimension: int, *, force: bool, **sett
         InputError: The disk is full, or the folder is something else's.
         Interrupted: The work was asked to stop.
     """
-    folder = parts_folder(plan.output)
+    folder = fetch(parts_folder(plan.output))
     libraries = plan.provenance().libraries
     about = {"fingerprint": plan.fingerprint, "libraries": libraries, "dimension": dimension, **settings}
     with writing(plan.output):
@@ -132,6 +145,7 @@ def parts_of(plan: StagePlan, dtype: str, dimension: int, *, force: bool, **sett
                 except BaseException:
                     rows = parts.rows
                     parts.sync()
+                    parts.put()
                     raise
         except BaseException as error:
             if not rows:
@@ -160,13 +174,15 @@ def remove_parts(output: Path) -> None:
     Raises:
         InputError: The folder holds something else.
     """
-    folder = parts_folder(output)
+    folder = fetch(parts_folder(output))
     if not folder.is_dir():
         return
-    ours = {_ABOUT, _VECTORS, _JOURNAL}
-    if others := [each.name for each in folder.iterdir() if each.name not in ours and not each.name.startswith(".")]:
+    ours = (_ABOUT, _VECTORS, _JOURNAL)
+    names = [each.name for each in folder.iterdir() if not each.name.startswith(".")]
+    if others := [name for name in names if name not in ours and not is_piece(name, ours)]:
         raise InputError(f"{folder}: holds {others[0]}, which is not mmts's; move it, or choose another output path")
     shutil.rmtree(folder, ignore_errors=True)  # what stays is told apart, or removed, by the next run
+    push(folder)
 
 
 def parts_folder(output: Path) -> Path:

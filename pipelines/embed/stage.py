@@ -31,6 +31,7 @@ from pipelines.engines import LOCAL, Engine
 from pipelines.errors import InputError
 from pipelines.model_files import DEFAULT_MODEL, model_identity
 from pipelines.progress import SILENT, Progress
+from pipelines.remote import as_path, located
 
 # Rows between two writes. Texts are sorted by length within a window, so that batches are even; vectors of a window are
 # on disk before the next begins.
@@ -80,7 +81,7 @@ def embed(
         InputError: An input is unusable, the model can't be loaded, or texts are empty (names the rows).
         Interrupted: It was asked to stop; what was made is kept.
     """
-    annotations, output = Path(annotations), Path(output)
+    annotations, output = located(annotations), located(output)
     if dtype not in ("float32", "float16"):
         raise InputError(f"--dtype {dtype}: expected float32 or float16")
     if batch_size < 1:
@@ -90,7 +91,7 @@ def embed(
         "embed",
         output,
         {**model_identity(model), "dtype": dtype, **encoding.record()},
-        {"annotations": annotations, **({} if text is None else {"text": Path(text)})},
+        {"annotations": annotations, **({} if text is None else {"text": located(text)})},
         libraries=("sentence-transformers", "torch", "pyarrow"),
     )
     if done := plan.finished(force=force):
@@ -100,7 +101,7 @@ def embed(
     if text is not None:
         if engine.name != "local":
             raise InputError(f"--engine {engine.name}: has no effect with --text, which is quick; leave it out")
-        mapped = load_mapped_texts(model, Path(text), table.column("sample_id"), encoding, output.parent)
+        mapped = load_mapped_texts(model, as_path(text), table.column("sample_id"), encoding, output.parent)
         return _embed_mapped(plan, table, model, mapped, dtype, progress)
     require_texts(table, annotations)
 

@@ -13,6 +13,7 @@ from pipelines.artifacts.matrix import Matrix, take
 from pipelines.encoding import Encoding
 from pipelines.errors import InputError
 from pipelines.model_files import resolve_model, run_model
+from pipelines.remote import as_path
 
 if TYPE_CHECKING:  # these bring torch, which a file that is up to date doesn't need
     from pipelines.models import DualEncoder
@@ -104,7 +105,7 @@ def load_text_encoder(source: str, encoding: Encoding, *, name: str | None = Non
                 "of these annotations with --text"
             )
         return TowerTexts(model, encoding)
-    if (Path(resolve_model(source)) / "modules.json").is_file():
+    if (as_path(resolve_model(source)) / "modules.json").is_file():
         return None
     from pipelines.models import DualEncoder, load_text_tower
     from pipelines.models.loading import model_errors

@@ -13,6 +13,7 @@ from pipelines.artifacts import first_few, shortened
 from pipelines.artifacts.files import nearest, read_json, require_file
 from pipelines.errors import InputError
 from pipelines.evaluate.csv_columns import read_csv_columns
+from pipelines.remote import located
 
 PLACE = "{}"
 BUILT_IN: dict[str, tuple[str, ...]] = {
@@ -97,7 +98,7 @@ def read_prompts(
     if column is None:
         raise InputError("--column is missing; name the column of the annotations that holds the classes")
     if not vectors_given:
-        names = None if class_names is None else Path(class_names)
+        names = None if class_names is None else located(class_names)
         return Prompts(column, read_templates(templates or DEFAULT_TEMPLATES), names)
     for option, value in (("--templates", templates), ("--class-names", class_names)):
         if value is not None:
@@ -113,7 +114,7 @@ def read_templates(source: str) -> Templates:
     """
     if source in BUILT_IN:
         return Templates(BUILT_IN[source], None)
-    path = Path(source)
+    path = located(source)
     if not path.exists() and not path.suffix:  # as a set is named
         sets = ", ".join(BUILT_IN)
         raise InputError(f"--templates {source}: neither a file nor one of {sets}{nearest(source, list(BUILT_IN))}")

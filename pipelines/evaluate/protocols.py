@@ -21,6 +21,7 @@ from pipelines.evaluate.query_table import Ids, query_table
 from pipelines.evaluate.relevancy import cached_relevancy
 from pipelines.evaluate.tail_classes import read_tail_classes
 from pipelines.progress import Progress
+from pipelines.remote import located
 from pipelines.runs.embeddings import Embeddings, compared_as_they_are
 from pipelines.runs.sizes import Sizes, find_sizes
 from pipelines.runs.sources import Sources
@@ -181,7 +182,7 @@ def score_kitchen(
 ) -> Scored:
     """``ek100``: clips and sentences that are relevant to each other by degrees."""
     clips = clips_of(inputs.table, split, inputs.path)
-    tail_class = None if tail_classes is None else read_tail_classes(Path(tail_classes), clips.noun_class)
+    tail_class = None if tail_classes is None else read_tail_classes(located(tail_classes), clips.noun_class)
     found = inputs.embeddings(clips.media_ids, clips.sentence_ids)
     sizes = find_sizes(inputs.sources, clips.sample_ids)
     graded = cached_relevancy(relevancy, inputs.path, split, clips, force=force)

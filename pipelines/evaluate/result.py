@@ -8,6 +8,7 @@ from pipelines.artifacts import StageResult, first_few
 from pipelines.artifacts.files import read_json
 from pipelines.errors import InputError
 from pipelines.evaluate.class_lines import classes_said, slope_and_classes
+from pipelines.remote import located
 from pipelines.scores.queries import SHOTS_IN_WORDS
 from pipelines.tables.scores import score_tables, shown_segments
 
@@ -39,7 +40,7 @@ def open_scores(folder: Path | str) -> ScoresResult:
     Raises:
         InputError: It holds none.
     """
-    folder = Path(folder)
+    folder = located(folder)
     metrics = read_metrics(folder / "metrics.json")
     if metrics is None:
         raise InputError(f"{folder}: holds no scores; make some with `mmts eval`")

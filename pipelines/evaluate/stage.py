@@ -28,7 +28,9 @@ from pipelines.evaluate.protocols import (
 )
 from pipelines.evaluate.query_table import query_table
 from pipelines.evaluate.result import ScoresResult
+from pipelines.model_files import takes_clips
 from pipelines.progress import SILENT, Progress
+from pipelines.remote import located
 from pipelines.runs.sources import Sources, find_sources, how_trained
 from pipelines.scores.bootstrap import RESAMPLES, require_draws
 from pipelines.scores.ranks import BLOCK_BYTES, Ties
@@ -118,7 +120,7 @@ def evaluate(
     Raises:
         InputError: A file or option can't be used, or ids of one file are missing in another.
     """
-    output = Path(output)
+    output = located(output)
     require_draws(resamples, seed)
     sources = find_sources(run, media, text, annotations, frequency, sizes_of_run=protocol != "classes")
     own_options = {
@@ -140,13 +142,13 @@ def evaluate(
     refuse_other_folder(output, force=force)
     inputs = sources.inputs()
     if tail_classes is not None:
-        inputs["tail classes"] = Path(tail_classes)
+        inputs["tail classes"] = located(tail_classes)
     if prompts is not None:
         inputs |= prompts.inputs()
     ranks, metrics_file = output / "ranks.parquet", output / "metrics.json"
     misses, classes = output / "misses.parquet", output / "classes.parquet"
     beside, other = (misses, classes) if prompts is None else (classes, misses)
-    kept = Path(relevancy or output / "relevancy.parquet")
+    kept = located(relevancy or output / "relevancy.parquet")
     for written in (metrics_file, beside):
         refuse_replacing_inputs(written, inputs.values())
     if protocol == "ek100":
@@ -172,8 +174,9 @@ def evaluate(
             seed=seed,
             libraries=("numpy", "torch", "pyarrow"),
             foreign=(*(role for role in inputs if role.startswith("media")), *([] if sources.run else ["text"])),
-            # 2: thirds by the run's shifts on other annotations too, wide greys; 3, 4: misses.parquet; 5: ties of ek100
-            results=5,
+            # 2: thirds by the run's shifts on other annotations too, wide greys; 3, 4: misses.parquet; 5: ties of
+            # ek100; 6: large frames are scaled before their colours are converted.
+            results=6 if sources.run is not None and takes_clips(sources.run) else 5,
         )
         if done := finished_scores(plan, metrics_file, beside, force=force):
             return ScoresResult(output, True, done.summary)

@@ -10,6 +10,7 @@ from pipelines.export.run import Run
 from pipelines.export.scores import score_tables
 from pipelines.export.usage import Inputs
 from pipelines.export.written import Written
+from pipelines.remote import as_path
 
 _CITATION = """\
 @misc{sheludzko2026mmts,
@@ -33,12 +34,16 @@ _RECIPE = {
     "lr": "learning rate",
     "min_lr": "learning rate at the end",
     "warmup_epochs": "warm-up epochs",
+    "warmup_lr": "learning rate at the start",
     "weight_decay": "weight decay",
     "max_grad_norm": "gradient norm clipped to",
     "layer_decay": "learning-rate decay by layer",
     "freeze": "frozen",
     "lora_rank": "rank of adapters (merged)",
     "augment": "augmentation",
+    "crop_scale": "share of the area in crops",
+    "flip": "probability of a flip",
+    "color": "change of colour",
     "positives": "positives",
     "min_relevancy": "relevancy above",
     "precision": "precision",
@@ -132,7 +137,7 @@ def _recipe(run: Run) -> Iterator[tuple[str, str]]:
 
 def _shifts(run: Run) -> Iterator[tuple[str, str]]:
     """How the shifts were made, where their file is still there and says it."""
-    path = Path(run.parameters.get("shifts") or "")
+    path = as_path(run.parameters.get("shifts") or "")
     made = read_provenance(path) if path.is_file() else None
     if made is not None and made.stage == "shifts":
         chosen = made.parameters

@@ -1,5 +1,6 @@
 """What stands beside an exported model: tokenizer and image processor, as transformers loads them."""
 
+import os
 from pathlib import Path
 
 from pipelines.models import DualEncoder
@@ -18,6 +19,6 @@ def save_processors(model: DualEncoder, media_tower: Path, folder: Path) -> None
     if model.text_tower is not None:
         tokenizer = model.text_tower.tokenizer.tokenizer
         tokenizer.model_max_length = model.text_tower.tokenizer.max_length
-        tokenizer.save_pretrained(folder)
+        tokenizer.save_pretrained(os.fspath(folder))
     if model.media_tower is not None:
         (folder / PROCESSOR).write_bytes((media_tower / PROCESSOR).read_bytes())

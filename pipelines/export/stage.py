@@ -15,6 +15,7 @@ from pipelines.export.to_sentence_transformers import write_sentence_transformer
 from pipelines.export.to_transformers import write_transformers
 from pipelines.model_folder import finished, folder_plan, write_record
 from pipelines.models.quiet import quiet_libraries
+from pipelines.remote import as_path, located
 
 Target = Literal["transformers", "sentence-transformers", "onnx"]
 TARGETS: tuple[Target, ...] = get_args(Target)
@@ -59,16 +60,16 @@ def export(
         InputError: The run isn't complete, its model can't be exported so, a package is missing, or the output holds
             other files.
     """
-    run, output = Path(run), Path(output)
+    run, output = located(run), located(output)
     if to not in TARGETS:
         raise InputError(f"--to {to}: expected one of {', '.join(TARGETS)}{nearest(to, list(TARGETS))}")
     source = read_run(run, trust_remote_code=trust_remote_code)
     if output.resolve() in (run.resolve(), *run.resolve().parents) or run.resolve() in output.resolve().parents:
         raise InputError(f"{output}: holds the run, or lies in it; give -o a folder of its own")
-    card_scores = None if scores is None else read_scores(Path(scores), source)
+    card_scores = None if scores is None else read_scores(located(scores), source)
     inputs = source.inputs()
     if scores is not None:
-        inputs["scores"] = Path(scores) / "ranks.parquet"
+        inputs["scores"] = as_path(scores) / "ranks.parquet"
     parameters: dict[str, Any] = {"to": to, "name": output.resolve().name}
     if trust_remote_code:
         parameters["trust_remote_code"] = True

@@ -1,6 +1,7 @@
 """A folder of ONNX graphs, one a side, for any runtime."""
 
 import importlib.util
+import os
 import warnings
 from pathlib import Path
 from typing import Any
@@ -106,7 +107,7 @@ def _write(side: nn.Module, inputs: dict[str, Tensor], path: Path, output: str) 
         torch.onnx.export(
             side.eval(),
             tuple(inputs.values()),
-            str(path),
+            os.fspath(path),
             input_names=list(inputs),
             output_names=[output],
             dynamic_shapes=tuple(shapes),
@@ -116,7 +117,7 @@ def _write(side: nn.Module, inputs: dict[str, Tensor], path: Path, output: str) 
         )
         one = {name: value[:1] for name, value in inputs.items()}
         expected = side(*one.values()).numpy()
-    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(os.fspath(path), providers=["CPUExecutionProvider"])
     (found,) = session.run(None, {name: value.numpy() for name, value in one.items()})
     return float(np.abs(found - expected).max())
 

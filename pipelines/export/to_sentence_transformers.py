@@ -1,5 +1,6 @@
 """A folder that loads with sentence-transformers alone."""
 
+import os
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -49,7 +50,7 @@ def write_sentence_transformers(run: Run, folder: Path, name: str) -> Written:
                     f"{'clips' if run.takes_clips else 'media features'}."
                 )
         SentenceTransformer(modules=modules, similarity_fn_name="cosine", **prompts).save(
-            str(folder), create_model_card=False
+            os.fspath(folder), create_model_card=False
         )
     sides = ["text", "image"] if inputs.media == "images" else ["text"]
     return Written("sentence-transformers", _usage(inputs, name), notes, {"sides": sides})

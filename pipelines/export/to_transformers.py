@@ -1,5 +1,6 @@
 """A folder that loads with transformers alone."""
 
+import os
 from pathlib import Path
 
 from pipelines.export.markdown import python_string
@@ -30,7 +31,7 @@ def write_transformers(run: Run, folder: Path, name: str) -> Written:
         MmtsConfig.register_for_auto_class()
         MmtsModel.register_for_auto_class("AutoModel")
         model = portable_model(run.model)
-    model.save_pretrained(folder)
+    model.save_pretrained(os.fspath(folder))
     save_processors(run.model, run.folder / "model" / "media_tower", folder)
     notes = [] if whole else ["The model's code, the .py files, comes with it: trust_remote_code=True runs it."]
     notes += inputs.notes()

@@ -11,6 +11,7 @@ from pipelines.artifacts.writers import one_writer
 from pipelines.errors import InputError
 from pipelines.features.ids import read_ids
 from pipelines.features.readers import read_features
+from pipelines.remote import as_path, located
 
 _ROWS = 25_000  # rows in memory at a time, where the file is read piece by piece
 
@@ -42,10 +43,10 @@ def prepare_features(
         InputError: A file can't be used or is a pickle, ids and rows differ in number, ids repeat, or vectors are all
             zeros, NaN or infinite.
     """
-    source, output = Path(source), Path(output)
+    source, output = located(source), located(output)
     if id_column not in ID_COLUMNS:
         raise InputError(f"--id-column {id_column}: expected {' or '.join(ID_COLUMNS)}")
-    inputs = {"features": source} | ({} if ids is None else {"ids": Path(ids)})
+    inputs = {"features": source} | ({} if ids is None else {"ids": located(ids)})
     plan = StagePlan(
         "prepare features",
         output,
@@ -60,7 +61,7 @@ def prepare_features(
     if ids is not None and own_ids is not None:
         raise InputError(f"--ids {ids}: {source} has ids of its own; leave it out")
     if ids is not None:
-        own_ids = read_ids(Path(ids))
+        own_ids = read_ids(as_path(ids))
     if own_ids is None:
         raise InputError(f"{source}: has no ids; give --ids FILE with the id of each row, one a line")
     if len(own_ids) != len(matrix_nd):
@@ -69,7 +70,7 @@ def prepare_features(
             "needed"
         )
     names = pa.chunked_array([own_ids], pa.string())
-    require_unique(names, f"id of {id_column}", Path(ids or source))
+    require_unique(names, f"id of {id_column}", as_path(ids or source))
     dtype = "float16" if matrix_nd.dtype == np.float16 else "float32"
     schema = vector_schema(id_column, matrix_nd.shape[1], dtype, split=False)
     table = pa.table({id_column: names})

@@ -1,5 +1,6 @@
 """From a checkpoint's file to a model of transformers, its tokenizer, and what its pixels are like."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,8 +47,8 @@ class Converted:
     def save(self, folder: Path) -> None:
         """Write all of it to a folder."""
         with quiet_libraries():
-            self.model.save_pretrained(folder)
-            self.tokenizer.save_pretrained(folder)
+            self.model.save_pretrained(os.fspath(folder))
+            self.tokenizer.save_pretrained(os.fspath(folder))
         write_processor(folder, self.model.config.vision_config.image_size, self.mean, self.std)
 
     def summary(self, origin: str) -> dict[str, Any]:
@@ -71,6 +72,7 @@ def convert(checkpoint: Path, settings: ImportSettings) -> Converted:
         InputError: It can't be read, isn't one of its origin, or the tokenizer can't be had.
     """
     register_models()
+    tokenizer = clip_tokenizer(settings.tokenizer)
     with model_errors(str(checkpoint), f"a checkpoint of {settings.origin}"), quiet_libraries():
         state, arguments = read_checkpoint(checkpoint)
         weights = Weights(state)
@@ -80,7 +82,12 @@ def convert(checkpoint: Path, settings: ImportSettings) -> Converted:
         described = None if settings.config is None else read_json(settings.config)
         model = _model(weights, settings, described)
     text = model.config.text_config
-    tokenizer = clip_tokenizer(settings.tokenizer, text.max_position_embeddings, text.vocab_size)
+    if len(tokenizer) > text.vocab_size:
+        raise InputError(
+            f"{checkpoint}: knows {text.vocab_size:,} tokens, but the tokenizer has {len(tokenizer):,}; give that of "
+            "this model with --tokenizer"
+        )
+    tokenizer.model_max_length = text.max_position_embeddings
     mean, std = _IMAGENET_STATISTICS if arguments.get("norm_style") == "timm" else _CLIP_STATISTICS
     if described is not None:
         preprocessing = described.get("preprocess_cfg", {})

@@ -6,6 +6,7 @@ from typing import Any, Literal, get_args
 
 from pipelines.artifacts.files import nearest
 from pipelines.errors import InputError
+from pipelines.remote import located
 
 Origin = Literal["avion", "lavila", "openai-clip", "open_clip"]
 ORIGINS: tuple[Origin, ...] = get_args(Origin)
@@ -61,7 +62,8 @@ class ImportSettings:
     @property
     def tokenizer_path(self) -> Path | None:
         """Where the tokenizer is on disk; None of a hub id."""
-        return Path(self.tokenizer) if self.tokenizer is not None and Path(self.tokenizer).exists() else None
+        path = None if self.tokenizer is None else located(self.tokenizer)
+        return path if path is not None and path.exists() else None
 
     def parameters(self) -> dict[str, Any]:
         """What shapes the result, but for files."""

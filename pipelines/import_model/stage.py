@@ -8,6 +8,7 @@ from pipelines.artifacts.writers import one_writer
 from pipelines.errors import InputError
 from pipelines.import_model.settings import Activation, ImportSettings, Origin
 from pipelines.model_folder import finished, folder_plan, write_record
+from pipelines.remote import located
 
 _OPEN_CLIP_CONFIG = "open_clip_config.json"
 
@@ -47,7 +48,7 @@ def import_model(
     Raises:
         InputError: The checkpoint can't be read, isn't one of this origin, or the tokenizer can't be had.
     """
-    checkpoint, output = Path(checkpoint), Path(output)
+    checkpoint, output = located(checkpoint), located(output)
     if checkpoint.is_dir():
         raise InputError(f"{checkpoint}: is a folder; give the file with the weights")
     config = checkpoint.parent / _OPEN_CLIP_CONFIG if origin == "open_clip" else None

@@ -18,6 +18,7 @@ from pipelines.artifacts.needs import Need, announce
 from pipelines.artifacts.provenance import is_intact
 from pipelines.inspect.statistics import are_texts, describe_column
 from pipelines.progress import SILENT, Progress
+from pipelines.remote import located
 
 _BASE, _PER_ROW = 0.37 * 2**30, 160  # bytes, of a column of texts; measured by benchmarks/scale.py
 
@@ -39,7 +40,7 @@ def describe(path: Path | str, *, rows: int = 5, progress: Progress = SILENT) ->
     Raises:
         InputError: The file can't be read.
     """
-    path = Path(path)
+    path = located(path)
     provenance = read_provenance(path)
     with open_parquet(path) as file:
         schema = file.schema_arrow

@@ -1,7 +1,7 @@
 """Media a dual encoder sees: feature vectors, images or clips of videos, each read when it is asked for.
 
 table = read_annotations(path)
-source = open_media(Path("images.zip"), media_list(table, path), view=View(224, augment="crop"))
+source = open_media(Path("images.zip"), media_list(table, path), view=View(224, ranges=RANGES["crop"]))
 source.batch(torch.arange(8))                                        # evaluation views
 for loaded in batches(source, plan, workers=4, seed=0, max_bad=10):  # augmented, decoded in worker processes
     ...

@@ -2,17 +2,37 @@
 
 import os
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
 _Handle = TypeVar("_Handle")
+Content = bytes | Path
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """One of the files that a video was cut into.
+
+    Attributes:
+        begins_s: Where in the video it begins, in seconds.
+        name: Its name.
+        read: Gives its content, or where that lies on disk by itself.
+    """
+
+    begins_s: float
+    name: str
+    read: Callable[[], Content]
+
+
+Chunks = tuple[Chunk, ...]
 
 
 class Blobs(Protocol):
     """The files of m media."""
 
-    def get(self, row: int) -> bytes | Path:
-        """The content of a medium's file, or where that lies on disk by itself.
+    def get(self, row: int) -> Content | Chunks:
+        """The content of a medium's file, or where that lies on disk by itself; of a video in chunks, all of them.
 
         Raises:
             OSError, ValueError: It can't be read; says why.
@@ -23,6 +43,17 @@ class Blobs(Protocol):
 
     def name(self, row: int) -> str:
         """Name of a medium's file, whose suffix says what it is; empty where it has none."""
+
+
+def read_whole(content: Content | Chunks) -> bytes:
+    """The bytes of a medium that is one file.
+
+    Raises:
+        OSError, ValueError: It can't be read, or is a video in chunks.
+    """
+    if isinstance(content, tuple):
+        raise ValueError("it is a video in chunks, not an image")
+    return content.read_bytes() if isinstance(content, Path) else content
 
 
 class PerProcess(Generic[_Handle]):

@@ -1,5 +1,6 @@
 """Media as bytes in Parquet: img2dataset's ``jpg``, ``bytes``, or ``image`` as the library datasets writes it."""
 
+import os
 import warnings
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -58,7 +59,7 @@ class TableBlobs:
     """
 
     def __init__(self, paths: Sequence[Path], where: str, media: MediaList, suffixes: tuple[str, ...]) -> None:
-        self._paths = [str(path) for path in paths]
+        self._paths = [os.fspath(path) for path in paths]
         self._columns: list[str] = []
         locations = []
         for number, path in enumerate(paths):

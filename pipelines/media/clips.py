@@ -7,6 +7,7 @@ from pipelines.errors import InputError
 from pipelines.media.blobs import Blobs
 from pipelines.media.decoded import DecodedMedia
 from pipelines.media.listing import MediaList
+from pipelines.media.pixels import least_side
 from pipelines.media.video import read_frames, require_av
 from pipelines.media.view import View
 
@@ -41,4 +42,5 @@ class ClipMedia(DecodedMedia):
     def pictures(self, row: int, random: np.random.Generator | None) -> list[Image.Image]:
         """The frames, upright."""
         start_s, end_s = float(self._start_s[row]), float(self._end_s[row])
-        return read_frames(self.blobs.get(row), start_s, end_s, self._frames, random)
+        side = least_side(None if random is None else self.view.ranges, self.view.size)
+        return read_frames(self.blobs.get(row), start_s, end_s, self._frames, random, side)

@@ -64,7 +64,7 @@ class DecodedMedia(ABC):
         return torch.from_numpy(np.stack([self._pixels(row, None) for row in rows.tolist()]))
 
     def _pixels(self, row: int, random: np.random.Generator | None) -> Pixels:
-        if random is not None and (self.view.augment != "none" or self.view.frames is not None):
+        if random is not None and (self.view.ranges is not None or self.view.frames is not None):
             return self._decode(row, random)
         pixels = self._cache.get(row)
         if pixels is None:
@@ -79,6 +79,6 @@ class DecodedMedia(ABC):
             raise
         except (OSError, ValueError) as error:
             raise DamagedMediumError(f"{self.blobs.where(row)}: {self.kind}", self.ids[row], error) from error
-        augmentation = CENTRE if random is None else draw(self.view.augment, pictures[0].size, random)
+        augmentation = CENTRE if random is None else draw(self.view.ranges, pictures[0].size, random)
         squares = [augmentation.square(picture, self.view.size) for picture in pictures]
         return squares[0] if self.view.frames is None else np.stack(squares)

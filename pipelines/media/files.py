@@ -5,11 +5,11 @@ import zipfile
 from functools import partial
 from pathlib import Path
 
-import numpy as np
-
+from pipelines.artifacts.chunks import ChunkPlaces
 from pipelines.artifacts.listing import as_utf8, folder_files, zip_members
-from pipelines.media.blobs import PerProcess
-from pipelines.media.finding import candidates, find, refuse_missing
+from pipelines.media.blobs import Blobs, PerProcess
+from pipelines.media.chunked import open_places
+from pipelines.media.finding import candidates, find_with_chunks, require_found
 from pipelines.media.listing import MediaList
 
 _LARGE_MEMBER, _BOMB_RATIO = 256 * 2**20, 100
@@ -77,33 +77,36 @@ class ZipBlobs:
         return self._members[row]
 
 
-def open_folder(root: Path, media: MediaList, suffixes: tuple[str, ...]) -> FileBlobs:
-    """Find media in a folder: by path below it, else among all files below it, see `find`.
+def open_folder(root: Path, media: MediaList, suffixes: tuple[str, ...]) -> Blobs:
+    """Find media in a folder: by path below it, else among all files below it, see `find_with_chunks`.
 
     Raises:
         InputError: Media are missing, or two files have the name of one.
     """
-    paths: list[str | None] = []
-    for row in range(len(media)):
-        tried = (str(root / name) for name in candidates(media, row))
-        paths.append(next((path for path in tried if os.path.isfile(path)), None))
-    lost = [row for row, path in enumerate(paths) if path is None]
-    if lost:
-        names = [listed.name for listed in folder_files(root)]
-        places = find(media.select([media.ids[row] for row in lost]), names, suffixes, str(root))
-        refuse_missing(str(root), media, [lost[row] for row in np.flatnonzero(places < 0)], iter(names))
-        for row, place in zip(lost, places, strict=True):
-            paths[row] = str(root / names[place])
-    return FileBlobs([path for path in paths if path is not None], str(root))
+    direct = [_direct(root, media, row) for row in range(len(media))]
+    lost = [row for row, name in enumerate(direct) if name is None]
+    names = [listed.name for listed in folder_files(root)] if lost else []
+    in_listing = iter(find_with_chunks(media.select([media.ids[row] for row in lost]), names, suffixes, str(root)))
+    places: list[int | ChunkPlaces | None] = []
+    for name in direct:
+        places.append(next(in_listing) if name is None else len(names))
+        names += [] if name is None else [name]
+    found = require_found(str(root), media, places, iter(names))
+    return open_places(found, lambda files: FileBlobs([os.fspath(root / names[place]) for place in files], str(root)))
 
 
-def open_zip(path: Path, media: MediaList, suffixes: tuple[str, ...]) -> ZipBlobs:
-    """Find media in a zip, see `find`.
+def open_zip(path: Path, media: MediaList, suffixes: tuple[str, ...]) -> Blobs:
+    """Find media in a zip, see `find_with_chunks`.
 
     Raises:
         InputError: The zip is missing or damaged, media are missing there, or two members have the name of one.
     """
     names = [member.name for member in zip_members(path)]
-    places = find(media, [as_utf8(name) for name in names], suffixes, str(path))
-    refuse_missing(str(path), media, np.flatnonzero(places < 0), iter(names))
-    return ZipBlobs(path, [names[place] for place in places])
+    places = find_with_chunks(media, [as_utf8(name) for name in names], suffixes, str(path))
+    found = require_found(str(path), media, places, iter(names))
+    return open_places(found, lambda files: ZipBlobs(path, [names[place] for place in files]))
+
+
+def _direct(root: Path, media: MediaList, row: int) -> str | None:
+    """The path of a medium's file below a folder, where one of its names is one."""
+    return next((name for name in candidates(media, row) if os.path.isfile(root / name)), None)

@@ -6,10 +6,11 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from pipelines.artifacts.chunks import ChunkPlaces, chunk_folders, find_chunk_folders
 from pipelines.artifacts.finding import find_files
 from pipelines.artifacts.ids import missing_there
 from pipelines.artifacts.listing import leads_out, plain
-from pipelines.artifacts.places import Place
+from pipelines.artifacts.places import VIDEO_SUFFIXES, Place
 from pipelines.errors import InputError
 from pipelines.media.errors import MissingMediaError
 from pipelines.media.listing import MediaList
@@ -36,9 +37,41 @@ def find(
         InputError: Two files have the name of a medium; names both.
     """
     wanted = [candidates(media, row) for row in range(len(media))]
+    return find_files(wanted, names, suffixes, where, stems=_stems(media, wanted), archives=archives)
+
+
+def find_with_chunks(
+    media: MediaList, names: Sequence[str], suffixes: tuple[str, ...], where: str, archives: Sequence[str] = ()
+) -> list[int | ChunkPlaces | None]:
+    """As `find`, and of a video that is no file, the chunks in the folder of its name; None where neither is there."""
+    places = find(media, names, suffixes, where, archives)
+    found: list[int | ChunkPlaces | None] = [None if place < 0 else place for place in places.tolist()]
+    lost = [row for row, place in enumerate(found) if place is None]
+    if lost and suffixes[-len(VIDEO_SUFFIXES) :] == VIDEO_SUFFIXES:
+        folders = chunk_folders(names)
+        stems = _stems(media, [candidates(media, row) for row in range(len(media))])
+        in_folders = find_chunk_folders([stems[row] for row in lost], list(folders), where)
+        for row, folder in zip(lost, in_folders, strict=True):
+            found[row] = None if folder is None else folders[folder]
+    return found
+
+
+def require_found(
+    where: str, media: MediaList, found: Sequence[int | ChunkPlaces | None], present: Iterable[str]
+) -> list[int | ChunkPlaces]:
+    """The places of media, all of which must be there.
+
+    Raises:
+        MissingMediaError: Some aren't, see `refuse_missing`.
+    """
+    refuse_missing(where, media, [row for row, place in enumerate(found) if place is None], present)
+    return [place for place in found if place is not None]
+
+
+def _stems(media: MediaList, wanted: Sequence[list[str]]) -> list[list[str]]:
+    """Names that each medium's file may have without its suffix, its video's id first."""
     video_ids = media.video_ids or [None] * len(media)
-    stems = [[each, *found] if each else found for each, found in zip(video_ids, wanted, strict=True)]
-    return find_files(wanted, names, suffixes, where, stems=stems, archives=archives)
+    return [[each, *found] if each else found for each, found in zip(video_ids, wanted, strict=True)]
 
 
 def refuse_missing(

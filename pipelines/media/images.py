@@ -1,10 +1,9 @@
 """Images decoded on demand."""
 
-from pathlib import Path
-
 import numpy as np
 from PIL import Image
 
+from pipelines.media.blobs import read_whole
 from pipelines.media.decode import decode_image
 from pipelines.media.decoded import DecodedMedia
 from pipelines.media.pixels import least_side
@@ -17,7 +16,5 @@ class ImageMedia(DecodedMedia):
 
     def pictures(self, row: int, random: np.random.Generator | None) -> list[Image.Image]:
         """The picture; nothing is random before it is augmented."""
-        data = self.blobs.get(row)
-        if isinstance(data, Path):
-            data = data.read_bytes()
-        return [decode_image(data, least_side("none" if random is None else self.view.augment, self.view.size))]
+        data = read_whole(self.blobs.get(row))
+        return [decode_image(data, least_side(None if random is None else self.view.ranges, self.view.size))]

@@ -10,15 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageEnhance
 
-from pipelines.media.view import Augment
+from pipelines.augmentation import Ranges
 
 Pixels = NDArray[np.uint8]
 Box = tuple[int, int, int, int]
 
-_SMALLEST_AREA: dict[Augment, float] = {"none": 1.0, "crop": 0.9, "strong": 0.5}
 _RATIOS = (3 / 4, 4 / 3)
-_COLOUR_PROBABILITY, _COLOUR, _HUE = 0.8, 0.4, 0.1
-_FLIP_PROBABILITY, _GREY_PROBABILITY = 0.5, 0.2
+_COLOUR_PROBABILITY, _GREY_PROBABILITY = 0.8, 0.2
+_HUE = 0.25  # of the colour's range
 _CROP_ATTEMPTS = 10
 
 
@@ -56,27 +55,30 @@ class Augmentation:
 CENTRE = Augmentation()
 
 
-def draw(augment: Augment, size: tuple[int, int], random: np.random.Generator) -> Augmentation:
-    """Draw an augmentation for pictures of a size (width, height)."""
-    if augment == "none":
+def draw(ranges: Ranges | None, size: tuple[int, int], random: np.random.Generator) -> Augmentation:
+    """Draw an augmentation for pictures of a size (width, height); the centre where there are no ranges."""
+    if ranges is None:
         return CENTRE
-    box = _draw_box(size, _SMALLEST_AREA[augment], random)
-    if augment == "crop":
+    box = _draw_box(size, ranges.crop_scale, random)
+    if not ranges.flip and not ranges.color:
         return Augmentation(box)
-    flip = bool(random.random() < _FLIP_PROBABILITY)
+    flip = bool(random.random() < ranges.flip)
+    if not ranges.color:
+        return Augmentation(box, flip)
     jitter = bool(random.random() < _COLOUR_PROBABILITY)
+    low, high, hue = 1 - ranges.color, 1 + ranges.color, _HUE * ranges.color
     factors = [
-        *((name, float(random.uniform(1 - _COLOUR, 1 + _COLOUR))) for name in ("Brightness", "Contrast", "Color")),
-        ("hue", float(random.uniform(-_HUE, _HUE))),
+        *((name, float(random.uniform(low, high))) for name in ("Brightness", "Contrast", "Color")),
+        ("hue", float(random.uniform(-hue, hue))),
     ]
     order = random.permutation(len(factors))
     grey = bool(random.random() < _GREY_PROBABILITY)
     return Augmentation(box, flip, tuple(factors[place] for place in order) if jitter else (), grey)
 
 
-def least_side(augment: Augment, size: int) -> int:
+def least_side(ranges: Ranges | None, size: int) -> int:
     """Shorter side that a picture needs so that every square cut from it is still made by halving at least."""
-    return math.ceil(2 * size / math.sqrt(_SMALLEST_AREA[augment] * (1 if augment == "none" else _RATIOS[0])))
+    return math.ceil(2 * size / math.sqrt(1 if ranges is None else ranges.crop_scale[0] * _RATIOS[0]))
 
 
 def _centre(image: Image.Image, size: int) -> Image.Image:
@@ -88,12 +90,12 @@ def _centre(image: Image.Image, size: int) -> Image.Image:
     return image.crop((left, top, left + size, top + size))
 
 
-def _draw_box(size: tuple[int, int], smallest_area: float, random: np.random.Generator) -> Box:
+def _draw_box(size: tuple[int, int], scale: tuple[float, float], random: np.random.Generator) -> Box:
     """A box of an area and a ratio (uniform in its logarithm) that fits; else the largest of a ratio in the middle."""
     width, height = size
     low, high = math.log(_RATIOS[0]), math.log(_RATIOS[1])
     for _ in range(_CROP_ATTEMPTS):
-        area = width * height * random.uniform(smallest_area, 1.0)
+        area = width * height * random.uniform(*scale)
         ratio = math.exp(random.uniform(low, high))
         wide, tall = round(math.sqrt(area * ratio)), round(math.sqrt(area / ratio))
         if 0 < wide <= width and 0 < tall <= height:

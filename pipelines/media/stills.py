@@ -7,6 +7,7 @@ from PIL import Image
 
 from pipelines.artifacts.places import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 from pipelines.errors import InputError
+from pipelines.media.blobs import read_whole
 from pipelines.media.decode import decode_image
 from pipelines.media.errors import DamagedMediumError
 from pipelines.media.listing import MediaList
@@ -37,7 +38,7 @@ class Stills:
 
         Args:
             row: The medium.
-            least_side: Pixels that the shorter side has to keep: a large JPEG is decoded at a part of its size.
+            least_side: Pixels that the shorter side has to keep: large JPEGs and frames are decoded smaller.
 
         Raises:
             DamagedMediumError: It can't be decoded.
@@ -50,8 +51,8 @@ class Stills:
             data = self._blobs.get(row)
             if is_clip:
                 start_s, end_s = (nan if times is None else float(times[row]) for times in self._times)
-                return read_frames(data, start_s, end_s, 1, None)[0]
-            return decode_image(data.read_bytes() if isinstance(data, Path) else data, least_side)
+                return read_frames(data, start_s, end_s, 1, None, least_side)[0]
+            return decode_image(read_whole(data), least_side)
         except (OSError, ValueError) as error:
             kind = "clip" if is_clip else "image"
             raise DamagedMediumError(f"{self._blobs.where(row)}: {kind}", self._ids[row], error) from error

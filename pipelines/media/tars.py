@@ -1,5 +1,6 @@
 """Media as members of tars, in the layout of webdataset, without extracting them."""
 
+import os
 import re
 from collections.abc import Sequence
 from itertools import product
@@ -10,8 +11,11 @@ import numpy as np
 from pipelines.artifacts.ids import shortened
 from pipelines.artifacts.listing import tar_members
 from pipelines.errors import InputError
-from pipelines.media.finding import find, refuse_missing
+from pipelines.media.blobs import Blobs
+from pipelines.media.chunked import open_places
+from pipelines.media.finding import find_with_chunks, require_found
 from pipelines.media.listing import MediaList
+from pipelines.remote import as_path
 
 _BRACES = re.compile(r"\{(\d+)\.\.(\d+)\}")
 _MOST_FILES, _MOST_DIGITS = 1_000_000, 12
@@ -62,22 +66,20 @@ def members_of(path: Path) -> list[TarMember]:
     Raises:
         InputError: It is missing, damaged or compressed.
     """
-    return [(str(path), member.offset, member.size, member.name) for member in tar_members(path)]
+    return [(os.fspath(path), member.offset, member.size, member.name) for member in tar_members(path)]
 
 
-def open_tars(paths: Sequence[Path], where: str, media: MediaList, suffixes: tuple[str, ...]) -> TarBlobs:
-    """Find media in tars as webdataset writes them: by member name, or by key, see `find`.
+def open_tars(paths: Sequence[Path], where: str, media: MediaList, suffixes: tuple[str, ...]) -> Blobs:
+    """Find media in tars as webdataset writes them: by member name, or by key, see `find_with_chunks`.
 
     Raises:
         InputError: A tar is missing or damaged, media are missing there, or two members have the name of one.
     """
     members = [member for path in paths for member in members_of(path)]
     names = [member[3] for member in members]
-    places = find(media, names, suffixes, where, [member[0] for member in members])
-    refuse_missing(
-        where, media, np.flatnonzero(places < 0), (name for name in names if name.lower().endswith(suffixes))
-    )
-    return TarBlobs([members[place] for place in places])
+    places = find_with_chunks(media, names, suffixes, where, [member[0] for member in members])
+    found = require_found(where, media, places, (name for name in names if name.lower().endswith(suffixes)))
+    return open_places(found, lambda files: TarBlobs([members[place] for place in files]))
 
 
 def expand(path: Path) -> list[Path]:
@@ -101,7 +103,7 @@ def expand(path: Path) -> list[Path]:
     parts = [[text] for text in between]
     for place, match in enumerate(ranges):
         parts.insert(2 * place + 1, _numbers(*match.groups()))
-    return [Path("".join(chosen)) for chosen in product(*parts)]
+    return [as_path("".join(chosen)) for chosen in product(*parts)]
 
 
 def _numbers(first: str, last: str) -> list[str]:

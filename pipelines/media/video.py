@@ -1,13 +1,13 @@
-"""Frames of a video at given instants, exact by their timestamps.
+"""Frames of a video at given instants, exact by their timestamps, whether it is one file or cut into chunks.
 
 The frame at an instant is the one on display: the last that begins at or before it; before the first frame the first,
-after the last the last. Time 0 is where players start: the container's first timestamp.
+after the last the last.
 """
 
-import io
+import contextlib
 import math
+from bisect import bisect_right
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,16 +15,16 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from pipelines.errors import InputError
+from pipelines.media.blobs import Chunks, Content
+from pipelines.media.film import Film, picture
 
 if TYPE_CHECKING:
-    from av.container import InputContainer
     from av.video.frame import VideoFrame
-    from av.video.stream import VideoStream
 
 # How far before an instant to seek until a frame at or before it comes out; None: read from the start.
 _SEEK_BACK_S = (0.0, 2.0, 10.0, None)
-_TURNS = {90: Image.Transpose.ROTATE_90, 180: Image.Transpose.ROTATE_180, 270: Image.Transpose.ROTATE_270}
-_FASTEST_FPS = 1000.0  # a frame rate above it is a timescale
+_ROUNDING_S = 1e-6  # a frame that begins so much after an instant begins at it
+_TimedFrames = Iterator[tuple[float | None, "VideoFrame"]]
 
 
 def require_av() -> None:
@@ -40,7 +40,12 @@ def require_av() -> None:
 
 
 def read_frames(
-    video: bytes | Path, start_s: float, end_s: float, count: int, random: np.random.Generator | None
+    video: Content | Chunks,
+    start_s: float,
+    end_s: float,
+    count: int,
+    random: np.random.Generator | None,
+    least_side: int | None = None,
 ) -> list[Image.Image]:
     """Frames of a clip, upright, all of the size of the first.
 
@@ -48,27 +53,34 @@ def read_frames(
     uniformly. An end past the video's is moved there; a clip without length gives one frame ``count`` times.
 
     Args:
-        video: The video's file, or its content.
+        video: The video's file, or its content, or its chunks, of which only those that the clip touches are read.
         start_s: Where the clip begins in seconds; the video's start if NaN.
         end_s: Where it ends; the video's end if NaN.
         count: Number of frames.
         random: Draws the instants; None for the centres.
+        least_side: Pixels that the shorter side has to keep, see `picture`; None for all.
 
     Raises:
-        ValueError: The video can't be decoded, is an image, or ends before the clip begins; says why.
+        OSError, ValueError: The video can't be decoded, is an image, ends before the clip begins, or a chunk of it is
+            missing; says why.
     """
     import av
 
     try:
-        video_end_s = _end_of(video)
-        start_s = 0.0 if math.isnan(start_s) else start_s
-        end_s = video_end_s if math.isnan(end_s) else end_s
-        if start_s >= video_end_s:
-            raise ValueError(f"the clip begins at {start_s:g} s, the video ends at {video_end_s:g} s")
-        instants = instants_of(start_s, max(start_s, min(end_s, video_end_s)), count, random)
-        return _frames_at(video, instants)
+        with _Footage(video) as footage:
+            start_s = 0.0 if math.isnan(start_s) else start_s
+            if math.isnan(end_s) or end_s > footage.last_begins_s:
+                video_end_s = footage.end_s
+                if start_s >= video_end_s:
+                    footage.require_order()
+                    raise ValueError(f"the clip begins at {start_s:g} s, the video ends at {video_end_s:g} s")
+                end_s = video_end_s if math.isnan(end_s) else min(end_s, video_end_s)
+            instants = instants_of(start_s, max(start_s, end_s), count, random)
+            footage.require_chunks(instants)
+            pictures = [picture(frame, least_side) for frame in _frames_at(footage, instants)]
     except (av.FFmpegError, EOFError) as error:
         raise ValueError(str(error)) from error
+    return [image if image.size == pictures[0].size else image.resize(pictures[0].size) for image in pictures]
 
 
 def instants_of(start_s: float, end_s: float, count: int, random: np.random.Generator | None) -> NDArray[np.float64]:
@@ -77,21 +89,115 @@ def instants_of(start_s: float, end_s: float, count: int, random: np.random.Gene
     return start_s + (end_s - start_s) * (np.arange(count) + place) / count
 
 
-def _frames_at(video: bytes | Path, instants: NDArray[np.float64]) -> list[Image.Image]:
+class _Footage:
+    """A video in one file or in chunks, which are opened when they are needed."""
+
+    def __init__(self, video: Content | Chunks) -> None:
+        self._video = video
+        self._begins_s = [chunk.begins_s for chunk in video] if isinstance(video, tuple) else [0.0]
+        self._films: dict[int, Film] = {}
+        self._open = contextlib.ExitStack()
+
+    def __enter__(self) -> "_Footage":
+        return self
+
+    def __exit__(self, *of_error: object) -> None:
+        self._open.close()
+
+    @property
+    def last_begins_s(self) -> float:
+        """Where the last chunk begins."""
+        return self._begins_s[-1]
+
+    @property
+    def end_s(self) -> float:
+        """Where the video ends."""
+        return self._film(len(self._begins_s) - 1).end_s
+
+    def require_chunks(self, instants: NDArray[np.float64]) -> None:
+        """Check that there is a chunk for each instant.
+
+        Raises:
+            ValueError: One is missing, or a chunk goes on for longer than their names say.
+        """
+        if not isinstance(self._video, tuple):
+            return
+        for instant_s in instants.tolist():
+            number = self._chunk_at(instant_s)
+            name, begins_s = self._video[number].name, self._begins_s[number]
+            if instant_s < begins_s:
+                raise ValueError(f"no chunk holds second {instant_s:g}: the first is {name}")
+            if number + 1 == len(self._begins_s):
+                continue
+            self.require_order(number)
+            end_s = self._film(number).end_s
+            is_gap = self._begins_s[number + 1] - end_s > _share(end_s - begins_s)
+            if is_gap and instant_s >= end_s:
+                raise ValueError(f"no chunk holds second {instant_s:g}: {name} ends at {end_s:g} s")
+
+    def require_order(self, number: int = -2) -> None:
+        """Check that a chunk, else the last but one, ends about where the next begins, and not after it.
+
+        Raises:
+            ValueError: It goes on, as where chunks are numbered.
+        """
+        if isinstance(self._video, tuple) and len(self._video) > 1:
+            chunk, after = self._video[number], self._video[number + 1]
+            end_s = self._film(number % len(self._video)).end_s
+            if end_s - after.begins_s > _share(end_s - chunk.begins_s):
+                raise ValueError(f"{chunk.name} goes on beyond {after.name}; name chunks by the second each begins at")
+
+    def frames(self, seek_s: float | None) -> _TimedFrames:
+        """Frames with their times, from the keyframe before ``seek_s`` or from the start, through all chunks."""
+        first = 0 if seek_s is None else self._chunk_at(seek_s)
+        overlap: list[tuple[float | None, VideoFrame]] = []
+        for number in range(first, len(self._begins_s)):
+            is_last = number + 1 == len(self._begins_s)
+            after_s = math.inf if is_last else self._begins_s[number + 1]
+            frames = self._film(number).frames(seek_s if number == first else None)
+            kept, overlap = overlap, []
+            for time_s, frame in frames:
+                # A chunk may hold frames that the next one holds too, or that begin just before its first.
+                yield from ((time, each) for time, each in kept if time_s is None or (time or 0.0) < time_s)
+                kept = []
+                if time_s is None or time_s < after_s:
+                    yield time_s, frame
+                else:
+                    overlap.append((time_s, frame))
+            overlap = kept + overlap
+        yield from overlap
+
+    def _chunk_at(self, instant_s: float) -> int:
+        return max(0, bisect_right(self._begins_s, instant_s) - 1)
+
+    def _film(self, number: int) -> Film:
+        if number not in self._films:
+            if isinstance(self._video, tuple):
+                chunk = self._video[number]
+                film = Film(chunk.read(), chunk.begins_s)
+            else:
+                film = Film(self._video)
+            self._films[number] = self._open.enter_context(film)
+        return self._films[number]
+
+
+def _share(length_s: float) -> float:
+    """By how much a chunk of some length may end before or after the next begins: cuts are made at keyframes."""
+    return length_s / 2
+
+
+def _frames_at(footage: _Footage, instants: NDArray[np.float64]) -> list["VideoFrame"]:
     for back_s in _SEEK_BACK_S:
         seek_s = None if back_s is None else float(instants[0]) - back_s
         if seek_s is not None and seek_s <= 0:
             seek_s = None
-        found = _select(_timed_frames(video, seek_s), instants, complete=seek_s is None)
+        found = _select(footage.frames(seek_s), instants, complete=seek_s is None)
         if found:
-            upright = [_upright(frame) for frame in found]
-            return [image if image.size == upright[0].size else image.resize(upright[0].size) for image in upright]
+            return found
     raise ValueError("no frame of it can be decoded")
 
 
-def _select(
-    frames: Iterator[tuple[float | None, "VideoFrame"]], instants: NDArray[np.float64], *, complete: bool
-) -> list["VideoFrame"]:
+def _select(frames: _TimedFrames, instants: NDArray[np.float64], *, complete: bool) -> list["VideoFrame"]:
     """The frame on display at each instant; none of them where a seek landed too late.
 
     Args:
@@ -102,81 +208,11 @@ def _select(
     found: list[VideoFrame] = []
     shown: VideoFrame | None = None
     for time_s, frame in frames:
-        if time_s is None or (shown is None and not complete and time_s > instants[0]):
+        if time_s is None or (shown is None and not complete and time_s > instants[0] + _ROUNDING_S):
             return []
-        while len(found) < len(instants) and instants[len(found)] < time_s:
+        while len(found) < len(instants) and instants[len(found)] + _ROUNDING_S < time_s:
             found.append(shown or frame)
         if len(found) == len(instants):
             return found
         shown = frame
     return found + [shown] * (len(instants) - len(found)) if shown is not None else []
-
-
-def _timed_frames(video: bytes | Path, seek_s: float | None) -> Iterator[tuple[float | None, "VideoFrame"]]:
-    """Frames with their times, from the keyframe before ``seek_s`` or from the start.
-
-    A frame without a timestamp has none after a seek; from the start, frames are counted.
-    """
-    import av
-
-    with _opened(video) as container:
-        stream = container.streams.video[0]
-        origin_s = _origin(container)
-        if seek_s is not None:
-            assert stream.time_base is not None  # a demuxer sets it
-            try:
-                container.seek(int((seek_s + origin_s) / stream.time_base), stream=stream, backward=True)
-            except av.FFmpegError:  # this container can't seek
-                return
-        for number, frame in enumerate(container.decode(stream)):
-            if frame.pts is not None and frame.time_base is not None:
-                yield float(frame.pts * frame.time_base) - origin_s, frame
-            else:
-                yield (None if seek_s is not None else number / _rate(stream)), frame
-
-
-def _end_of(video: bytes | Path) -> float:
-    """Where the last frame ends, from time 0: as the file says, or where it doesn't, from all its packets.
-
-    Raises:
-        ValueError: It is an image, or has no picture.
-    """
-    with _opened(video) as container:
-        if "image2" in container.format.name or container.format.name.endswith("_pipe"):
-            raise ValueError("it is an image, not a video")
-        if not container.streams.video:
-            raise ValueError("it has no video stream")
-        stream = container.streams.video[0]
-        origin_s = _origin(container)
-        if stream.duration is not None and stream.time_base is not None:
-            return float(((stream.start_time or 0) + stream.duration) * stream.time_base) - origin_s
-        if container.duration is not None:
-            return container.duration / 1e6
-        ends, packets = [], 0
-        for packet in container.demux(stream):
-            packets += packet.size > 0
-            if packet.pts is not None and packet.time_base is not None:
-                length_s = float(packet.duration * packet.time_base) if packet.duration else 1 / _rate(stream)
-                ends.append(float(packet.pts * packet.time_base) + length_s - origin_s)
-        return max(ends) if ends else packets / _rate(stream)
-
-
-def _opened(video: bytes | Path) -> "InputContainer":
-    import av
-
-    return av.open(str(video) if isinstance(video, Path) else io.BytesIO(video), mode="r")
-
-
-def _origin(container: "InputContainer") -> float:
-    return (container.start_time or 0) / 1e6
-
-
-def _rate(stream: "VideoStream") -> float:
-    rate = float(stream.average_rate or stream.guessed_rate or 0)
-    return rate if 0 < rate <= _FASTEST_FPS else 25.0
-
-
-def _upright(frame: "VideoFrame") -> Image.Image:
-    image = Image.fromarray(frame.to_ndarray(format="rgb24"))
-    turn = _TURNS.get(round(frame.rotation / 90) * 90 % 360)
-    return image if turn is None else image.transpose(turn)

@@ -6,6 +6,7 @@ Their files come from whoever made them. Weights are safetensors alone, and code
 
 import contextlib
 import copy
+import os
 import re
 import sys
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from pipelines.errors import InputError
 from pipelines.model_files import resolve_model
 from pipelines.modeling import register_models
 from pipelines.models.admission import TRUST_FLAG, require_admissible, require_memory
+from pipelines.remote import as_path
 
 _HUB_ID = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?")
 _HUB_FILES = ["*.json", "*.txt", "*.model", "*.jinja", "*.safetensors"]
@@ -57,10 +59,10 @@ def model_folder(source: str, *, trust_remote_code: bool) -> Path:
     Raises:
         InputError: It is neither on disk nor on the hub, or may not be loaded.
     """
-    path = Path(resolve_model(source))
+    path = as_path(resolve_model(source))
     folder = path.parent if path.is_file() else path if path.exists() else _from_hub(source, trust_remote_code)
     require_admissible(folder, trust_remote_code=trust_remote_code)
-    return folder
+    return Path(os.fspath(folder))
 
 
 def load_config(source: str, *, trust_remote_code: bool = False) -> Any:
@@ -78,7 +80,8 @@ def load_config(source: str, *, trust_remote_code: bool = False) -> Any:
 
     register_models()
     folder = model_folder(source, trust_remote_code=trust_remote_code)
-    path = source if Path(source).is_file() else folder
+    path = as_path(resolve_model(source))
+    path = Path(os.fspath(path)) if path.is_file() else folder
     return AutoConfig.from_pretrained(path, trust_remote_code=trust_remote_code)
 
 
@@ -160,7 +163,7 @@ def load_processor(folder: Path) -> Any:
     """Load the processor of images and texts in a folder that mmts wrote."""
     from transformers import AutoProcessor
 
-    return AutoProcessor.from_pretrained(folder, trust_remote_code=False)
+    return AutoProcessor.from_pretrained(os.fspath(folder), trust_remote_code=False)
 
 
 def load_sentence_transformer(source: str, device: str | None, *, trust_remote_code: bool = False) -> Any:
@@ -179,7 +182,7 @@ def load_sentence_transformer(source: str, device: str | None, *, trust_remote_c
 
     folder = model_folder(source, trust_remote_code=trust_remote_code)
     return SentenceTransformer(
-        str(folder),
+        os.fspath(folder),
         device=device,
         trust_remote_code=trust_remote_code,
         model_kwargs={"use_safetensors": True},
@@ -196,7 +199,7 @@ def load_sentence_module(folder: Path, *, trust_remote_code: bool = False, **opt
 
     trust = {"trust_remote_code": trust_remote_code}
     return Transformer(
-        str(folder),
+        os.fspath(folder),
         model_kwargs={"use_safetensors": True, **trust},
         processor_kwargs=trust,
         config_kwargs=trust,
@@ -206,7 +209,7 @@ def load_sentence_module(folder: Path, *, trust_remote_code: bool = False, **opt
 
 def is_config_alone(source: str) -> bool:
     """Whether a source on disk is a configuration without weights, whose model starts from torch's random state."""
-    path = Path(source)
+    path = as_path(resolve_model(source))
     return path.is_file() or (path.is_dir() and not any(path.glob("*.safetensors")))
 
 

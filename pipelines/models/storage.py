@@ -1,6 +1,7 @@
 """A dual encoder as a folder: safetensors and JSON, each tower as its own library saves it."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -85,7 +86,7 @@ def _model(settings: dict[str, Any], folder: Path, trust_remote_code: bool) -> D
         if kind is not None and not (folder / name).is_dir():
             raise InputError(f"no folder {name}, but {DUAL_ENCODER} names this tower; train again")
     towers: list[Any] = [
-        None if kind is None else load(str(folder / name), trust_remote_code=trust_remote_code, name=name)
+        None if kind is None else load(os.fspath(folder / name), trust_remote_code=trust_remote_code, name=name)
         for name, kind, load in zip(_TOWERS, kinds, (load_vision_tower, load_text_tower), strict=True)
     ]
     media, text = towers

@@ -1,5 +1,6 @@
 """Text towers: a sentence-transformers model, or the text side of a CLIP-like one."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from pipelines.models.loading import (
 )
 from pipelines.models.sides import is_dual, one_side
 from pipelines.models.tokens import TextTokenizer
+from pipelines.remote import as_path
 
 Tokens = dict[str, Tensor]
 
@@ -103,7 +105,7 @@ class SentenceTower(TextTower):
 
     def save(self, folder: Path) -> None:
         """Write the model as sentence-transformers does; it loads with that library alone."""
-        self.model.save(str(folder), create_model_card=False)
+        self.model.save(os.fspath(folder), create_model_card=False)
 
 
 class ClipTextTower(TextTower):
@@ -133,8 +135,8 @@ class ClipTextTower(TextTower):
 
     def save(self, folder: Path) -> None:
         """Write the model and its tokenizer as transformers does; it loads with the class its config.json names."""
-        self.model.save_pretrained(folder)
-        self.tokenizer.tokenizer.save_pretrained(folder)
+        self.model.save_pretrained(os.fspath(folder))
+        self.tokenizer.tokenizer.save_pretrained(os.fspath(folder))
 
 
 def load_text_tower(source: str, *, trust_remote_code: bool = False, name: str | None = None) -> TextTower:
@@ -173,7 +175,7 @@ def is_clip_like(source: str, *, trust_remote_code: bool = False) -> bool:
     Raises:
         InputError: The model is nowhere, or may not be loaded.
     """
-    if (Path(resolve_model(source)) / "modules.json").is_file():
+    if (as_path(resolve_model(source)) / "modules.json").is_file():
         return False
     try:
         config = load_config(source, trust_remote_code=trust_remote_code)

@@ -1,5 +1,6 @@
 """Vision towers from transformers: from a config alone (from scratch), a local folder with weights, or a hub id."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -94,7 +95,7 @@ class VisionTower(nn.Module):
         It loads with the class that ``architectures`` in its ``config.json`` names, or with ``AutoModel``, which
         leaves a projection out.
         """
-        self.model.save_pretrained(folder)
+        self.model.save_pretrained(os.fspath(folder))
         write_processor(folder, self.image_size, self.mean_c11.flatten().tolist(), self.std_c11.flatten().tolist())
 
 

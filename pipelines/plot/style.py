@@ -17,6 +17,7 @@ from pipelines.artifacts import refuse_replacing_inputs
 from pipelines.artifacts.files import replacing, require_writable
 from pipelines.errors import InputError
 from pipelines.plot.letters import fonts_with
+from pipelines.remote import located
 
 Draw = Callable[[Figure], None]
 
@@ -77,7 +78,7 @@ def write_picture(output: Path | str, draw: Draw, *, width: float = PAGE_WIDTH, 
     Raises:
         InputError: The picture can't be written.
     """
-    output = Path(output)
+    output = located(output)
     require_picture(output, width=width)
     format_ = output.suffix.lower().lstrip(".")
     undated: Any = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(format_)

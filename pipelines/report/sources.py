@@ -21,6 +21,7 @@ from pipelines.artifacts.provenance import is_table_in_parts
 from pipelines.artifacts.run_config import read_run_parameters
 from pipelines.errors import InputError
 from pipelines.media import holds_features
+from pipelines.remote import as_path, located
 from pipelines.report.given import KINDS, by_kind, require_given
 from pipelines.report.shelf import Item, Shelf, is_run, is_sweep
 from pipelines.sweep import read_sweep
@@ -111,7 +112,7 @@ def _above(folder: Path) -> Path:
 def _complete(found: Sources, shelf: Shelf, given: Mapping[str, Path | None], scored: Mapping[str, Path]) -> Sources:
     """Add what the run and the sweep were made from, and what was made from it."""
     recorded, made_from = _recorded(found)
-    places = [Path(path).parent for path in recorded.values()]
+    places = [as_path(path).parent for path in recorded.values()]
     shelf = Shelf([*shelf.folders, *places])
     for role in ("annotations", "text", "shifts"):
         path = given.get(role) or _recorded_file(role, recorded, made_from, shelf)
@@ -159,7 +160,7 @@ def _recorded_file(role: str, recorded: Mapping[str, str], made_from: Provenance
     """The recorded file: where it was, else the same file elsewhere, else one of its name and kind around."""
     if role not in recorded:
         return None
-    path = Path(recorded[role])
+    path = located(recorded[role])
     if is_there(path):
         return path
     item = shelf.made_as(_input(made_from, role))

@@ -13,6 +13,7 @@ from pipelines.artifacts.provenance import is_table_in_parts, library_versions, 
 from pipelines.artifacts.writers import one_writer
 from pipelines.errors import InputError
 from pipelines.progress import SILENT, Progress
+from pipelines.remote import located
 from pipelines.report.content import gather
 from pipelines.report.page import Page, render
 from pipelines.report.sources import Sources, find_sources
@@ -73,14 +74,14 @@ def report(
         InputError: ``source`` holds nothing to show, a file that was given can't be used, or the output can't be
             written.
     """
-    source, output = Path(source), Path(output)
+    source, output = located(source), located(output)
     if output.suffix.lower() not in (".html", ".htm"):
         raise InputError(f"{output}: the report is a web page; end its name in .html")
     if sample < 1:
         raise InputError(f"--sample {sample}: expected 1 or more")
     given = {"annotations": annotations, "text": text, "media": media, "clusters": clusters, "shifts": shifts}
-    paths = {flag: None if path is None else Path(path) for flag, path in given.items()}
-    found = find_sources(source, paths, [Path(folder) for folder in scores])
+    paths = {flag: None if path is None else located(path) for flag, path in given.items()}
+    found = find_sources(source, paths, [located(folder) for folder in scores])
     refuse_replacing_inputs(
         output, [path for path in found.used().values() if path.is_file() or is_table_in_parts(path)]
     )

@@ -11,6 +11,7 @@ from pipelines.artifacts.run_config import read_run_parameters
 from pipelines.encoding import Precision
 from pipelines.errors import InputError
 from pipelines.model_files import model_identity
+from pipelines.remote import located
 
 _VECTORS = {"text": "embeddings", "media": "features"}
 
@@ -44,7 +45,7 @@ def maker_of(run: Path, side: Literal["text", "media"], remedy: str) -> Maker:
         InputError: The file of vectors is gone, has changed since training or doesn't say what made it, or the model
             isn't the same any more.
     """
-    path = Path(read_run_parameters(run)[side])
+    path = located(read_run_parameters(run)[side])
     what = f"{run}: was trained on {_VECTORS[side]}, and the model that made them"
     if not is_there(path):
         raise InputError(f"{what} isn't known without {path}, which isn't there; {remedy}")

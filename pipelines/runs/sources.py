@@ -10,6 +10,7 @@ from pipelines.artifacts.places import media_path
 from pipelines.artifacts.run_config import read_run_parameters
 from pipelines.errors import InputError
 from pipelines.model_files import DUAL_ENCODER, require_as_trained
+from pipelines.remote import as_path, located
 
 # Where a run's sizes come from: the first of these that it has. Their role among its inputs is their name.
 _SIZES = ("frequency", "shifts", "clusters")
@@ -81,7 +82,7 @@ def find_sources(
     """
     trained: dict[str, Any] = {}
     if run is not None:
-        run = Path(run)
+        run = located(run)
         trained = _trained(run)
     given = {"annotations": annotations, "media": media, "text": text}
     if trained.get("text_model") is not None:
@@ -93,15 +94,15 @@ def find_sources(
         chosen = path or trained.get(role)
         if chosen is None:
             raise InputError(f"--{role} is missing; give it, or a run that was trained with it")
-        paths[role] = Path(chosen)
+        paths[role] = located(chosen)
         if path is None:
-            _check_as_trained(role, paths[role], Path(run or "."))
+            _check_as_trained(role, paths[role], as_path(run or "."))
     where = media_path(paths["media"])
     if where is None and run is None:
         raise InputError("--media annotations: images and clips need a run that encodes them; give RUN")
     of_run = frequency is None and run is not None and sizes_of_run
     if of_run:
-        frequency = _frequency_of(Path(run or "."), trained, paths["annotations"])
+        frequency = _frequency_of(as_path(run or "."), trained, paths["annotations"])
     return Sources(
         paths["annotations"], where, paths.get("text"), None if frequency is None else str(frequency), run, of_run
     )
@@ -124,7 +125,7 @@ def _frequency_of(run: Path, trained: dict[str, Any], annotations: Path) -> str 
     try:
         if role == "frequency" and frequency_file(source, annotations) is None:
             return source
-        _check_as_trained(role, Path(source), run)
+        _check_as_trained(role, located(source), run)
     except InputError as error:
         warnings.warn(f"no thirds: {error}", stacklevel=4)
         return None

@@ -12,6 +12,7 @@ from pipelines.scores.thirds import THIRDS
 
 RECALL_AT = (1, 5, 10)
 WEIGHTS_AT_ONCE = 2**22
+GRADED = ("mAP", "mAP_binary", "nDCG")  # what graded relevancy gives
 DIRECTIONS = ("text_to_media", "media_to_text")
 SEGMENTS = ("overall", "head", "middle", "tail")
 TAIL_CLASSES = "tail_classes"

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from pipelines.artifacts import first_few, shortened
 from pipelines.errors import InputError
+from pipelines.remote import as_path
 from pipelines.runs.sources import Sources
 from pipelines.search.collection import Collection
 
@@ -86,7 +87,7 @@ def encode_queries(
 
     encode = {
         "text": encoder.texts,
-        "image": lambda files: encoder.media([Path(file) for file in files]),
+        "image": lambda files: encoder.media([as_path(file) for file in files]),
         "sample": lambda ids: encode_annotated_texts(encoder, sources, annotations, pa.chunked_array([ids])).numpy(),
         "medium": media,
     }

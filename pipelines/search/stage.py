@@ -8,6 +8,7 @@ from pipelines.artifacts.splits import canonical_split
 from pipelines.encoding import AS_IT_COMES, Encoding
 from pipelines.errors import InputError
 from pipelines.progress import SILENT, Progress
+from pipelines.remote import as_path, located
 from pipelines.runs.sources import find_sources
 from pipelines.search.collection import Among, read_collection
 from pipelines.search.encoded import encoded
@@ -64,7 +65,7 @@ def search(
     Raises:
         InputError: A query can't be encoded (see `RunEncoder`), or a file or option can't be used.
     """
-    run = Path(run)
+    run = located(run)
     if among not in get_args(Among):
         raise InputError(f"--among {among}: expected media or text")
     if top < 1:
@@ -74,7 +75,7 @@ def search(
     if pictures is not None and page is None:
         raise InputError("--pictures: is for the thumbnails of a page; give -o, or leave it out")
     if page is not None:
-        require_page(Path(page), force=force)
+        require_page(located(page), force=force)
     sources = find_sources(run, media, text, annotations, frequency)
     split = canonical_split(split)
     collection = read_collection(sources.annotations, split, among)
@@ -111,10 +112,10 @@ def search(
         cluster_sizes=known.said,
         bad_media=summary.get("bad_media", {}),
         queries=found,
-        page=None if page is None else Path(page),
+        page=None if page is None else as_path(page),
     )
     if page is not None:
-        place = None if pictures is None else Path(pictures)
+        place = None if pictures is None else located(pictures)
         asked = pictures_of_files([query.value for query in queries if query.kind == "image"])
-        write_page(result, Path(page), pictures_of_media(result, collection, sources, place), asked)
+        write_page(result, as_path(page), pictures_of_media(result, collection, sources, place), asked)
     return result

@@ -14,6 +14,7 @@ from pipelines.artifacts.writers import one_writer
 from pipelines.contrast.shift_range import dial
 from pipelines.errors import InputError
 from pipelines.progress import SILENT, Progress
+from pipelines.remote import located
 
 DEFAULT_LEVEL = 0.1
 _HISTOGRAM_BINS = 10
@@ -55,8 +56,8 @@ def shifts(
     Raises:
         InputError: A file or option can't be used, or the files are of different samples.
     """
-    paths = [Path(path) for path in ([clusters] if isinstance(clusters, (str, Path)) else clusters)]
-    output = Path(output)
+    paths = [located(path) for path in ([clusters] if isinstance(clusters, (str, Path)) else clusters)]
+    output = located(output)
     parameters, (of_smallest, of_largest) = _range(minimum, maximum, tail, level)
     low, high = sorted((of_smallest, of_largest))
     if not _SMALLEST <= low <= high <= _LARGEST:

@@ -10,6 +10,7 @@ import pyarrow as pa
 from pipelines.artifacts import StagePlan, refuse_replacing_inputs
 from pipelines.artifacts.writers import one_writer
 from pipelines.errors import InputError
+from pipelines.remote import located
 from pipelines.scores import bootstrap
 from pipelines.scores.queries import SEGMENTS
 from pipelines.sweep.found import SUMMARY, TABLE, read_sweep
@@ -57,7 +58,7 @@ def frontier(
     Raises:
         InputError: The sweep can't be used, its queries have no head and tail, or the output can't be written.
     """
-    folder, path = Path(sweep), None if output is None else Path(output)
+    folder, path = located(sweep), None if output is None else located(output)
     if force and path is None:
         raise InputError("--force: is for the file that --output names; leave it out")
     search = read_search(folder)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipelines.artifacts import StageResult
+from pipelines.remote import located
 from pipelines.sweep.found import TABLE, read_sweep
 from pipelines.sweep.settings import options_words
 from pipelines.sweep.space import OPTIONS
@@ -37,7 +38,7 @@ def open_sweep(folder: Path | str) -> SweepResult:
     Raises:
         InputError: It holds no finished sweep.
     """
-    folder = Path(folder)
+    folder = located(folder)
     return SweepResult(folder, True, read_sweep(folder), opened=True)
 
 

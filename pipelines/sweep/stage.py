@@ -24,6 +24,7 @@ from pipelines.artifacts.needs import announce
 from pipelines.artifacts.writers import removing_new_folders, sole_writer, writing
 from pipelines.errors import InputError, Interrupted
 from pipelines.progress import SILENT, Progress
+from pipelines.remote import located
 from pipelines.shifts import shifts
 from pipelines.sweep.config import SweepConfig
 from pipelines.sweep.found import SUMMARY, TABLE, read_sweep
@@ -184,15 +185,15 @@ class _Files:
 
     def _mean_sizes(self) -> Path | None:
         """A file with the sizes of the clusters: the one given, or the mean of several."""
-        clusters = [Path(path) for path in self.config.clusters]
+        clusters = [located(path) for path in self.config.clusters]
         if len(clusters) < 2:
             return clusters[0] if clusters else None
         return self._write(_SIZES, clusters, lambda: mean_frequency(clusters))
 
     def _declared(self) -> Path | None:
         """The file that thirds follow from, for all runs."""
-        source, annotations = self.config.frequency, Path(self.config.shared["annotations"])
-        clusters = [Path(path) for path in self.config.clusters]
+        source, annotations = self.config.frequency, located(self.config.shared["annotations"])
+        clusters = [located(path) for path in self.config.clusters]
         if source is not None:
             file = frequency_file(source, annotations)
             inputs, column = ([annotations], source) if file is None else ([file], None)

@@ -3,19 +3,25 @@
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from pipelines.artifacts.files import nearest
 from pipelines.artifacts.places import media_path
+from pipelines.augmentation import Ranges, ranges_of
 from pipelines.contrast import STRATEGIES
 from pipelines.errors import InputError
-from pipelines.scores.queries import DIRECTIONS, RECALL_AT
+from pipelines.remote import as_path, located
+from pipelines.scores.queries import DIRECTIONS, GRADED, RECALL_AT
 from pipelines.train.settings import FLAGS, RENAMED, TrainSettings
 
 # Scores of a validation; of the thirds by frequency too, where cluster sizes are known.
 SCORES = (
     "recall_sum",
     *(f"{direction}_recall@{k}" for direction in DIRECTIONS for k in RECALL_AT),
+)
+# Scores by graded relevancy, of EK-100's clips; without a direction the mean of both.
+GRADED_SCORES = tuple(
+    f"{direction}{score}" for direction in ("", *(f"{each}_" for each in DIRECTIONS)) for score in GRADED
 )
 _RELATED: dict[str, Literal["mask", "count"] | None] = {"negative": None, "mask": "mask", "positive": "count"}
 _SHOWN = 4  # differences between two runs that a message names
@@ -31,6 +37,11 @@ class TrainConfig(TrainSettings, BaseModel):
     """
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+    @field_validator("*")
+    @classmethod
+    def _locate(cls, value: Any) -> Any:
+        return located(value) if isinstance(value, Path) else value
 
     def __init__(self, **values: Any) -> None:
         try:
@@ -49,6 +60,7 @@ class TrainConfig(TrainSettings, BaseModel):
         self._check_balance()
         self._check_metric()
         self._check_sizes()
+        self.ranges  # noqa: B018  refuses what it can't be made of
         if self.warmup_epochs is None:
             self.warmup_epochs = min(1.0, self.epochs / 2)
 
@@ -98,14 +110,14 @@ class TrainConfig(TrainSettings, BaseModel):
     def _check_metric(self) -> None:
         knows_sizes = bool(self.frequency or self.shifts or self.clusters)
         thirds = ("", "head_", "middle_", "tail_") if knows_sizes else ("",)
-        names = [f"{third}{score}" for third in thirds for score in SCORES]
+        names = [f"{third}{score}" for third in thirds for score in (*SCORES, *GRADED_SCORES)]
         if self.metric not in names:
             recalls = ", ".join(f"{direction}_recall@{{{','.join(map(str, RECALL_AT))}}}" for direction in DIRECTIONS)
             also = (
                 "or with head_, middle_, tail_ before it" if knows_sizes else "head_, middle_, tail_ need --frequency"
             )
             near = nearest(self.metric, names)
-            raise InputError(f"--metric {self.metric[:40]}: expected recall_sum, {recalls}; {also}{near}")
+            raise InputError(f"--metric {self.metric[:40]}: expected recall_sum, {recalls}, mAP, nDCG; {also}{near}")
 
     def _check_sizes(self) -> None:
         """Refuse numbers that make no sense together."""
@@ -115,6 +127,8 @@ class TrainConfig(TrainSettings, BaseModel):
             raise InputError(
                 f"--warmup-epochs {self.warmup_epochs:g} of --epochs {self.epochs} would warm up to the end; lower it"
             )
+        if self.warmup_lr is not None and self.warmup_lr > self.lr:
+            raise InputError(f"--warmup-lr {self.warmup_lr:g} is above --lr {self.lr:g}, to which it rises; lower it")
         if self.micro_batch is not None and self.micro_batch >= self.batch_size:
             raise InputError(
                 f"--micro-batch {self.micro_batch} is not smaller than --batch-size {self.batch_size}; leave it out"
@@ -127,6 +141,11 @@ class TrainConfig(TrainSettings, BaseModel):
                 f"--patience {self.patience} can't stop a run of {validations} validations early; lower it, or leave "
                 "it out"
             )
+
+    @property
+    def ranges(self) -> Ranges | None:
+        """What augmentation draws from; None for none."""
+        return ranges_of(self.augment, self.crop_scale, self.flip, self.color)
 
     @property
     def media_path(self) -> Path | None:
@@ -169,7 +188,7 @@ def _shaping(values: dict[str, Any]) -> dict[str, Any]:
         name: value
         for name, value in values.items()
         if not (name in FLAGS and not FLAGS[name].shapes_result)
-        and not (name in ("media_model", "text_model", "frequency") and Path(value).exists())
+        and not (name in ("media_model", "text_model", "frequency") and as_path(value).exists())
     }
 
 

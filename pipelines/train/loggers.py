@@ -33,7 +33,7 @@ class TensorBoardLogger:
     def __init__(self, run: Path, step: int) -> None:
         from torch.utils.tensorboard.writer import SummaryWriter
 
-        self._writer: Any = SummaryWriter(run / "tensorboard", purge_step=step or None)
+        self._writer: Any = SummaryWriter(os.fspath(run / "tensorboard"), purge_step=step or None)
 
     def log(self, values: Mapping[str, float], step: int) -> None:
         """Take the numbers of a step."""
@@ -63,7 +63,7 @@ class WandbLogger:
         try:
             self._run: Any = wandb.init(
                 project=os.environ.get("WANDB_PROJECT", "mmts"),
-                dir=run,
+                dir=os.fspath(run),
                 name=run.resolve().name,
                 id=identity,
                 resume="allow",

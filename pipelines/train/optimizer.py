@@ -8,7 +8,9 @@ from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 
 
-def learning_rate(step: int, *, highest: float, lowest: float, warmup_steps: int, total_steps: int) -> float:
+def learning_rate(
+    step: int, *, highest: float, lowest: float, warmup_steps: int, total_steps: int, first: float | None = None
+) -> float:
     """The learning rate at a step: a line up over ``warmup_steps``, then half a cosine down to ``lowest``.
 
     Args:
@@ -17,7 +19,10 @@ def learning_rate(step: int, *, highest: float, lowest: float, warmup_steps: int
         lowest: The rate the cosine ends at.
         warmup_steps: Steps of the line; step 0 already takes a positive rate.
         total_steps: Steps of the run.
+        first: The rate of step 0, if there is a warm-up; None for that of a line that starts from 0 a step earlier.
     """
+    if step < warmup_steps and first is not None:
+        return first + (highest - first) * step / max(1, warmup_steps - 1)
     if step < warmup_steps:
         return highest * (step + 1) / warmup_steps
     progress = (step - warmup_steps) / max(1, total_steps - warmup_steps)

@@ -10,13 +10,20 @@ from pipelines.errors import InputError
 # Where a transformer's, or a convolutional network's, numbered layers are: `layers.3`, `layer.3`, `blocks.3`, ...
 _LAYER = re.compile(r"\.(?:(?:\w+_)?layers?|blocks?|h|stages)\.(\d+)\.")
 
+# `position_embedding.weight`, `positional_embedding`, `pos_embed`, `temporal_embedding`, `relative_attention_bias`, ...
+_WITHOUT_DECAY = re.compile(
+    r"pos(?:ition(?:al)?)?_?emb|(?:temporal|time)_?emb|relative_(?:position|attention)_bias"
+    r"|(?:cls|class|dist|distillation|mask)_(?:token|embedding)"
+)
+
 
 def parameter_groups(
     model: nn.Module, *, lr: float, weight_decay: float, layer_decay: float = 1.0
 ) -> list[dict[str, Any]]:
     """Groups for the optimizer of a dual encoder's parameters that train.
 
-    Matrices have weight decay; biases, norms and scalars (one dimension or none) don't. Layer ``i`` of a tower's ``n``
+    Matrices have weight decay. Biases, norms and scalars (one dimension or none) don't, nor do embeddings of positions
+    and times and class tokens, whatever their shape. Layer ``i`` of a tower's ``n``
     takes the learning rate times ``layer_decay ** (n - i)``, what comes before the layers, such as embeddings, times
     ``layer_decay ** (n + 1)``; what comes after them, heads and all else take it whole, as in BEiT (arXiv 2106.08254).
 
@@ -38,7 +45,8 @@ def parameter_groups(
     groups: dict[tuple[int, bool], list[nn.Parameter]] = {}
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
-            groups.setdefault((below.get(name, 0), parameter.ndim < 2), []).append(parameter)
+            plain = parameter.ndim < 2 or _WITHOUT_DECAY.search(name) is not None
+            groups.setdefault((below.get(name, 0), plain), []).append(parameter)
     if not groups:
         raise InputError("nothing trains: all parameters are frozen; give --freeze fewer patterns")
     return [

@@ -38,8 +38,10 @@ class RunResult(StageResult):
         )
         if summary["validation"] is not None:
             scores = summary["validation"]
+            metric = self.parameters.get("metric", "recall_sum")
+            chosen = "" if metric == "recall_sum" else f"{metric.replace('_', ' ')} {scores[metric]:.1f}, "
             yield (
-                f"best epoch {summary['best_epoch']} by validation: recall sum {scores['recall_sum']:.1f}, "
+                f"best epoch {summary['best_epoch']} by validation: {chosen}recall sum {scores['recall_sum']:.1f}, "
                 f"R@1 {scores['text_to_media_recall@1']:.1f} text to media, "
                 f"{scores['media_to_text_recall@1']:.1f} media to text"
             )

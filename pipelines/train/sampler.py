@@ -26,6 +26,7 @@ class EpochSampler:
         seed: Seed of the order.
         captions: Draws the caption that stands for a sample; its own if None.
         media_weight_m: How often each medium is drawn, relative to the others, float64 ``[m]``; once an epoch if None.
+        reshuffle: Whether the order of media is another in each epoch; captions are drawn anew in any case.
     """
 
     def __init__(
@@ -35,12 +36,14 @@ class EpochSampler:
         seed: int,
         captions: RelevantCaptions | None = None,
         media_weight_m: Tensor | None = None,
+        *,
+        reshuffle: bool = True,
     ) -> None:
         self._samples_by_media = torch.argsort(media_of_sample_n, stable=True)
         self._captions_m = torch.bincount(media_of_sample_n)
         self._first_m = torch.cumsum(self._captions_m, 0) - self._captions_m
         self.batch_size = min(batch_size, len(self._captions_m))
-        self._seed = seed
+        self._seed, self._reshuffle = seed, reshuffle
         self._captions = captions
         # The medium of a uniform draw in [0, 1) is the number of these that the draw reaches.
         share_m = None if media_weight_m is None else torch.cumsum(media_weight_m, 0) / media_weight_m.sum()
@@ -66,7 +69,8 @@ class EpochSampler:
         for it.
         """
         generator = torch.Generator().manual_seed((self._seed << 20) + epoch)
-        media = self._media(generator)
+        first_epoch = torch.Generator().manual_seed((self._seed << 20) + 1)
+        media = self._media(generator if self._reshuffle else first_epoch)
         draw = torch.rand(len(media), generator=generator, dtype=torch.float64)
         chosen = (draw * self._captions_m[media]).long()
         samples = self._samples_by_media[self._first_m[media] + chosen]

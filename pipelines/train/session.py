@@ -17,6 +17,7 @@ from pipelines.train.balance import find_balance
 from pipelines.train.checkpoint import Checkpoint
 from pipelines.train.config import TrainConfig
 from pipelines.train.data import PairedData, RunFiles, pair_up, read_files, require_scored
+from pipelines.train.graded import read_graded
 from pipelines.train.launch import processes_started
 from pipelines.train.parameters import parameter_groups
 from pipelines.train.positives import DEFAULT_MIN_RELEVANCY, RelevantCaptions, read_relevant_captions
@@ -41,6 +42,7 @@ class Session:
     Attributes:
         training: What is trained on.
         validation: What the best epoch is chosen by, None for nothing.
+        graded: Relevancies of the validation split, where a score that takes them chooses the best epoch.
         balance: Weights, duplicates and sampling of the training data.
         sampler: The order of the epochs.
         total_steps: Optimizer steps of the whole run.
@@ -63,6 +65,7 @@ class Session:
         self.encoder = self._build()
         self.training, self.validation = _pair_up_splits(config, files, self.encoder)
         require_scored(config.metric, self.validation)
+        self.graded = None if self.validation is None else read_graded(config)
         self.balance = find_balance(config, files, self.training)
         self.sampler = EpochSampler(
             self.training.media_of_sample_n,
@@ -70,6 +73,7 @@ class Session:
             config.seed,
             _relevant_captions(config),
             self.balance.media_weight_m,
+            reshuffle=config.reshuffle != "once",
         )
         if config.micro_batch is not None and config.micro_batch >= self.sampler.batch_size:
             raise InputError(
@@ -221,7 +225,7 @@ def _pair_up_splits(config: TrainConfig, files: RunFiles, encoder: DualEncoder) 
 def view_of(config: TrainConfig, encoder: DualEncoder) -> View | None:
     """What the media tower takes; None for features."""
     tower = encoder.media_tower
-    return None if tower is None else View(tower.image_size, encoder.settings["frames"], config.augment)
+    return None if tower is None else View(tower.image_size, encoder.settings["frames"], config.ranges)
 
 
 def _relevant_captions(config: TrainConfig) -> RelevantCaptions | None:

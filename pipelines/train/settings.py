@@ -267,9 +267,19 @@ class TrainSettings:
         float | None,
         Flag("Epochs of linear learning-rate warm-up (default: 1, but at most half of the run).", _OPTIMIZER, ge=0),
     ] = None
-    weight_decay: Annotated[float, Flag("Weight decay of matrices; biases and norms have none.", _OPTIMIZER, ge=0)] = (
-        0.01
-    )
+    warmup_lr: Annotated[
+        float | None,
+        Flag(
+            "Learning rate of the first step, from which the warm-up rises (default: one step of the rise).",
+            _OPTIMIZER,
+            not_with="warmup_epochs 0.0",
+            ge=0,
+        ),
+    ] = None
+    weight_decay: Annotated[
+        float,
+        Flag("Weight decay of matrices; biases, norms, positions and class tokens have none.", _OPTIMIZER, ge=0),
+    ] = 0.01
     max_grad_norm: Annotated[float | None, Flag("Clip the gradient norm (default: off).", _OPTIMIZER, gt=0)] = None
     layer_decay: Annotated[
         float | None,
@@ -299,6 +309,38 @@ class TrainSettings:
         Literal["none", "crop", "strong"],
         Flag("Augmentation in training: random crops; strong adds flips and colours.", _DATA, _PIXELS),
     ] = "none"
+    crop_scale: Annotated[
+        str | None,
+        Flag(
+            "Smallest and largest share of the area that crops keep (default: 0.9,1.0; strong 0.5,1.0).",
+            _DATA,
+            not_with="augment none",
+        ),
+    ] = None
+    flip: Annotated[
+        float | None,
+        Flag("Probability of a flip (default: 0; strong 0.5).", _DATA, not_with="augment none", ge=0, le=1),
+    ] = None
+    color: Annotated[
+        float | None,
+        Flag(
+            "Largest change of brightness, contrast and saturation; the hue changes by a quarter of it (default: 0; "
+            "strong 0.4).",
+            _DATA,
+            not_with="augment none",
+            ge=0,
+            le=1,
+        ),
+    ] = None
+    reshuffle: Annotated[
+        Literal["each-epoch", "once"] | None,
+        Flag(
+            "once: the same batches of media in every epoch, in the same order; captions, frames and crops are drawn "
+            "anew all the same (default: each-epoch).",
+            _DATA,
+            not_with="sampling cluster",
+        ),
+    ] = None
     workers: Annotated[
         int | None,
         Flag(
@@ -323,8 +365,8 @@ class TrainSettings:
     metric: Annotated[
         str,
         Flag(
-            "Score that chooses the best epoch: recall_sum, text_to_media_recall@1, ...; with cluster sizes also "
-            "tail_recall_sum, ...",
+            "Score that chooses the best epoch: recall_sum, text_to_media_recall@1, ...; in EK-100 also mAP, nDCG, "
+            "text_to_media_mAP, ...; with cluster sizes also tail_recall_sum, ...",
             _WATCH,
             not_with="val_split none",
         ),

@@ -140,10 +140,13 @@ def train_plan(config: TrainConfig) -> StagePlan:
 
 def _results(config: TrainConfig) -> int:
     """The number of a run's results, see `StagePlan`: that of the last change that concerns it."""
-    on_pixels, default_alpha = config.media_model is not None, config.alpha is None
+    default_alpha = config.alpha is None
     takes_alpha = "alpha" in STRATEGIES[config.temperature].options
-    # 2: transparency and wide greys; TempNet as published; a default alpha that fits the shifts.
-    return 2 if on_pixels or config.temperature == "tempnet" or (takes_alpha and default_alpha) else 1
+    if config.media_model is not None or config.text_model is not None:
+        # Large frames are scaled before their colours are converted; positions and class tokens have no weight decay.
+        return 3
+    # 2: TempNet as published; a default alpha that fits the shifts.
+    return 2 if config.temperature == "tempnet" or (takes_alpha and default_alpha) else 1
 
 
 def _start(session: Session, folder: RunFolder, checkpoint: Checkpoint | None) -> tuple[RunState, StepLog]:

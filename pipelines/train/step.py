@@ -71,6 +71,7 @@ def take_step(session: Session, batch: Batch, step: int) -> TakenStep:
         lowest=config.min_lr,
         warmup_steps=config.warmup_steps(session.sampler.steps),
         total_steps=session.total_steps,
+        first=config.warmup_lr,
     )
     set_learning_rate(session.optimizer, rate)
     session.optimizer.zero_grad(set_to_none=True)

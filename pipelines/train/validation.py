@@ -36,10 +36,15 @@ def validate(session: Session, between: Callable[[], None]) -> dict[str, float]:
             the validation.
 
     Returns:
-        See `summed_recalls`.
+        See `summed_recalls`; where a graded score chooses the best epoch, those of `GradedPairs.scores` as well.
     """
     assert session.validation is not None
-    return summed_recalls(score_pairs(session, session.validation, between))
+    data = session.validation
+    encoded = _encode(session, data, between)
+    scores = summed_recalls(_score(encoded, data, between))
+    if session.graded is not None:
+        scores |= session.graded.scores(encoded.media_nd, encoded.text_nd, encoded.whole_n, data.size_n)
+    return scores
 
 
 def score_pairs(session: Session, data: PairedData, between: Callable[[], None] = lambda: None) -> Evaluation:
@@ -50,23 +55,7 @@ def score_pairs(session: Session, data: PairedData, between: Callable[[], None] 
         data: The pairs.
         between: As for `validate`.
     """
-    session.encoder.eval()
-    media_nd, whole_n = _encode_media(session, data, between)
-    text_nd = _encode_texts(session, data, between)
-    session.encoder.train()
-    rows, sizes = data.media_of_sample_n, data.size_n
-    if not whole_n.all():  # damaged media and their captions are left out
-        kept = whole_n[rows]
-        media_nd, text_nd, rows = media_nd[whole_n], text_nd[kept], (whole_n.cumsum(0) - 1)[rows[kept]]
-        sizes = None if sizes is None else sizes[kept.numpy()]
-    return score_retrieval(
-        media_nd.numpy(),
-        text_nd.numpy(),
-        rows.numpy(),
-        cluster_size=sizes,
-        resamples=0,
-        progress=_Watched(between),
-    )
+    return _score(_encode(session, data, between), data, between)
 
 
 def summed_recalls(evaluation: Evaluation) -> dict[str, float]:
@@ -88,6 +77,40 @@ def summed_recalls(evaluation: Evaluation) -> dict[str, float]:
         }
         result |= {**recalls, f"{prefix}recall_sum": sum(recalls.values())}
     return result
+
+
+@dataclass(frozen=True)
+class _Encoded:
+    """Embeddings of all media and captions, and which media could be decoded."""
+
+    media_nd: Tensor
+    text_nd: Tensor
+    whole_n: Tensor
+
+
+def _encode(session: Session, data: PairedData, between: Callable[[], None]) -> _Encoded:
+    session.encoder.eval()
+    media_nd, whole_n = _encode_media(session, data, between)
+    text_nd = _encode_texts(session, data, between)
+    session.encoder.train()
+    return _Encoded(media_nd, text_nd, whole_n)
+
+
+def _score(encoded: _Encoded, data: PairedData, between: Callable[[], None]) -> Evaluation:
+    media_nd, text_nd, whole_n = encoded.media_nd, encoded.text_nd, encoded.whole_n
+    rows, sizes = data.media_of_sample_n, data.size_n
+    if not whole_n.all():  # damaged media and their captions are left out
+        kept = whole_n[rows]
+        media_nd, text_nd, rows = media_nd[whole_n], text_nd[kept], (whole_n.cumsum(0) - 1)[rows[kept]]
+        sizes = None if sizes is None else sizes[kept.numpy()]
+    return score_retrieval(
+        media_nd.numpy(),
+        text_nd.numpy(),
+        rows.numpy(),
+        cluster_size=sizes,
+        resamples=0,
+        progress=_Watched(between),
+    )
 
 
 @torch.no_grad()

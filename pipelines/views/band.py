@@ -10,6 +10,7 @@ from pipelines.artifacts import STEPS, canonical_split, read_annotations, read_s
 from pipelines.artifacts.run_config import read_run_parameters
 from pipelines.contrast import LOSSES, MMTS, BandLine, LossName, band, make_strategy
 from pipelines.errors import InputError
+from pipelines.remote import located
 from pipelines.views.pictured import Pictured
 
 _MOST_STEPS = 10**9  # far beyond any run
@@ -64,12 +65,12 @@ def plan_band(
         raise InputError(f"--steps {steps}: expected 1 to {_MOST_STEPS:,}")
     sample_ids, which, of = None, "all", Path(shifts).name
     if annotations is not None:
-        path = Path(annotations)
+        path = located(annotations)
         rows = rows_of_split(read_annotations(path), split, path)
         sample_ids, of = rows.column("sample_id"), path.name
         if "split" in rows.column_names:
             which, of = "the", f"split {canonical_split(split)}"
-    read = read_shifts(Path(shifts), sample_ids)
+    read = read_shifts(located(shifts), sample_ids)
     strategy = make_strategy(
         "mmts", loss=loss, alpha=alpha, oscillations=oscillations, total_steps=steps, shift_range=read.range
     )
@@ -92,7 +93,7 @@ def band_of_run(run: Path | str, shifts: Path | None = None, annotations: Path |
         InputError: The folder is not a run's, its first epoch isn't over, another strategy sets its temperatures, or
             a file can't be used.
     """
-    run = Path(run)
+    run = located(run)
     parameters = read_run_parameters(run)
     if parameters.get("temperature") != "mmts":
         raise InputError(

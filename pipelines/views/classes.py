@@ -7,6 +7,7 @@ from pathlib import Path
 from pipelines.artifacts import CLASSES, read_table, scores_folder
 from pipelines.artifacts.files import read_json
 from pipelines.errors import InputError
+from pipelines.remote import as_path, located
 from pipelines.scores.queries import SHOTS
 from pipelines.views.pictured import Pictured
 from pipelines.views.thirds import Score, ThirdScores, read_thirds
@@ -74,7 +75,7 @@ def read_class_scores(folder: Path | str, *, name: str | None = None) -> ClassSc
     Raises:
         InputError: The folder can't be used, or was scored by another protocol.
     """
-    folder = scores_folder(Path(folder))
+    folder = scores_folder(located(folder))
     path = folder / "metrics.json"
     metrics = read_json(path)
     try:
@@ -106,7 +107,7 @@ def read_by_frequency(folder: Path | str, *, name: str | None = None) -> ThirdSc
     Raises:
         InputError: The folder can't be used, or its scores have no such groups.
     """
-    if not is_classification(scores_folder(Path(folder))):
+    if not is_classification(scores_folder(as_path(folder))):
         return read_thirds(folder, name=name)
     found = read_class_scores(folder, name=name)
     if not any(set(SHOTS) & of.keys() for of in found.scores.values()):

@@ -13,6 +13,7 @@ from pipelines.artifacts.files import read_json
 from pipelines.artifacts.run_config import read_run_parameters
 from pipelines.contrast import LOSSES
 from pipelines.errors import InputError
+from pipelines.remote import located
 from pipelines.views.pictured import Pictured
 
 Points = NDArray[np.float64]
@@ -72,7 +73,7 @@ def read_curves(run: Path | str, *, name: str | None = None, points: int = 1000)
     Raises:
         InputError: The folder is not a run's, or its files can't be used.
     """
-    run = Path(run)
+    run = located(run)
     if not run.is_dir():
         raise InputError(f"{run}: no such folder; give one that `mmts train` wrote")
     parameters = read_run_parameters(run)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from pipelines.artifacts import RANKS, align, read_annotations, read_clusters, read_table, read_vectors
 from pipelines.errors import InputError
+from pipelines.remote import as_path, located
 from pipelines.views.classes import is_classification
 from pipelines.views.found import FOUND_WITHIN, query_ranks
 from pipelines.views.layout import lay_out
@@ -79,7 +80,7 @@ def read_map(
         InputError: A file can't be used, ``most`` is below 1, ``scores`` are of a classification, or samples are
             missing in one of the files.
     """
-    if scores is not None and is_classification(Path(scores)):
+    if scores is not None and is_classification(located(scores)):
         raise InputError(f"{scores}: classifies, so nothing was searched for; score retrieval with `mmts eval`")
     if most < 1:
         raise InputError(f"{most} points: expected at least 1")
@@ -87,18 +88,18 @@ def read_map(
     row_n = np.arange(len(vectors.ids))
     if len(row_n) > most:
         row_n = np.sort(np.random.default_rng(seed).choice(len(row_n), most, replace=False))
-    table = _samples(Path(annotations), vectors.id_column, vectors.ids.take(pa.array(row_n)))
+    table = _samples(located(annotations), vectors.id_column, vectors.ids.take(pa.array(row_n)))
     sample_ids = table.column("sample_id")
     cluster_n = size_n = recall_n = cluster_recall_n = rank_n = None
     overlapping = False
     if clusters is not None:
-        found = read_clusters(Path(clusters))
+        found = read_clusters(located(clusters))
         overlapping = overlap(found.column("cluster").to_numpy(), found.column("cluster_size").to_numpy())
-        rows = pa.array(align(sample_ids, found.column("sample_id"), what="samples", path=Path(clusters)))
+        rows = pa.array(align(sample_ids, found.column("sample_id"), what="samples", path=as_path(clusters)))
         cluster_n = found.column("cluster").take(rows).to_numpy().astype(np.int64)
         size_n = found.column("cluster_size").take(rows).to_numpy()
     if scores is not None:
-        rank_n, recall_n = _found(Path(scores) / "ranks.parquet", sample_ids, table.column("media_id"))
+        rank_n, recall_n = _found(as_path(scores) / "ranks.parquet", sample_ids, table.column("media_id"))
         cluster_recall_n = None if cluster_n is None else _mean_of_cluster(recall_n, cluster_n)
     place_n2, method = lay_out(vectors.matrix_nd[row_n], seed=seed)  # last: it takes a minute
     return Map(

@@ -17,6 +17,7 @@ from pipelines.artifacts import (
     read_shifts,
 )
 from pipelines.errors import InputError
+from pipelines.remote import located
 from pipelines.scores.thirds import frequency_edges, frequency_third
 from pipelines.views.pictured import Pictured
 from pipelines.words import counted
@@ -97,13 +98,13 @@ def read_tail(clusters: Path | str, shifts: Path | str | None = None, annotation
     Raises:
         InputError: A file can't be used, samples are missing in ``shifts``, or no cluster has a training sample.
     """
-    clusters = Path(clusters)
+    clusters = located(clusters)
     table = read_clusters(clusters)
     cluster_n, size_n = table.column("cluster").to_numpy(), table.column("cluster_size").to_numpy()
     apart_n, centers, train_n = noise_apart(cluster_n), None, None
     if overlap(cluster_n, size_n):
         apart_n = np.arange(len(apart_n))
-        train_n = None if annotations is None else _train(table.column("sample_id"), Path(annotations))
+        train_n = None if annotations is None else _train(table.column("sample_id"), located(annotations))
         centers = "samples" if train_n is None else "training samples"
     _, first_k, inverse_n = np.unique(apart_n, return_index=True, return_inverse=True)
     size_k = size_n[first_k]
@@ -115,7 +116,7 @@ def read_tail(clusters: Path | str, shifts: Path | str | None = None, annotation
     borders = frequency_edges(of_samples)
     of_clusters = None
     if shifts is not None:
-        shift_n = read_shifts(Path(shifts), table.column("sample_id")).shift_n
+        shift_n = read_shifts(located(shifts), table.column("sample_id")).shift_n
         of_clusters = _cluster_shifts(shift_n, inverse_n, order)
     return Tail(
         cluster_n[first_k][order].astype(np.int64),

@@ -8,6 +8,7 @@ from typing import Any
 from pipelines.artifacts import scores_folder
 from pipelines.artifacts.files import read_json
 from pipelines.errors import InputError
+from pipelines.remote import as_path, located
 from pipelines.scores.queries import DIRECTIONS, SEGMENTS, TAIL_CLASSES
 from pipelines.views.pictured import Pictured
 
@@ -74,7 +75,7 @@ def read_thirds(folder: Path | str, *, name: str | None = None) -> ThirdScores:
     found = read_scores(folder, name=name)
     if found.segments == ["overall"]:
         raise InputError(
-            f"{scores_folder(Path(folder)) / _METRICS}: its queries have no head and tail; score again with "
+            f"{scores_folder(as_path(folder)) / _METRICS}: its queries have no head and tail; score again with "
             "--frequency, a column of classes or a clusters file"
         )
     return found
@@ -86,7 +87,7 @@ def read_scores(folder: Path | str, *, name: str | None = None) -> ThirdScores:
     Raises:
         InputError: The folder can't be used.
     """
-    folder = Path(folder)
+    folder = located(folder)
     path = scores_folder(folder) / _METRICS
     metrics = read_json(path)
     try:

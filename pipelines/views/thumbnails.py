@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipelines.artifacts import read_annotations
+from pipelines.remote import located
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -57,11 +58,11 @@ def make_thumbnails(
     from pipelines.media import DamagedMediumError, MissingMediaError, media_list  # brings torch
     from pipelines.media.stills import Stills
 
-    annotations = Path(annotations)
+    annotations = located(annotations)
     wanted = list(dict.fromkeys(media_ids))
     if not wanted:
         return Thumbnails()
-    path = None if media is None else Path(media)
+    path = None if media is None else located(media)
     listed = media_list(read_annotations(annotations), annotations).select(wanted)
     lacking: dict[str, str] = {}
     try:

@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 
 from pipelines.artifacts import MISSES, RANKS, align, read_annotations, read_clusters, read_provenance, read_table
 from pipelines.errors import InputError
+from pipelines.remote import located
 
 Direction = Literal["text_to_media", "media_to_text"]
 Third = Literal["tail", "middle", "head"]
@@ -81,9 +82,9 @@ def read_worst(scores: Path | str, annotations: Path | str, *, clusters: Path | 
         InputError: A file can't be used, the folder was written by an mmts that kept no misses, or samples are missing
             in one of the files.
     """
-    scores, annotations = Path(scores), Path(annotations)
+    scores, annotations = located(scores), located(annotations)
     misses = _misses(scores)
-    samples = _samples(annotations, None if clusters is None else Path(clusters), misses)
+    samples = _samples(annotations, None if clusters is None else located(clusters), misses)
     return sorted((_query(miss, samples) for miss in misses), key=lambda query: -query.gap)
 
 

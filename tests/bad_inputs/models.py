@@ -185,6 +185,15 @@ CASES = [
         "dimension-huge", f"{_TRAIN} {FEATURES} --dimension {10**10}", ("--dimension 10000000000", "GiB of memory")
     ),
     BadInput("lora-rank-huge", f"{MEDIA} --lora-rank {10**9}", ("--lora-rank 1000000000", "units at most"), config()),
+    *(
+        BadInput(f"augment {flags}", f"{MEDIA} --augment crop {flags}", (told,), config())
+        for flags, told in (
+            ("--crop-scale 2,1", "--crop-scale 2,1: expected"),
+            ("--crop-scale 0.5", "0.5,1.0"),
+            ("--flip 2", "--flip"),
+            ("--color -1", "--color"),
+        )
+    ),
     # A text model.
     BadInput("text-missing", TEXT, ("--text-model m: no such folder",)),
     BadInput("text-is-vision", TEXT.replace(" m", " {good}/vit"), ("--text-model",)),

@@ -62,7 +62,7 @@ def lines(ran) -> list[list[str]]:
 
 
 def test_there_is_one_for_each_of_the_papers_settings_and_their_ablations() -> None:
-    settings = {"ek100-max-margin", "ek100-kmeans", "youcook2", "cc3m-zero-shot"}
+    settings = {"ek100-max-margin", "ek100-kmeans", "ek100-avion", "youcook2", "msrvtt", "cc3m-zero-shot"}
     ablations = {"ek100-ablations", "youcook2-ablations", "cc3m-ablations"}
     assert set(NAMES) == settings | ablations
     for name in ablations:
@@ -108,6 +108,20 @@ def test_the_ek100_recipe_has_the_papers_numbers(mmts) -> None:
     assert (train["lr"], train["min_lr"], train["epochs"], train["warmup_epochs"]) == (3e-5, 1e-5, 100, 1)
     assert (train["positives"], train["min_relevancy"], train["frames"]) == ("relevancy", 0.1, 16)
     assert evaluation["protocol"] == "ek100"
+
+
+def test_the_recipe_of_the_authors_run_has_their_scripts_numbers(mmts) -> None:
+    ran = mmts("run", "ek100-avion", "--root", "data", "--media-root", "videos", "--dry-run")
+    train = next(parsed(words) for words in lines(ran) if words[0] == "train")
+    expected = {
+        **{"media_model": "data/avion", "text_model": "data/avion", "projection": "none", "frames": 16},
+        **{"batch_size": 512, "devices": 4, "micro_batch": None, "epochs": 100, "precision": "16-mixed"},
+        **{"lr": 3e-5, "warmup_lr": 1e-6, "min_lr": 1e-5, "warmup_epochs": 1, "weight_decay": 0.01},
+        **{"max_grad_norm": None, "augment": "crop", "crop_scale": "0.5,1.0", "flip": None, "color": None},
+        **{"reshuffle": "once", "val_split": "test", "metric": "mAP", "positives": "relevancy", "min_relevancy": 0.1},
+        **{"loss": "max-margin", "temperature": "mmts", "alpha": 0.2, "oscillations": 5},
+    }
+    assert {name: train[name] for name in expected} == expected
 
 
 def test_the_list_names_each_with_its_data_and_runs(mmts) -> None:
@@ -211,7 +225,7 @@ def test_a_recipe_extends_another_beside_it(recipe, mmts) -> None:
         ("media__=", "frames = 3\n#", "small.toml: [towers] has no media"),
         ("about__=", "extends = 'small.toml'\nabout =", "small.toml: extends itself, by way of small.toml"),
         ("about__=", "extends = 3\nabout =", "small.toml: extends = 3: the name of a recipe, or the path of a .toml"),
-        ("about__=", "extends = 'ek10'\nabout =", "ek10: no such recipe; did you mean 'ek100-kmeans'?"),
+        ("about__=", "extends = 'ek10'\nabout =", "ek10: no such recipe; did you mean 'ek100-avion'?"),
         ("[train]", "train", "small.toml: not valid TOML ("),
     ],
 )  # fmt: skip

@@ -11,8 +11,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pipelines.augmentation import RANGES
 from pipelines.errors import InputError
-from pipelines.media import DamagedMediumError, MediaList, View, open_media, video
+from pipelines.media import DamagedMediumError, MediaList, View, open_media
+from pipelines.media.film import Film
 from pipelines.media.video import instants_of, read_frames
 
 av = pytest.importorskip("av")
@@ -69,14 +71,14 @@ def test_frames_are_those_on_display_at_the_centres(tmp_path, film, name, in_mem
 
 def test_decoding_begins_at_the_keyframe_before_a_clip(tmp_path, film, monkeypatch) -> None:
     path = film(tmp_path / "a.mp4", frames=200, gop=10)
-    decoded, timed_frames = [], video._timed_frames
+    decoded, frames = [], Film.frames
 
     def counted(*arguments):
-        for time_s, frame in timed_frames(*arguments):
+        for time_s, frame in frames(*arguments):
             decoded.append(time_s)
             yield time_s, frame
 
-    monkeypatch.setattr(video, "_timed_frames", counted)
+    monkeypatch.setattr(Film, "frames", counted)
     read_frames(path, 6.0, 6.2, 1, None)
     assert 5.6 < decoded[0] <= 6.1 < decoded[-1] < 6.2
 
@@ -130,7 +132,7 @@ def test_rotation_in_the_metadata_is_applied(tmp_path, film, degrees, turns) -> 
 
 def test_a_clip_is_augmented_alike_in_all_frames(tmp_path, film) -> None:
     path = film(tmp_path / "still.mp4", times_ms=[0], gop=1)
-    source = open_media(tmp_path, MediaList([path.name]), view=View(16, 6, "strong"))
+    source = open_media(tmp_path, MediaList([path.name]), view=View(16, 6, RANGES["strong"]))
     clips = [source.load(0, np.random.default_rng(seed)) for seed in range(8)]
     for clip in clips:
         assert clip.shape == (6, 3, 16, 16)

@@ -12,6 +12,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from pipelines.augmentation import RANGES
 from pipelines.errors import InputError
 from pipelines.media import (
     DamagedMediumError,
@@ -35,7 +36,7 @@ def source(tmp_path):
         pixels = random.integers(0, 256, (20, 24, 3), dtype=np.uint8)
         Image.fromarray(pixels).save(tmp_path / "images" / f"{row}.png")
     ids = [f"{row}.png" for row in range(COUNT)]
-    return open_media(tmp_path / "images", MediaList(ids), view=View(8, augment="strong"))
+    return open_media(tmp_path / "images", MediaList(ids), view=View(8, ranges=RANGES["strong"]))
 
 
 def damage(source, *rows: int) -> None:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pipelines.augmentation import RANGES, Ranges
 from pipelines.media.pixels import CENTRE, Augmentation, draw, least_side
 
 NOISE = Image.fromarray(np.random.default_rng(0).integers(0, 256, (30, 40, 3), dtype=np.uint8))
@@ -13,12 +14,12 @@ NOISE = Image.fromarray(np.random.default_rng(0).integers(0, 256, (30, 40, 3), d
 
 def drawn(augment, size, count=400):
     random = np.random.default_rng(0)
-    return [draw(augment, size, random) for _ in range(count)]
+    return [draw(RANGES[augment], size, random) for _ in range(count)]
 
 
 def test_none_is_the_centre_square_and_draws_nothing() -> None:
     random = np.random.default_rng(0)
-    assert draw("none", (40, 30), random) == CENTRE
+    assert draw(None, (40, 30), random) == CENTRE
     assert random.random() == np.random.default_rng(0).random()
     expected = np.asarray(NOISE)[:, 5:35].transpose(2, 0, 1)
     assert np.array_equal(CENTRE.square(NOISE, 30), expected)
@@ -42,6 +43,21 @@ def test_crops_keep_their_area_and_ratio_and_reach_every_corner(augment, smalles
     assert ratio.min() < ratio.mean() < ratio.max()
     assert (left > 0).any()
     assert (right < size[0]).any()
+
+
+def test_ranges_are_drawn_from_as_given() -> None:
+    random = np.random.default_rng(0)
+    found = [draw(Ranges((0.3, 0.6), flip=1.0, color=0.0), (400, 300), random) for _ in range(300)]
+    areas = [(a.box[2] - a.box[0]) * (a.box[3] - a.box[1]) / 120_000 for a in found]
+    assert 0.29 < min(areas) < 0.32
+    assert 0.58 < max(areas) < 0.61
+    assert {(a.flip, a.colour, a.grey) for a in found} == {(True, (), False)}
+    coloured = [draw(Ranges((1.0, 1.0), color=0.1), (40, 40), random) for _ in range(300)]
+    assert not any(each.flip for each in coloured)
+    factors = [(name, factor) for each in coloured for name, factor in each.colour]
+    assert {name for name, _ in factors} == {"Brightness", "Contrast", "Color", "hue"}
+    assert max(abs(factor - 1) for name, factor in factors if name != "hue") == pytest.approx(0.1, abs=0.005)
+    assert max(abs(factor) for name, factor in factors if name == "hue") == pytest.approx(0.025, abs=0.002)
 
 
 @pytest.mark.parametrize(("size", "box"), [((400, 40), (173, 0, 226, 40)), ((40, 400), (0, 173, 40, 226))])
@@ -83,9 +99,9 @@ def test_flip_grey_and_colours_do_what_they_are_called() -> None:
 
 
 def test_decoding_smaller_leaves_every_crop_twice_the_square() -> None:
-    assert least_side("none", 100) == 200
+    assert least_side(None, 100) == 200
     for augment in ("crop", "strong"):
-        side = least_side(augment, 100)
+        side = least_side(RANGES[augment], 100)
         boxes = np.array([a.box for a in drawn(augment, (side, side), 2000)])
         shorter = np.minimum(boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1]).min()
         assert 198 <= shorter <= 230

@@ -28,6 +28,19 @@ def test_a_line_up_then_half_a_cosine_down(warmup, total, lowest, rates) -> None
     assert found == pytest.approx(rates)
 
 
+@pytest.mark.parametrize(
+    ("warmup", "rates"), [(5, [0.1, 0.325, 0.55, 0.775, 1.0, 1.0, 0.5]), (1, [0.1, 1.0]), (0, [1.0])]
+)
+def test_a_warm_up_from_a_given_rate(warmup, rates) -> None:
+    """As the scripts that AVION comes from have it: ``linspace(first, highest, warmup)``, then the cosine."""
+    total = 7 if warmup == 5 else 9
+    found = [
+        learning_rate(step, highest=1.0, lowest=0.0, warmup_steps=warmup, total_steps=total, first=0.1)
+        for step in range(len(rates))
+    ]
+    assert found == pytest.approx(rates)
+
+
 def test_the_cosine_ends_at_the_lowest_rate() -> None:
     assert learning_rate(8, highest=1.0, lowest=0.2, warmup_steps=4, total_steps=8) == pytest.approx(0.2)
 

@@ -94,6 +94,51 @@ def test_towers_of_a_dual_encoder_have_depths_of_their_own(tmp_path) -> None:
     assert "pooler" not in " ".join(key for key in scales if key.startswith("text_tower"))
 
 
+POSITIONS = {
+    "clip": {
+        "model_type": "clip_vision_model",
+        **{"hidden_size": 8, "intermediate_size": 8, "num_attention_heads": 1, "num_hidden_layers": 1},
+        **{"image_size": 8, "patch_size": 4, "projection_dim": 4},
+    },
+    "videomae": {
+        "model_type": "timesformer",
+        **{"hidden_size": 8, "intermediate_size": 8, "num_attention_heads": 1, "num_hidden_layers": 1},
+        **{"image_size": 8, "patch_size": 4, "num_frames": 2},
+    },
+    "vit": None,
+    "text": None,
+}
+
+
+def model_of(name, tmp_path) -> nn.Module:
+    if name == "text":
+        return build_model(None, "all-MiniLM-L6-v2", media_size=4, dimension=4).text_tower
+    if name == "vit":
+        return load_vision_tower(str(write_tower_config(tmp_path, name)))
+    from transformers import AutoConfig, AutoModel
+
+    options = dict(POSITIONS[name])
+    return AutoModel.from_config(AutoConfig.for_model(options.pop("model_type"), **options))
+
+
+@pytest.mark.parametrize(
+    ("name", "without"),
+    [
+        ("vit", {"position_embeddings", "cls_token"}),
+        ("clip", {"position_embedding.weight", "class_embedding"}),
+        ("videomae", {"position_embeddings", "cls_token", "time_embeddings"}),
+        ("text", {"position_embeddings.weight"}),
+    ],
+)
+def test_positions_and_class_tokens_have_no_weight_decay(tmp_path, name, without) -> None:
+    model = model_of(name, tmp_path)
+    decays = {key: group["weight_decay"] for key, group in by_name(model).items()}
+    shapes = {key: parameter.ndim for key, parameter in model.named_parameters()}
+    special = {key for key in decays if decays[key] == 0.0 and not key.endswith(".bias") and "norm" not in key.lower()}
+    assert {next(each for each in without if key.endswith(each)) for key in special} == without
+    assert all(decay == 0.3 for key, decay in decays.items() if shapes[key] > 1 and key not in special)
+
+
 def test_nothing_that_trains_is_refused() -> None:
     model = nn.Linear(2, 2).requires_grad_(False)
     with pytest.raises(InputError, match="nothing trains: all parameters are frozen; give --freeze fewer patterns"):

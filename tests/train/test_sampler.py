@@ -64,6 +64,17 @@ def test_the_last_incomplete_batch_is_left_out_of_that_epoch_only() -> None:
     assert left_out == set(range(5))
 
 
+def test_without_reshuffling_batches_stay_and_captions_change() -> None:
+    kept, mixed = (EpochSampler(MEDIA_OF_SAMPLE, 2, seed=1, reshuffle=reshuffle) for reshuffle in (False, True))
+    epochs = [rows(kept, epoch) for epoch in range(1, 9)]
+    media = [[batch for batch, _ in epoch] for epoch in epochs]
+    captions = [[samples for _, samples in epoch] for epoch in epochs]
+    assert all(each == media[0] for each in media)
+    assert any(each != captions[0] for each in captions)
+    assert media[0] == [batch for batch, _ in rows(mixed, 1)]
+    assert any([batch for batch, _ in rows(mixed, epoch)] != media[0] for epoch in range(2, 9))
+
+
 def test_fewer_media_than_a_batch_are_one_batch() -> None:
     sampler = EpochSampler(MEDIA_OF_SAMPLE, 512, seed=0)
     assert (sampler.steps, sampler.batch_size) == (1, 5)

@@ -83,6 +83,8 @@ OTHER: dict[str, Any] = {
         "duplicates": "mask",
         "positives": "relevancy",
         "patience": 3,
+        "warmup_lr": 1e-4,
+        "reshuffle": "once",
         "media_model": "vit",
         "precision": "bf16-mixed",
     },
@@ -94,6 +96,7 @@ WITH_A_TOWER: dict[str, Any] = {
 WITH_MORE: dict[str, tuple[dict[str, Any], Any]] = {
     "min_relevancy": ({"positives": "relevancy"}, 0.2),
     "pooling": ({"frames": 2}, "attention"),
+    **{name: ({"augment": "crop"}, given) for name, given in (("crop_scale", "0.5,1"), ("flip", 0.5), ("color", 0.1))},
     "lora_alpha": ({"lora_rank": 2}, 3.0),
     "lora_target": ({"lora_rank": 2}, ["query"]),
     "weight": ({"clusters": "c.parquet", "sampling": "cluster"}, 0.5),
@@ -186,7 +189,8 @@ def test_every_condition_names_settings_there_are() -> None:
     assert len(conditions) > 15
     for name, *value in (text.split() for text in conditions):
         assert name in TrainConfig.model_fields
-        assert not value or str(getattr(checked(temperature="cosine", **{name: value[0]}), name)) == value[0]
+        more = {"clusters": "c.parquet"} if name == "sampling" else {}
+        assert not value or str(getattr(checked(temperature="cosine", **more, **{name: value[0]}), name)) == value[0]
     checked(temperature="cosine", alpha=0.01, oscillations=2)
     checked(temperature="fixed", epochs=4, patience=2, val_every=1)
 

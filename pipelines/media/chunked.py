@@ -1,0 +1,76 @@
+"""Videos in chunks, in one list with media that are a file each."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import PurePosixPath
+
+from pipelines.artifacts.chunks import ChunkPlaces
+from pipelines.media.blobs import Blobs, Chunk, Chunks, Content
+
+
+class ChunkedBlobs:
+    """Media of which some are videos in chunks.
+
+    Args:
+        files: All files, those of a video one after another.
+        first: Row of each medium's first file.
+        begins_s: Where each chunk of a medium begins in its video; None for a medium in one file.
+    """
+
+    def __init__(self, files: Blobs, first: Sequence[int], begins_s: Sequence[Sequence[float] | None]) -> None:
+        self._files, self._first, self._begins_s = files, first, begins_s
+
+    def get(self, row: int) -> Content | Chunks:
+        """The content of a medium's file, or its chunks, none of which is read yet.
+
+        Raises:
+            OSError, ValueError: It can't be read.
+        """
+        first, begins_s = self._first[row], self._begins_s[row]
+        if begins_s is None:
+            return self._files.get(first)
+        return tuple(
+            Chunk(begin_s, PurePosixPath(self._files.name(first + number)).name, partial(self._read, first + number))
+            for number, begin_s in enumerate(begins_s)
+        )
+
+    def where(self, row: int) -> str:
+        """What a medium's files lie in."""
+        return self._files.where(self._first[row])
+
+    def name(self, row: int) -> str:
+        """The file, or the first chunk."""
+        return self._files.name(self._first[row])
+
+    def _read(self, row: int) -> Content:
+        content = self._files.get(row)
+        assert not isinstance(content, tuple)  # the files themselves are not in chunks
+        return content
+
+
+def open_places(places: Sequence[int | ChunkPlaces], open_files: Callable[[list[int]], Blobs]) -> Blobs:
+    """Open media where they were found in a list of names.
+
+    Args:
+        places: Place of each medium's file, or its chunks; media of one video share a list.
+        open_files: Opens files, by their places.
+    """
+    flat: list[int] = []
+    first: list[int] = []
+    begins_s: list[list[float] | None] = []
+    known: dict[int, int] = {}
+    seconds: dict[int, list[float]] = {}
+    for place in places:
+        if isinstance(place, int):
+            first.append(len(flat))
+            begins_s.append(None)
+            flat.append(place)
+            continue
+        if id(place) not in known:
+            known[id(place)] = len(flat)
+            seconds[id(place)] = [begin_s for begin_s, _ in place]
+            flat += [number for _, number in place]
+        first.append(known[id(place)])
+        begins_s.append(seconds[id(place)])
+    files = open_files(flat)
+    return ChunkedBlobs(files, first, begins_s) if known else files

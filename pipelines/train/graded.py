@@ -1,0 +1,85 @@
+"""Validation by graded relevancy: EK-100's own scores, where one of them chooses the best epoch."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from pipelines.artifacts import Clips, read_clips
+from pipelines.errors import InputError
+from pipelines.scores.ek100 import score_ek100
+from pipelines.scores.queries import DIRECTIONS, GRADED
+from pipelines.scores.relevancy import Relevancy, class_relevancy
+from pipelines.scores.similarity import EmbeddingScores
+from pipelines.train.config import GRADED_SCORES, TrainConfig
+
+
+@dataclass(frozen=True)
+class GradedPairs:
+    """The validation split's n clips and m sentences, in the order of its samples.
+
+    Attributes:
+        clips: Which clips carry a sentence.
+        relevancy: Of clips (rows) and sentences (columns).
+    """
+
+    clips: Clips
+    relevancy: Relevancy
+
+    def scores(
+        self, media_nd: Tensor, text_nd: Tensor, whole_n: Tensor, size_n: NDArray[np.float64] | None
+    ) -> dict[str, float]:
+        """The scores of ``mmts eval --protocol ek100``, of the clips that could be decoded.
+
+        Args:
+            media_nd: Embeddings of the clips ``[n, d]``.
+            text_nd: Embeddings of their own captions ``[n, d]``.
+            whole_n: Whether each could be decoded ``[n]``.
+            size_n: Training cluster size of each, where known.
+
+        Returns:
+            ``mAP``, ``nDCG`` and so on, the means of both directions, ``text_to_media_mAP`` and so on; where cluster
+            sizes are known the same for the thirds by frequency, as ``tail_mAP``.
+        """
+        rows = np.flatnonzero(whole_n.numpy())
+        kept_m = whole_n.numpy()[self.clips.clip_of_sentence]
+        sentence_rows = self.clips.clip_of_sentence[kept_m]
+        relevancy = Relevancy(
+            self.relevancy.grades,
+            self.relevancy.codes,
+            self.relevancy.row_key[rows],
+            self.relevancy.column_key[kept_m],
+        )
+        evaluation = score_ek100(
+            EmbeddingScores(media_nd.numpy()[rows], text_nd.numpy()[sentence_rows]),
+            relevancy,
+            np.searchsorted(rows, sentence_rows),
+            cluster_size=None if size_n is None else size_n[rows],
+            resamples=0,
+        )
+        return {
+            f"{'' if segment == 'overall' else f'{segment}_'}{'' if direction == 'mean' else f'{direction}_'}{name}": (
+                by_direction[direction][name]["value"] or 0.0
+            )
+            for segment, by_direction in evaluation.scores.items()
+            for direction in ("mean", *DIRECTIONS)
+            if direction in by_direction
+            for name in GRADED
+        }
+
+
+def read_graded(config: TrainConfig) -> GradedPairs | None:
+    """Read what the graded scores of the validation split take; None where another score chooses the best epoch.
+
+    Raises:
+        InputError: The annotations are not EK-100's.
+    """
+    if not config.metric.endswith(GRADED_SCORES):
+        return None
+    try:
+        clips = read_clips(config.annotations, config.val_split)
+    except InputError as error:
+        raise InputError(f"--metric {config.metric}: {error}") from error
+    relevancy = class_relevancy(clips.verb_class, clips.all_noun_classes, clips.clip_of_sentence)
+    return GradedPairs(clips, relevancy)

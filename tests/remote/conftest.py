@@ -1,0 +1,74 @@
+"""Remote files in memory or on an S3-compatible server, and local copies in a folder of each test's own."""
+
+import logging
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import fsspec
+import pytest
+
+from pipelines.remote import copies, paths
+
+KEY, SECRET = "AKIAKEYOFTHETESTS", "secret-of-the-tests"
+
+
+def forget_everything() -> None:
+    """Be as a process that has just begun."""
+    for state in (copies._seen, paths._users, paths._queries):
+        state.clear()
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of the local copies, of this test alone."""
+    folder = tmp_path / "cache"
+    monkeypatch.setenv("MMTS_CACHE", str(folder))
+    forget_everything()
+    return folder
+
+
+@pytest.fixture
+def elsewhere(cache: Path) -> Callable[[], None]:
+    """Go on on another machine: without local copies."""
+
+    def leave() -> None:
+        shutil.rmtree(cache, ignore_errors=True)
+        forget_everything()
+
+    return leave
+
+
+@pytest.fixture
+def memory() -> Iterator[Any]:
+    """The file system ``memory://``, empty."""
+    system = fsspec.filesystem("memory")
+    system.store.clear()
+    yield system
+    system.store.clear()
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[str]:
+    """The address of an S3-compatible server, moto's."""
+    moto = pytest.importorskip("moto.server", reason="needs moto: pip install 'mmts[dev]'")
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    started = moto.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    started.start()
+    yield "http://{}:{}".format(*started.get_host_and_port())
+    started.stop()
+
+
+@pytest.fixture
+def s3(server: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """The server's file system, with an empty bucket called ``bucket``; the environment knows how to reach it."""
+    settings = {"AWS_ACCESS_KEY_ID": KEY, "AWS_SECRET_ACCESS_KEY": SECRET, "AWS_DEFAULT_REGION": "us-east-1"}
+    for name, value in {**settings, "AWS_ENDPOINT_URL": server}.items():
+        monkeypatch.setenv(name, value)
+    fsspec.get_filesystem_class("s3").clear_instance_cache()
+    system = fsspec.filesystem("s3")
+    system.mkdir("bucket")
+    yield system
+    system.rm("bucket", recursive=True)
+    fsspec.get_filesystem_class("s3").clear_instance_cache()

@@ -1,0 +1,83 @@
+"""Validation by EK-100's own scores: those of ``mmts eval``, of the best epoch that they choose."""
+
+import json
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import torch
+
+from pipelines.errors import InputError
+from pipelines.evaluate import evaluate
+from pipelines.scores import EmbeddingScores, class_relevancy, score_ek100
+from pipelines.train import train
+from pipelines.train.graded import read_graded
+
+
+@pytest.fixture
+def kitchen(world):
+    """The world as EK-100: each medium with one caption, verbs, nouns, and sentences."""
+    random = np.random.default_rng(0)
+
+    def as_clips(table: pa.Table) -> pa.Table:
+        seen = set()
+        first = [not (each in seen or seen.add(each)) for each in table.column("media_id").to_pylist()]
+        table = table.filter(pa.array(first))
+        n = table.num_rows
+        nouns = [sorted(set(random.integers(0, 4, 2).tolist())) for _ in range(n)]
+        columns = {
+            "verb_class": pa.array(random.integers(0, 3, n), pa.int32()),
+            "noun_class": pa.array([each[0] for each in nouns], pa.int32()),
+            "all_noun_classes": pa.array(nouns, pa.list_(pa.int32())),
+            "retrieval_sentence": pa.array((np.arange(n) % 2 == 0).tolist()),
+        }
+        for name, column in columns.items():
+            table = table.append_column(name, column)
+        return table
+
+    world.rewrite("annotations", as_clips)
+    return world
+
+
+@pytest.mark.parametrize("metric", ["mAP", "text_to_media_nDCG"])
+def test_the_best_epoch_is_that_of_the_chosen_score(kitchen, metric) -> None:
+    run = kitchen.folder / "run"
+    summary = train(kitchen.config("run", metric=metric, epochs=4)).summary
+    validations = json.loads((run / "metrics.json").read_text())["validation"]
+    best = max(validations, key=lambda each: each[metric])
+    assert summary["best_epoch"] == best["epoch"]
+    evaluate(kitchen.folder / "scores", run=run, protocol="ek100", split="val", resamples=0)
+    scores = json.loads((kitchen.folder / "scores" / "metrics.json").read_text())["scores"]["overall"]
+    for direction in ("mean", "text_to_media", "media_to_text"):
+        for name in ("mAP", "mAP_binary", "nDCG"):
+            key = name if direction == "mean" else f"{direction}_{name}"
+            assert best[key] == pytest.approx(scores[direction][name]["value"], abs=1e-4), key
+    assert "recall_sum" in best
+
+
+def test_clips_that_are_damaged_are_left_out(kitchen) -> None:
+    config = kitchen.config("run", metric="mAP")
+    graded = read_graded(config)
+    table = pq.read_table(config.annotations)
+    table = table.filter(pa.compute.equal(table.column("split"), "val"))
+    n = table.num_rows
+    random = np.random.default_rng(1)
+    media_nd, text_nd = random.standard_normal((2, n, 3)).astype(np.float32)
+    whole_n = np.arange(n) % 3 != 0
+    found = graded.scores(*map(torch.from_numpy, (media_nd, text_nd, whole_n)), None)
+    kept = table.filter(pa.array(whole_n))
+    sentences = np.flatnonzero(kept.column("retrieval_sentence").to_numpy())
+    expected = score_ek100(
+        EmbeddingScores(media_nd[whole_n], text_nd[whole_n][sentences]),
+        class_relevancy(kept.column("verb_class").to_numpy(), kept.column("all_noun_classes").to_pylist(), sentences),
+        sentences,
+        resamples=0,
+    ).scores["overall"]
+    assert found["nDCG"] == pytest.approx(expected["mean"]["nDCG"]["value"])
+    assert found["media_to_text_nDCG"] == pytest.approx(expected["media_to_text"]["nDCG"]["value"])
+
+
+def test_other_annotations_are_refused(world) -> None:
+    with pytest.raises(InputError, match=r"^--metric nDCG: .*annotations\.parquet: .*verb_class"):
+        train(world.config("run", metric="nDCG"))
