@@ -87,7 +87,7 @@ def test_stages_say_it_before_they_start(tmp_path, write_artifact, mmts, monkeyp
     said = [mmts(*line.split(), *(["--force"] if "-o" in line else [])).err for line in lines]
     sizes = (
         "0.6 GiB of memory and 0.0 GiB of disk in .",
-        "0.5 GiB of memory",
+        "0.3 GiB of memory",
         "0.4 GiB of memory",
         "0.4 GiB of memory",
     )
