@@ -52,7 +52,7 @@ def import_(
     ] = None,
     force: ForceOption = False,
 ) -> None:
-    """A checkpoint as a folder for --media-model and --text-model.
+    """Turn a checkpoint into a folder for --media-model and --text-model.
 
     Nothing in the checkpoint runs: a pickle is read as far as it holds plain weights, or refused.
 

@@ -72,6 +72,7 @@ def convert(checkpoint: Path, settings: ImportSettings) -> Converted:
         InputError: It can't be read, isn't one of its origin, or the tokenizer can't be had.
     """
     register_models()
+    tokenizer = clip_tokenizer(settings.tokenizer)
     with model_errors(str(checkpoint), f"a checkpoint of {settings.origin}"), quiet_libraries():
         state, arguments = read_checkpoint(checkpoint)
         weights = Weights(state)
@@ -81,7 +82,12 @@ def convert(checkpoint: Path, settings: ImportSettings) -> Converted:
         described = None if settings.config is None else read_json(settings.config)
         model = _model(weights, settings, described)
     text = model.config.text_config
-    tokenizer = clip_tokenizer(settings.tokenizer, text.max_position_embeddings, text.vocab_size)
+    if len(tokenizer) > text.vocab_size:
+        raise InputError(
+            f"{checkpoint}: knows {text.vocab_size:,} tokens, but the tokenizer has {len(tokenizer):,}; give that of "
+            "this model with --tokenizer"
+        )
+    tokenizer.model_max_length = text.max_position_embeddings
     mean, std = _IMAGENET_STATISTICS if arguments.get("norm_style") == "timm" else _CLIP_STATISTICS
     if described is not None:
         preprocessing = described.get("preprocess_cfg", {})

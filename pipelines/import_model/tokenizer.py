@@ -14,34 +14,26 @@ _MERGES = 49_152 - 256 - 2  # of the file's lines, after the first, those that C
 _START, _END = "<|startoftext|>", "<|endoftext|>"
 
 
-def clip_tokenizer(source: str | None, tokens: int, vocabulary: int) -> Any:
-    """The tokenizer of a CLIP.
+def clip_tokenizer(source: str | None) -> Any:
+    """The tokenizer of CLIP models.
 
     Args:
         source: A folder with a tokenizer, a hub id, or CLIP's vocabulary ``bpe_simple_vocab_16e6.txt.gz``; that of
             OpenAI's models on the hub if None.
-        tokens: Tokens that the model reads of a text.
-        vocabulary: Token ids that the model knows.
 
     Raises:
-        InputError: It can't be had, or has ids that the model doesn't know.
+        InputError: It can't be had.
     """
-    name = f"--tokenizer {source or DEFAULT_TOKENIZER}"
     if source is None:
         try:
-            tokenizer = load_tokenizer(DEFAULT_TOKENIZER)
+            return load_tokenizer(DEFAULT_TOKENIZER)
         except InputError as error:
             raise InputError(
                 f"CLIP's tokenizer is neither here nor can it be downloaded; give --tokenizer {VOCABULARY}, of CLIP's "
                 "or AVION's code, or the folder of a CLIP"
             ) from error
-    else:
-        with model_errors(name, "a tokenizer"):
-            tokenizer = _of_merges(as_path(source)) if as_path(source).is_file() else load_tokenizer(source)
-    if len(tokenizer) > vocabulary:
-        raise InputError(f"{name}: has {len(tokenizer):,} tokens, but the checkpoint knows {vocabulary:,}")
-    tokenizer.model_max_length = tokens
-    return tokenizer
+    with model_errors(f"--tokenizer {source}", "a tokenizer"):
+        return _of_merges(as_path(source)) if as_path(source).is_file() else load_tokenizer(source)
 
 
 def _of_merges(path: Path) -> Any:

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import torch
 from tiny_models import write_clip, write_sentence_model
-from tiny_videos import DUAL, make_video
+from tiny_videos import make_video
 from tiny_world import TinyWorld, write_tower_config
 
 from pipelines.artifacts import read_annotations
@@ -39,9 +39,9 @@ def train_kind(world: TinyWorld, kind: str) -> Path:
         options = {"media": images, "media_model": model, "text": None, "text_model": model}
         if "heads" not in kind:
             options |= {"projection": "none", "dimension": None}
-    elif kind in DUAL:
+    elif kind in ("xclip", "divided"):
         model = str(make_video(models / kind, kind))
-        texts = {"text": None, "text_model": model}
+        texts = {"text": None, "text_model": model} if kind == "xclip" else {}
         clips = {"media": Path("annotations"), "annotations": write_clips(world), "workers": 0, "frames": 6}
         options = {**clips, "media_model": model, **texts}
     else:

@@ -244,7 +244,7 @@ def test_other_tokenizers_are_refused(tmp_path, line, refused) -> None:
     (tmp_path / "broken.txt.gz").write_bytes(b"\x1f\x8b broken")
     assert "not a tokenizer that loads" in refused(*line("openai-clip", "--tokenizer", tmp_path / "broken.txt.gz"))
     save(tmp_path, {**clip_state(), "token_embedding.weight": torch.zeros(517, 128)})
-    assert "has 518 tokens, but the checkpoint knows 517" in refused(*line("openai-clip"))
+    assert "weights.pt: knows 517 tokens, but the tokenizer has 518; give that of" in refused(*line("openai-clip"))
 
 
 class Code:
