@@ -15,7 +15,7 @@ from typing import ParamSpec, TypeVar
 from pipelines.artifacts.locks import FileLock, HeldError, is_held
 from pipelines.errors import InputError
 from pipelines.rank import is_first_process
-from pipelines.remote import as_path, push_if_possible, pushing
+from pipelines.remote import RemotePath, as_path, cache_folder, push_if_possible, pushing
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -140,6 +140,10 @@ def committed(path: Path) -> None:
 
 def unwritable(path: Path, reason: str | None) -> InputError:
     """The error of an output that the system doesn't let us write."""
+    if isinstance(path, RemotePath):
+        return InputError(
+            f"{path}: its copy can't be written to {cache_folder()} ({reason}); name another folder by MMTS_CACHE"
+        )
     return InputError(f"{path}: can't be written ({reason}); choose another output path")
 
 

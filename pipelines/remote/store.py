@@ -1,6 +1,7 @@
 """What is done to remote files, through fsspec: list, get, put and remove whole ones; faults in one line."""
 
 import contextlib
+import errno
 import logging
 import re
 import secrets
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.errors import InputError
-from pipelines.remote.paths import RemotePath, full_url, without_credentials
+from pipelines.remote.paths import RemotePath, cache_folder, full_url, without_credentials
 
 _WILDCARD = re.compile(r"[*?\[]")
 _BRACES = re.compile(r"\{[^{}]*\}")  # of shards, as in {000..099}: a pattern that takes in all of them, and maybe more
@@ -206,6 +207,8 @@ def _reason(path: RemotePath, error: Exception) -> str:
     scheme = str(path).partition("://")[0]
     kind = type(error).__name__
     said = " ".join(without_credentials(str(error)).split())[:_SHOWN] or kind
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"its copy has no room in {cache_folder()}; name another folder by MMTS_CACHE"
     if isinstance(error, ImportError):
         extra = _EXTRAS.get(scheme)
         remedy = f"pip install 'mmts[{extra}]'" if extra else said

@@ -1,11 +1,16 @@
 """Commands on URLs, with files in memory: the same bytes as with local files, and records that name the URLs."""
 
 import json
+import sys
 
+import numpy as np
+import pyarrow as pa
 import pytest
+from fsspec.registry import _registry as registry
 
 from pipelines.errors import InputError
 from pipelines.remote import store
+from pipelines.shifts import shifts
 from remote.conftest import forget_everything
 
 CAPTIONS = "image,caption,split\n" + "".join(
@@ -245,6 +250,56 @@ def test_a_sweep_goes_on_elsewhere(mmts, memory, world, elsewhere) -> None:
     assert names_below(memory, "/w/sweep") == names
 
 
+RECIPE = b"""
+about = "a table"
+[prepare.table]
+source = "{root}/captions.csv"
+text-column = "caption"
+media-id-column = "image"
+[cluster]
+k = 4
+[shifts]
+min = 0.05
+max = 0.2
+[towers]
+media = "annotations"
+[train]
+val-split = "none"
+temperature = "fixed"
+dimension = 4
+batch-size = 8
+[runs.a]
+tau = 0.1
+[runs.b]
+tau = 0.2
+[eval]
+resamples = 5
+"""
+
+
+def test_a_recipe_runs_from_and_to_urls(mmts, memory, fake_encoder, elsewhere, write_artifact, tmp_path) -> None:
+    media = sorted({line.partition(",")[0] for line in CAPTIONS.splitlines()[1:]})
+    vectors_nd = np.random.default_rng(0).standard_normal((len(media), 3)).astype(np.float32)
+    rows = pa.FixedSizeListArray.from_arrays(vectors_nd.ravel(), 3)
+    features = write_artifact(tmp_path / "features.parquet", {"media_id": media, "embedding": rows})
+    memory.pipe({"/b/data/captions.csv": CAPTIONS.encode(), "/b/features.parquet": features.read_bytes()})
+    memory.pipe({"/b/base.toml": RECIPE, "/b/recipe.toml": b'extends = "base.toml"\n'})
+    line = "run {d}/recipe.toml --root {d}/data -o {d}/out --media {d}/features.parquet --set train.epochs=2"
+    [text] = run(mmts, line, "memory://b")
+    assert "done; scores in memory://b/out/scores-a, memory://b/out/scores-b" in text
+    assert json.loads(memory.cat("/b/out/run-a/config.json"))["parameters"]["epochs"] == 2
+    assert memory.exists("/b/out/difference.json")
+    elsewhere()
+    [text] = run(mmts, line, "memory://b")
+    assert text.count(": up to date") == 4 + 2 + 2  # all but the comparison, which is made anew as it is locally
+
+
+def test_the_stages_take_urls_from_python_too(made, memory) -> None:
+    result = shifts("memory://b/clusters.parquet", "memory://b/s.parquet", minimum=0.05, maximum=0.2)
+    assert (str(result.output), len(result.to_pandas())) == ("memory://b/s.parquet", 24)
+    assert memory.cat("/b/s.parquet") == memory.cat("/b/shifts.parquet")
+
+
 @pytest.mark.parametrize(
     ("line", "said"),
     [
@@ -282,3 +337,9 @@ def test_credentials_are_neither_printed_nor_recorded(mmts, memory, fake_encoder
     assert not any("hush" in text for text in printed)
     assert len(memory.find("/b")) == 1 + len(OUTPUTS)
     assert not any(b"hush" in memory.cat(name) for name in memory.find("/b"))
+
+
+def test_a_backend_that_is_not_installed_is_named(refused, monkeypatch) -> None:
+    monkeypatch.setitem(sys.modules, "s3fs", None)
+    monkeypatch.delitem(registry, "s3", raising=False)
+    assert refused("inspect", "s3://b/a") == "s3://b/a: a package for s3:// is missing; pip install 'mmts[s3]'"

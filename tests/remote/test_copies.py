@@ -1,5 +1,6 @@
 """Local copies: fetched once, put whole, and never in the way of what is there remotely."""
 
+import errno
 import os
 import shutil
 
@@ -7,6 +8,8 @@ import fsspec
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
+from pipelines.artifacts.files import replacing
+from pipelines.artifacts.writers import sole_writer
 from pipelines.errors import InputError
 from pipelines.remote import as_path, copies, fetch, located, push, pushing, store
 
@@ -171,3 +174,29 @@ def test_pages_are_no_outputs_which_is_said_before_the_work() -> None:
     )
     with refused, pushing(as_path("https://host/a")):
         pytest.fail("the work began")
+
+
+def test_what_is_being_written_here_is_left_alone(memory) -> None:
+    memory.pipe({"/b/run/1": b"1", "/b/run/2": b"2"})
+    folder = located("memory://b/run")
+    with sole_writer(folder):
+        (folder / "new").write_text("not put yet")
+        memory.pipe("/b/run/1", b"theirs")
+        fetch(folder / "1")
+        fetch(folder)
+        assert {each.name for each in folder.iterdir()} == {"1", "2", "new"}
+        assert (folder / "1").read_text() == "1"
+    assert memory.cat("/b/run/new") == b"not put yet"
+
+
+def test_a_disk_that_is_full_is_told_of_with_the_folder_of_the_copies(memory, monkeypatch, cache) -> None:
+    memory.pipe("/b/a", b"1")
+    full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    with monkeypatch.context() as broken:
+        broken.setattr(MemoryFileSystem, "get", lambda *_: (_ for _ in ()).throw(full))
+        with pytest.raises(InputError, match=f"^memory://b/a: its copy has no room in {cache}; name another folder by"):
+            located("memory://b/a")
+    path = located("memory://b/c")
+    said = rf"^memory://b/c: its copy can't be written to {cache} \(No space left on device\); name another folder by"
+    with pytest.raises(InputError, match=said), replacing(path):
+        raise full
