@@ -21,7 +21,7 @@ from pipelines.encoders.towers import load_media_encoder
 from pipelines.encoding import AS_IT_COMES, Encoding
 from pipelines.engines import LOCAL, Engine
 from pipelines.errors import InputError
-from pipelines.model_files import model_identity, takes_clips
+from pipelines.model_files import model_identity, run_model, takes_clips
 from pipelines.progress import SILENT, Progress
 from pipelines.remote import located
 
@@ -93,8 +93,7 @@ def embed_media(
         {"annotations": annotations, **files},
         libraries=("transformers", "torch", "pyarrow"),
         foreign=tuple(files),
-        # 2: transparency and wide greys; 3: large frames are scaled before their colours are converted.
-        results=1 if on_features else 3 if frames is not None or takes_clips(model) else 2,
+        results=1 if on_features else _results(model),
     )
     if done := plan.finished(force=force):
         remove_parts(output)  # of a run that was killed as it was done
@@ -160,6 +159,14 @@ class _Batch:
     @property
     def media(self) -> int:
         return len(self.rows) + len(self.damaged)
+
+
+def _results(model: str) -> int:
+    """The number of the results of images and clips, see `StagePlan`: that of the last change that concerns them."""
+    if run_model(model) is None:
+        return 4  # the processor beside a model is read wherever transformers keeps it, and all that it says of pixels
+    # 2: transparency and wide greys; 3: large frames are scaled before their colours are converted.
+    return 3 if takes_clips(model) else 2
 
 
 class _MediaWork:

@@ -96,7 +96,7 @@ def clip_model(weights: Weights, architecture: Architecture, image_size: int | N
         "visual_projection.weight": weights.take("visual.proj").T,
         "logit_scale": weights.take("logit_scale").reshape(()),
     }
-    weights.drop("input_resolution", "context_length", "vocab_size", "attn_mask")  # buffers of OpenAI's archives
+    weights.drop("input_resolution", "context_length", "vocab_size")  # buffers of OpenAI's archives
     weights.require_all_taken()
     model = CLIPModel(CLIPConfig(vision_config=vision, text_config=text, projection_dim=text["projection_dim"]))
     model.load_state_dict({name: value.contiguous() for name, value in state.items()})
@@ -131,7 +131,7 @@ def text_side(
         **weights.linear(f"{prefix}ln_final", "text_model.final_layer_norm"),
         "text_projection.weight": weights.take(f"{prefix}text_projection").T,
     }
-    weights.drop(f"{prefix}attn_mask")
+    weights.drop("attn_mask")
     return config, state
 
 

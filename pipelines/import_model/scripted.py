@@ -50,8 +50,8 @@ class _Unpickler(pickle.Unpickler):
             return _Module
         if (module, name) == ("torch._utils", "_rebuild_tensor_v2"):
             return _strided
-        if module == "torch.jit._pickle" and name.startswith("build_"):
-            return list
+        if module == "torch.jit._pickle":  # of lists and dictionaries with the type of what they hold
+            return _untyped
         if (module, name) == ("collections", "OrderedDict"):
             return dict
         if module == "torch" and name in _STORED:
@@ -66,6 +66,10 @@ class _Unpickler(pickle.Unpickler):
 
 def _strided(storage: Tensor, offset: int, size: tuple[int, ...], stride: tuple[int, ...], *_: Any) -> Tensor:
     return storage.as_strided(size, stride, offset)
+
+
+def _untyped(value: Any, *_: Any) -> Any:
+    return value
 
 
 def _tensors(value: Any, name: str) -> Any:

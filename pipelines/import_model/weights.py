@@ -48,10 +48,10 @@ class Weights:
         del self._left[name]
         return value.float()
 
-    def drop(self, *names: str) -> None:
-        """Take some that may be there and say nothing."""
-        for name in names:
-            self._left.pop(name, None)
+    def drop(self, *ends: str) -> None:
+        """Take those whose name is, or ends in, one of these: what is computed and not learned."""
+        for name in [each for each in self._left if each.split(".")[-1] in ends]:
+            del self._left[name]
 
     def layers(self, prefix: str) -> int:
         """How many numbered layers there are below a prefix."""

@@ -15,22 +15,22 @@ State = dict[str, Tensor]
 
 
 class _Names:
-    """Draws weights of a scale at which no layer is idle."""
+    """Draws weights at which no layer is idle, and what norms see is so small that their epsilons count."""
 
     def __init__(self, seed: int) -> None:
         self.generator = torch.Generator().manual_seed(seed)
         self.state: State = {}
 
-    def draw(self, name: str, *shape: int, scale: float = 0.5) -> None:
+    def draw(self, name: str, *shape: int, scale: float = 0.003) -> None:
         self.state[name] = scale * torch.randn(shape, generator=self.generator)
 
     def linear(self, name: str, outputs: int, inputs: int) -> None:
         self.draw(f"{name}.weight", outputs, inputs, scale=inputs**-0.5)
         self.draw(f"{name}.bias", outputs, scale=0.1)
 
-    def norm(self, name: str) -> None:
-        self.draw(f"{name}.weight", WIDTH)
-        self.draw(f"{name}.bias", WIDTH, scale=0.1)
+    def norm(self, name: str, scale: float = 0.5) -> None:
+        self.draw(f"{name}.weight", WIDTH, scale=scale)
+        self.draw(f"{name}.bias", WIDTH, scale=scale / 5)
 
 
 def _blocks(names: _Names, prefix: str, *, flash: bool = False) -> None:
@@ -60,10 +60,10 @@ def _text(names: _Names, prefix: str) -> None:
 def clip_state() -> State:
     """As OpenAI's code and open_clip name a CLIP."""
     names = _Names(1)
-    names.draw("visual.conv1.weight", WIDTH, 3, PATCH, PATCH, scale=0.3)
+    names.draw("visual.conv1.weight", WIDTH, 3, PATCH, PATCH)
     names.draw("visual.class_embedding", WIDTH)
     names.draw("visual.positional_embedding", 1 + PLACES, WIDTH)
-    names.norm("visual.ln_pre")
+    names.norm("visual.ln_pre", scale=0.01)
     _blocks(names, "visual.transformer.resblocks")
     names.norm("visual.ln_post")
     names.draw("visual.proj", WIDTH, SPACE, scale=0.1)
@@ -75,11 +75,11 @@ def clip_state() -> State:
 def avion_state(frames: int, *, fast: bool = False) -> State:
     """As AVION names its model; ``fast`` with its linear patches and flash attention."""
     names = _Names(2)
-    names.draw("visual.conv1.weight", WIDTH, *((3 * PATCH**2,) if fast else (3, PATCH, PATCH)), scale=0.3)
+    names.draw("visual.conv1.weight", WIDTH, *((3 * PATCH**2,) if fast else (3, PATCH, PATCH)))
     names.draw("visual.class_embedding", WIDTH)
     names.draw("visual.positional_embedding", 1 + PLACES, WIDTH)
     names.draw("visual.temporal_embedding", frames, WIDTH)
-    names.norm("visual.ln_pre")
+    names.norm("visual.ln_pre", scale=0.01)
     _blocks(names, "visual.transformer.resblocks", flash=fast)
     names.norm("visual.ln_post")
     names.draw("visual.image_projection", WIDTH, SPACE, scale=0.1)
@@ -94,8 +94,8 @@ def lavila_state(frames: int) -> State:
     names.draw("visual.cls_token", 1, 1, WIDTH)
     names.draw("visual.pos_embed", 1, 1 + PLACES, WIDTH)
     names.draw("visual.temporal_embed", 1, frames, WIDTH)
-    names.draw("visual.patch_embed.proj.weight", WIDTH, 3, PATCH, PATCH, scale=0.3)
-    names.norm("visual.ln_pre")
+    names.draw("visual.patch_embed.proj.weight", WIDTH, 3, PATCH, PATCH)
+    names.norm("visual.ln_pre", scale=0.01)
     for layer in range(LAYERS):
         name = f"visual.blocks.{layer}"
         for norm in ("norm1", "norm2", "norm3"):

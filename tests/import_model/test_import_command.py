@@ -3,6 +3,7 @@
 import argparse
 import json
 import shutil
+from typing import Any
 
 import numpy as np
 import pytest
@@ -122,6 +123,9 @@ def scripted(state) -> torch.jit.ScriptModule:
         module.register_parameter(last, nn.Parameter(value))
     for name, value in (("input_resolution", IMAGE), ("context_length", 9), ("vocab_size", 600)):
         root.register_buffer(name, torch.tensor(value))
+    block: Any = root.get_submodule("transformer.resblocks.0")
+    block.attn_mask = torch.zeros(9, 9)
+    block.sizes = [1, 2, 3]
     return torch.jit.script(root)
 
 

@@ -1,6 +1,9 @@
 """From a checkpoint of the field to scores: imported, encoded with, trained, exported, scored."""
 
 import json
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -9,7 +12,8 @@ from export.kinds import write_clips
 
 from import_model.checkpoints import avion_state, clip_state, lavila_state, write_vocabulary
 from pipelines.artifacts import read_vectors
-from pipelines.models import load_model, load_vision_tower
+from pipelines.import_model import import_model
+from pipelines.models import load_model, load_text_tower, load_vision_tower
 
 pytestmark = pytest.mark.slow
 
@@ -65,3 +69,34 @@ def test_clips_are_embedded_with_the_model_s_own_number_of_frames(world, films, 
     images = ("embed", world.annotations, "--media", world.images(), "--model", folder / "model", "-o")
     message = refused(*images, folder / "no.parquet")
     assert "is an image, but --frames and video models take videos" in message
+
+
+ALONE = """
+import sys
+import numpy, torch
+from transformers import AutoModel, AutoTokenizer
+
+folder, media, found = sys.argv[1:]
+model = AutoModel.from_pretrained(folder, trust_remote_code=True).eval()
+tokens = AutoTokenizer.from_pretrained(folder)(["the dog", "dog"], padding=True, return_tensors="pt")
+with torch.inference_mode():
+    output = model(**tokens, pixel_values=torch.from_numpy(numpy.load(media)))
+numpy.savez(found, media=output.video_embeds, text=output.text_embeds)
+assert not {"pipelines", "mmts_cli"} & {name.split(".")[0] for name in sys.modules}
+"""
+
+
+def test_an_imported_folder_needs_transformers_alone(tmp_path) -> None:
+    torch.save(lavila_state(4), tmp_path / "weights.pt")
+    folder = tmp_path / "model"
+    import_model(tmp_path / "weights.pt", folder, origin="lavila", tokenizer=str(write_vocabulary(tmp_path)))
+    clips = torch.randn(2, 4, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+    np.save(tmp_path / "clips.npy", clips.numpy())
+    environment = {**os.environ, "HF_MODULES_CACHE": str(tmp_path / "modules")}
+    arguments = [folder, tmp_path / "clips.npy", tmp_path / "found.npz"]
+    subprocess.run([sys.executable, "-I", "-c", ALONE, *map(str, arguments)], check=True, env=environment)
+    found = np.load(tmp_path / "found.npz")
+    media, text = load_vision_tower(str(folder)).eval(), load_text_tower(str(folder)).eval()
+    with torch.no_grad():
+        np.testing.assert_allclose(found["media"], media.model(clips).image_embeds.numpy(), atol=1e-5, rtol=0)
+        np.testing.assert_allclose(found["text"], text(text.tokenize(["the dog", "dog"])).numpy(), atol=1e-5, rtol=0)

@@ -12,7 +12,7 @@ from transformers import AutoModel, TimesformerModel, VideoMAEModel, VivitModel,
 
 from pipelines.errors import InputError
 from pipelines.models import LoraSettings, build_model, load_model, load_text_tower, load_vision_tower, save_model
-from pipelines.models.processors import normalisation
+from pipelines.models.processors import normalisation, processed_size, read_processor
 from pipelines.train.parameters import parameter_groups
 
 CLIPS = torch.rand(2, FRAMES, 3, 16, 16, generator=torch.Generator().manual_seed(0))
@@ -249,3 +249,18 @@ def test_x_clip_by_itself_has_no_weights_of_texts(folder) -> None:
     names = tower.model.state_dict().keys()
     assert names < whole.state_dict().keys()
     assert {name.split(".")[0] for name in names} == {"vision_model", "visual_projection", "mit"}
+
+
+def test_processors_are_found_where_transformers_keeps_them(tmp_path) -> None:
+    assert read_processor(tmp_path) == {}
+    parts = {"image_processor": {"image_mean": [0.1] * 3}, "tokenizer": {}}
+    (tmp_path / "processor_config.json").write_text(json.dumps(parts))
+    assert read_processor(tmp_path) == {"image_mean": [0.1] * 3}
+    parts["video_processor"] = {"image_mean": [0.2] * 3, "crop_size": 16}
+    (tmp_path / "processor_config.json").write_text(json.dumps(parts))
+    assert read_processor(tmp_path) == parts["video_processor"]
+    assert processed_size(parts["video_processor"]) == 16
+    (tmp_path / "preprocessor_config.json").write_text(json.dumps({"size": {"height": 8, "width": 8}}))
+    assert processed_size(read_processor(tmp_path)) == 8
+    (tmp_path / "video_preprocessor_config.json").write_text(json.dumps({"size": {"shortest_edge": 24}}))
+    assert processed_size(read_processor(tmp_path)) == 24
