@@ -6,7 +6,7 @@ import tomllib
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, Literal, get_args, get_origin
 
 import pydantic
 
@@ -70,9 +70,9 @@ def check_flags(
             raise InputError(f"{where}: {_TRUST} runs code of others; give it on the command line, not in a file")
         if flag not in known:
             raise InputError(f"{where}: '{flag}' is not a flag of mmts {' '.join(command)}{nearest(flag, list(known))}")
-    fields: dict[str, Any] = {
-        known[flag].name: (get_args(known[flag].annotation)[0], pydantic.Field(alias=flag)) for flag in flags
-    }
+    types = {flag: get_args(known[flag].annotation)[0] for flag in flags}
+    flags = {flag: _as_choice(value, types[flag]) for flag, value in flags.items()}
+    fields: dict[str, Any] = {known[flag].name: (types[flag], pydantic.Field(alias=flag)) for flag in flags}
     model = pydantic.create_model("Flags", **fields)
     try:
         # As JSON, since there strict means the types that a file can hold: a path is a string, a 5 may be a float.
@@ -81,6 +81,12 @@ def check_flags(
         first = error.errors()[0]
         raise InputError(f"{where}: {first['loc'][0]} = {first['input']!r}: {first['msg']}") from error
     return {name: getattr(checked, name) for name in fields}
+
+
+def _as_choice(value: object, kind: Any) -> object:
+    """A number as the word that it is among a flag's choices: ``precision = 32``."""
+    choices = get_args(kind) if get_origin(kind) is Literal else ()
+    return str(value) if type(value) is int and str(value) in choices else value
 
 
 def _load(path: Path, command: Sequence[str]) -> dict[str, Any]:

@@ -77,6 +77,7 @@ def encode(path: Path, frames: list[NDArray[np.uint8]]) -> None:
     with av.open(str(path), "w", format="mp4") as container:
         stream = container.add_stream("libx264", rate=RATE, options={"qp": "0", "preset": "ultrafast"})
         stream.width, stream.height, stream.pix_fmt = SIDE, SIDE, "yuv420p"
+        stream.codec_context.gop_size = RATE  # a keyframe each second, where a clip can begin
         for pixels in frames:
             container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
         container.mux(stream.encode())

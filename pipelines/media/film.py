@@ -86,8 +86,8 @@ class Film:
             except av.FFmpegError:  # this container can't seek
                 return
         for number, frame in enumerate(self._container.decode(stream)):
-            if frame.pts is not None and frame.time_base is not None:
-                yield float(frame.pts * frame.time_base) - self._origin_s + self.begins_s, frame
+            if frame.pts is not None:
+                yield frame.time - self._origin_s + self.begins_s, frame
             else:
                 yield (None if seek_s is not None else self.begins_s + number / _rate(stream)), frame
 

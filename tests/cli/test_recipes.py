@@ -124,6 +124,14 @@ def test_the_recipe_of_the_authors_run_has_their_scripts_numbers(mmts) -> None:
     assert {name: train[name] for name in expected} == expected
 
 
+def test_a_number_may_be_one_of_a_flags_words(mmts) -> None:
+    ran = mmts(
+        *("run", "ek100-avion", "--root", "data", "--media-root", "videos", "--dry-run"),
+        *("--set", "towers.precision=32"),
+    )
+    assert next(parsed(words) for words in lines(ran) if words[0] == "train")["precision"] == "32"
+
+
 def test_the_list_names_each_with_its_data_and_runs(mmts) -> None:
     ran = mmts("run", "--list")
     assert ran.code == 0

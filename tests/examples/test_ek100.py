@@ -15,7 +15,7 @@ from import_model.checkpoints import avion_state, write_vocabulary
 pytest.importorskip("av")
 EXAMPLE = Path(__file__).parents[2] / "examples" / "ek100" / "miniature.py"
 SMALL = {
-    **{"prepare.ek100.allow-partial": "true", "towers.devices": "[]", "towers.precision": '"32"', "towers.frames": 8},
+    **{"prepare.ek100.allow-partial": "true", "towers.devices": "[]", "towers.precision": 32, "towers.frames": 8},
     **{"train.epochs": 2, "train.batch-size": 32, "train.checkpoint-steps": 1, "train.device": "cpu"},
     **{"runs.mmts.oscillations": 1, "eval.resamples": 20, "eval.device": "cpu"},
 }

@@ -13,8 +13,8 @@ from PIL import Image
 
 from pipelines.augmentation import RANGES
 from pipelines.errors import InputError
-from pipelines.media import DamagedMediumError, MediaList, View, open_media
-from pipelines.media.film import Film
+from pipelines.media import DamagedMediumError, MediaList, View, open_media, video
+from pipelines.media.film import Film, picture
 from pipelines.media.video import instants_of, read_frames
 
 av = pytest.importorskip("av")
@@ -81,6 +81,21 @@ def test_decoding_begins_at_the_keyframe_before_a_clip(tmp_path, film, monkeypat
     monkeypatch.setattr(Film, "frames", counted)
     read_frames(path, 6.0, 6.2, 1, None)
     assert 5.6 < decoded[0] <= 6.1 < decoded[-1] < 6.2
+
+
+def test_decoding_takes_one_thread(tmp_path, film, monkeypatch) -> None:
+    """What decodes several clips at once are the worker processes; threads of each would get in each other's way."""
+    path = film(tmp_path / "a.mp4")
+    before, during = len(list(Path("/proc/self/task").iterdir())), []
+
+    def counted(frame, least_side):
+        made = picture(frame, least_side)
+        during.append(len(list(Path("/proc/self/task").iterdir())))
+        return made
+
+    monkeypatch.setattr(video, "picture", counted)
+    read_frames(path, 0.0, 2.0, 4, None)
+    assert during == [before] * 4
 
 
 def test_training_draws_one_instant_of_each_segment(tmp_path, film) -> None:
