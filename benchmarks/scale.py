@@ -3,7 +3,8 @@
 Makes embeddings of 384 float16 around 2,000 directions of a Zipf distribution, in a folder that goes away at the end:
 10 million rows take 8 GB, and as much again while they are clustered.
 
-    python benchmarks/scale.py [--rows 100000 1000000] [--stages cluster shifts knn inspect train] [--folder FOLDER]
+    python benchmarks/scale.py [--rows 100000 1000000] [--folder FOLDER]
+                               [--stages cluster shifts knn inspect eval train]
 """
 
 import argparse
@@ -21,14 +22,28 @@ import pyarrow as pa
 from pipelines.artifacts import ArtifactWriter, Provenance, vector_schema
 
 DIMENSION, DIRECTIONS, ROWS_AT_ONCE = 384, 2_000, 100_000
+TESTED = 5_000  # texts of the many, and media, that are scored
 STAGES = {
     "cluster": "cluster embeddings.parquet -o clusters.parquet --k 200",
     "shifts": "shifts clusters.parquet -o shifts.parquet --min 0.05 --max 0.2",
     "knn": "cluster embeddings.parquet -o neighbors.parquet --method knn",
     "inspect": "inspect embeddings.parquet",
+    "eval": "eval -o scores --media gallery.parquet --text embeddings.parquet --annotations tested.parquet",
     "train": "train annotations.parquet -o run --media features.parquet --text embeddings.parquet "
     "--shifts shifts.parquet --epochs 1 --batch-size 4096 --val-split none",
 }
+
+
+# A process's own peak, as the system counts that of its parent in where it starts.
+_TELLING = """
+import re, sys
+from pathlib import Path
+from mmts_cli.app import app
+from mmts_cli.command import run_app
+code = run_app(app, sys.argv[1:])
+print(re.search("VmHWM.*", Path("/proc/self/status").read_text())[0], file=sys.stderr)
+sys.exit(code)
+"""
 
 
 def blocks(rows: int, seed: int) -> Iterator[tuple[int, np.ndarray]]:
@@ -65,7 +80,7 @@ def measured(folder: Path, line: str) -> tuple[float, float, float, str]:
     """Seconds, those of all its cores, and peak resident GiB of a command, and what it says before it starts."""
     start = time.perf_counter()
     process = subprocess.Popen(
-        [sys.executable, "-m", "mmts_cli", *line.split()],
+        [sys.executable, "-c", _TELLING, *line.split()],
         cwd=folder,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
@@ -77,8 +92,8 @@ def measured(folder: Path, line: str) -> tuple[float, float, float, str]:
     if status:
         raise SystemExit(f"failed: mmts {line}\n{said}")
     notes = [note for note in said.splitlines() if note.startswith("needs ")]
-    of_cores = usage.ru_utime + usage.ru_stime
-    return time.perf_counter() - start, of_cores, usage.ru_maxrss / 2**20, notes[0] if notes else ""
+    of_cores, peak = usage.ru_utime + usage.ru_stime, int(said.split()[-2]) / 2**20
+    return time.perf_counter() - start, of_cores, peak, notes[0] if notes else ""
 
 
 def main() -> None:
@@ -94,6 +109,9 @@ def main() -> None:
         with tempfile.TemporaryDirectory(dir=given.folder) as name:
             folder = Path(name)
             write_vectors(folder / "embeddings.parquet", "sample_id", rows, seed=0)
+            if "eval" in given.stages:
+                write_vectors(folder / "gallery.parquet", "media_id", TESTED, seed=1)
+                write_annotations(folder / "tested.parquet", TESTED)
             if "train" in given.stages:
                 write_vectors(folder / "features.parquet", "media_id", rows, seed=1)
                 write_annotations(folder / "annotations.parquet", rows)

@@ -14,6 +14,7 @@ from pipelines.advise.settings import DEFAULT_KS, Settings
 from pipelines.advise.stability import Spread, agreements, disjoint_pairs, size_gini
 from pipelines.artifacts import ADVICE
 from pipelines.artifacts.needs import announce
+from pipelines.blas import one_blas_thread
 from pipelines.cluster.clustering import fitted_sizes
 from pipelines.errors import InputError
 from pipelines.progress import Progress
@@ -125,7 +126,8 @@ class _Silhouettes:
 
         rng = np.random.default_rng(0)
         self.samples = np.sort(rng.choice(len(fitted), size=min(most, len(fitted)), replace=False))
-        self._distance_ss = pairwise_distances(runs.vectors(fitted[self.samples]), metric="cosine")
+        with one_blas_thread():  # several would round in another order
+            self._distance_ss = pairwise_distances(runs.vectors(fitted[self.samples]), metric="cosine")
         np.fill_diagonal(self._distance_ss, 0)
 
     def of(self, found: list[NDArray[np.int64]]) -> dict[str, float] | None:

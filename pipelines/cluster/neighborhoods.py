@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.cluster.centroids import CentroidFit
-from pipelines.cluster.lloyd import in_threads
+from pipelines.cluster.lloyd import Map, in_threads
 
 # Up to how many fitted rows all similarities are computed: 50,000 x 50,000 of 384 dimensions take about half a minute.
 EXACT_ROWS = 50_000
@@ -74,18 +74,24 @@ class Neighborhoods:
         with in_threads() as each:
             for part in _slices(len(rows_nd), BLOCK_ROWS):
                 block_bd, size_b = rows_nd[part], size_n[part]
-                for row_p, size_p in each(partial(self._around, block_bd, self._looks_through(block_bd)), cells):
+                looks_cb = self._looks_through(block_bd, each)
+                for row_p, size_p in each(partial(self._around, block_bd, looks_cb), cells):
                     size_b[row_p] += size_p
         return size_n
 
-    def _looks_through(self, rows_bd: NDArray[np.float32]) -> NDArray[np.bool_] | None:
+    def _looks_through(self, rows_bd: NDArray[np.float32], each: Map) -> NDArray[np.bool_] | None:
         """(c, b) which cells each row looks through; None for all."""
         if self.centroids_cd is None:
             return None
-        looks_cb = np.empty((len(self.centroids_cd), len(rows_bd)), dtype=np.bool_)
-        for part in _slices(len(rows_bd), max(1, _BLOCK_VALUES // len(self.centroids_cd))):
-            score_cp = self.centroids_cd @ _coarse(rows_bd[part]).T
+        centroids_cd = self.centroids_cd
+        looks_cb = np.empty((len(centroids_cd), len(rows_bd)), dtype=np.bool_)
+
+        def look(part: slice) -> None:
+            score_cp = centroids_cd @ _coarse(rows_bd[part]).T
             looks_cb[:, part] = score_cp >= np.minimum(score_cp.max(axis=0), self.reach)
+
+        for _ in each(look, _slices(len(rows_bd), max(1, _BLOCK_VALUES // len(centroids_cd)))):
+            pass
         return looks_cb
 
     def _around(

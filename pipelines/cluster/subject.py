@@ -17,7 +17,7 @@ from pipelines.errors import InputError
 from pipelines.remote import located
 
 DEFAULT_MEDIA_WEIGHT = 0.5
-_BASE, _PER_ROW, _PER_ID_BYTE = 0.5 * 2**30, 130, 4  # bytes, measured by benchmarks/scale.py
+_BASE, _PER_ROW, _PER_ID_BYTE = 0.3 * 2**30, 30, 1  # bytes, measured by benchmarks/scale.py
 BY = ("text", "media", "joint")
 
 

@@ -103,7 +103,8 @@ def embed_media(
     named = pa.table({"media_id": listed.ids})
     if "split" in table.column_names:
         named = named.append_column("split", table.column("split").take(pa.array(_first_rows(table))))
-    load = partial(_MediaWork, model, frames, where, listed, encoding, dtype)
+    scratch = output.parent if engine.name == "local" else None
+    load = partial(_MediaWork, model, frames, where, listed, encoding, dtype, scratch)
     bad_media: dict[str, str] = {}
     with engine.workers(load, device=encoding.device, libraries=plan.libraries, progress=progress) as workers:
         about = workers.about
@@ -173,13 +174,20 @@ class _MediaWork:
     """A model that encodes media, and the media, of which it is told the rows."""
 
     def __init__(
-        self, model: str, frames: int | None, where: Path | None, listed: "MediaList", encoding: Encoding, dtype: str
+        self,
+        model: str,
+        frames: int | None,
+        where: Path | None,
+        listed: "MediaList",
+        encoding: Encoding,
+        dtype: str,
+        scratch: Path | None,
     ) -> None:
         from pipelines.models import choose_device, media_batch_size, open_inputs
 
         encoder = load_media_encoder(model, frames, trust_remote_code=encoding.trust_remote_code)
         encoding.require_effect(on_pixels=encoder.media_tower is not None)
-        self._source = open_inputs(encoder, where, listed, model)
+        self._source = open_inputs(encoder, where, listed, model, scratch)
         batch_size = encoding.batch_size or media_batch_size(self._source, encoder.settings["frames"])
         self.about = _About(encoder.dimension, batch_size)
         self._device = choose_device(encoding.device)

@@ -101,9 +101,8 @@ def embed(
     if text is not None:
         if engine.name != "local":
             raise InputError(f"--engine {engine.name}: has no effect with --text, which is quick; leave it out")
-        return _embed_mapped(
-            plan, table, model, load_mapped_texts(model, as_path(text), table, encoding), dtype, progress
-        )
+        mapped = load_mapped_texts(model, as_path(text), table.column("sample_id"), encoding, output.parent)
+        return _embed_mapped(plan, table, model, mapped, dtype, progress)
     require_texts(table, annotations)
 
     distinct_total = len(table.column("text").unique())
@@ -149,8 +148,10 @@ def _embed_mapped(
     """Write embeddings that a run's head maps from others."""
     schema = _schema(table, texts.dimension, dtype)
     with progress.task("mapping", table.num_rows, "embeddings") as task, plan.writer(schema) as writer:
-        for window in _windows(table):
-            writer.write(with_vectors(window.drop_columns("text"), texts.vectors(window, dtype), str(plan.output)))
+        for number, window in enumerate(_windows(table)):
+            start = number * WINDOW_ROWS
+            vectors_nd = texts.vectors(slice(start, start + window.num_rows), dtype)
+            writer.write(with_vectors(window.drop_columns("text"), vectors_nd, str(plan.output)))
             task.advance(window.num_rows)
         writer.summary = {"model": model, "rows": table.num_rows, "dimension": texts.dimension}
     return StageResult(plan.output, False, writer.summary)

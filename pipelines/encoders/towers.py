@@ -8,7 +8,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from pipelines.artifacts import align, read_vectors
+from pipelines.artifacts import read_vectors
+from pipelines.artifacts.matrix import Matrix, take
 from pipelines.encoding import Encoding
 from pipelines.errors import InputError
 from pipelines.model_files import resolve_model, run_model
@@ -125,34 +126,30 @@ class MappedTexts:
 
     Args:
         model: The run's model, which has no text tower.
-        matrix_nd: The embeddings.
-        row_of: Row there of each sample.
+        matrix_nd: The embeddings of the samples ``(n, d)``.
         encoding: How to encode.
     """
 
-    def __init__(
-        self, model: "DualEncoder", matrix_nd: NDArray[np.float32], row_of: dict[str, int], encoding: Encoding
-    ) -> None:
+    def __init__(self, model: "DualEncoder", matrix_nd: Matrix, encoding: Encoding) -> None:
         from pipelines.models import choose_device
 
         self._device = choose_device(encoding.device)
         self._model = model.to(self._device)
-        self._matrix_nd, self._row_of, self._precision = matrix_nd, row_of, encoding.precision
+        self._matrix_nd, self._precision = matrix_nd, encoding.precision
         self.dimension: int = model.dimension
 
-    def vectors(self, window: pa.Table, dtype: str) -> NDArray[Any]:
-        """``(n, d)`` vectors of some samples."""
+    def vectors(self, rows: slice, dtype: str) -> NDArray[Any]:
+        """``(b, d)`` vectors of some samples."""
         import torch
 
         from pipelines.models import encode_texts
 
-        rows = [self._row_of[each] for each in window.column("sample_id").to_pylist()]
         given = torch.from_numpy(self._matrix_nd[rows])
         return encode_texts(self._model, given, self._device, precision=self._precision).numpy().astype(dtype)
 
 
-def load_mapped_texts(source: str, text: Path, table: pa.Table, encoding: Encoding) -> MappedTexts:
-    """What maps the embeddings of annotations' texts through a run on embeddings.
+def load_mapped_texts(source: str, text: Path, ids: pa.ChunkedArray, encoding: Encoding, scratch: Path) -> MappedTexts:
+    """What maps the embeddings of samples' texts through a run on embeddings; large ones are in the folder ``scratch``.
 
     Raises:
         InputError: The source is no such run, or the file lacks samples or has vectors of another size.
@@ -165,10 +162,6 @@ def load_mapped_texts(source: str, text: Path, table: pa.Table, encoding: Encodi
     model = load_model(folder, trust_remote_code=encoding.trust_remote_code)
     if model.text_tower is not None:
         raise InputError(f"--text: {source} has a text model, which reads the annotations' texts; leave it out")
-    vectors = read_vectors(text, id_column="sample_id")
+    vectors = read_vectors(text, id_column="sample_id", only=ids, scratch=scratch)
     require_size(vectors.matrix_nd.shape[1], model.settings["text_inputs"], text, source)
-    ids = table.column("sample_id")
-    rows = align(ids, vectors.ids, what="samples", path=text)
-    return MappedTexts(
-        model, np.asarray(vectors.matrix_nd), dict(zip(ids.to_pylist(), rows.tolist(), strict=True)), encoding
-    )
+    return MappedTexts(model, take(vectors.matrix_nd, vectors.rows_of(ids, "samples")), encoding)

@@ -20,7 +20,7 @@ from pipelines.inspect.statistics import are_texts, describe_column
 from pipelines.progress import SILENT, Progress
 from pipelines.remote import located
 
-_BASE, _PER_ROW = 0.4 * 2**30, 140  # bytes, of a column of texts; measured by benchmarks/scale.py
+_BASE, _PER_ROW = 0.37 * 2**30, 160  # bytes, of a column of texts; measured by benchmarks/scale.py
 
 
 def describe(path: Path | str, *, rows: int = 5, progress: Progress = SILENT) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from pipelines.embed import embed, embed_media
+from pipelines.embed.parts import disk_of
 from pipelines.encoding import Encoding
 from pipelines.errors import InputError, Interrupted
 from pipelines.progress import Silent
@@ -129,6 +130,14 @@ def test_a_folder_of_something_else_stays(annotations, tmp_path, fake_encoder) -
     with pytest.raises(InputError, match=r"e\.parquet\.parts: holds mine\.txt, which is not mmts's; move it"):
         embed(annotations, tmp_path / "e.parquet")
     assert (tmp_path / "e.parquet.parts" / "mine.txt").exists()
+
+
+def test_what_the_disk_still_needs(tmp_path) -> None:
+    output = tmp_path / "e.parquet"
+    assert disk_of(output, 90, 100, 8, "float16") == 190 * 8 * 2
+    (tmp_path / "e.parquet.parts").mkdir()
+    (tmp_path / "e.parquet.parts" / "vectors.bin").write_bytes(bytes(40 * 8 * 2))
+    assert disk_of(output, 90, 100, 8, "float16") == 150 * 8 * 2
 
 
 def test_a_run_that_made_nothing_leaves_nothing(annotations, tmp_path, fake_encoder, monkeypatch) -> None:

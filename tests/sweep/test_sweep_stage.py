@@ -6,6 +6,7 @@ import shutil
 import pyarrow.parquet as pq
 import pytest
 
+from pipelines.artifacts import needs
 from pipelines.artifacts.files import read_json
 from pipelines.errors import InputError, Interrupted
 from pipelines.evaluate import evaluate
@@ -40,6 +41,15 @@ def test_a_run_is_trained_and_scored_as_by_hand(config, world) -> None:
         assert found["scores"] == scored["scores"]
         assert found["thirds"] == scored["thirds"]
         assert found["trained"] == scored["trained"]
+
+
+def test_it_says_what_it_needs_before_its_first_run(config, monkeypatch) -> None:
+    monkeypatch.setattr(needs, "_WORTH_SAYING", 0)
+    monkeypatch.setattr(stage_module, "_all", lambda *_: (_ for _ in ()).throw(Interrupted("stop")))
+    told: list[str] = []
+    with pytest.raises(Interrupted, match="stop"):
+        sweep(config(), jobs=3, tell=told.append)
+    assert told == ["needs about 1.8 GiB of memory"]  # three processes of 0.6 GiB
 
 
 def test_the_table_has_a_row_a_run(config, world) -> None:
