@@ -40,8 +40,8 @@ def import_model(
         activation: Of ``open_clip``, whose weights don't tell: needed without ``open_clip_config.json`` beside them.
         frames: Frames of a clip to interpolate embeddings of time for; the checkpoint's if None.
         image_size: Side of the images to interpolate position embeddings for, in pixels; the checkpoint's if None.
-        norm_style: Pixel statistics of ``avion`` and ``lavila``, ``openai`` or ``timm``; by the arguments of the training
-            that the checkpoint keeps if None, ``openai`` where it keeps none.
+        norm_style: Pixel statistics of ``avion`` and ``lavila``, ``openai`` or ``timm``; by the training's arguments in
+            the checkpoint if None, ``openai`` where it has none.
         force: Write even if the output is up to date, or holds other files, which are lost.
 
     Returns:
