@@ -20,7 +20,7 @@ from pipelines.progress import SILENT, Progress
 from pipelines.rank import is_first_process
 from pipelines.remote import index, store
 from pipelines.remote.index import Copied
-from pipelines.remote.paths import RemotePath, as_path, cache_folder
+from pipelines.remote.paths import RemotePath, as_path, cache_folder, path_of
 from pipelines.remote.store import Remote
 
 _AT_ONCE = 64  # files
@@ -130,7 +130,7 @@ def _put(file: RemotePath) -> None:
 def _known(path: RemotePath, there: Mapping[RemotePath, Remote], here: set[RemotePath]) -> dict[RemotePath, Copied]:
     """What is known of the copies of a file, a folder, or of what matches a pattern."""
     base = store.folder_of(path)
-    known = {RemotePath(as_path(url)): copied for url, copied in index.known_below(str(base)).items()}
+    known = {path_of(url): copied for url, copied in index.known_below(str(base)).items()}
     return {place: copied for place, copied in known.items() if base == path or place in there or place in here}
 
 

@@ -122,6 +122,12 @@ def as_path(value: str | Path) -> Path:
     return path
 
 
+def path_of(url: str) -> RemotePath:
+    """The path that a `RemotePath` is shown as."""
+    scheme, _, rest = url.partition("://")
+    return RemotePath(os.path.join(_copies(), scheme, rest))
+
+
 def full_url(path: RemotePath) -> str:
     """The URL with the credentials that it was given with: never for messages or records."""
     url = str(path)

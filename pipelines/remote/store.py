@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import logging
+import os
 import re
 import secrets
 from collections.abc import Iterator, Sequence
@@ -109,8 +110,9 @@ def folder_of(path: RemotePath) -> RemotePath:
 
 def is_hidden(path: Path, below: Path) -> bool:
     """Whether a name below a folder begins with a dot: locks, and what is half written."""
-    names = path.relative_to(below).parts if path.is_relative_to(below) else path.name.split("/")
-    return any(name.startswith(".") for name in names)
+    text, folder = os.fspath(path), os.fspath(below) + os.sep  # as text, since there may be a million
+    names = text.removeprefix(folder) if text.startswith(folder) else path.name
+    return f"{os.sep}." in f"{os.sep}{names}"
 
 
 def get(files: Sequence[tuple[RemotePath, Path]]) -> None:

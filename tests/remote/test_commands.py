@@ -218,17 +218,14 @@ def test_no_output_names_a_copy(trained, mmts, memory, cache) -> None:
     _, printed = trained
     lines = """
 eval {d}/run -o {d}/scores
-export {d}/run -o {d}/exported
 sweep {d}/annotations.parquet -o {d}/sweep --media {d}/media.parquet --text {d}/text.parquet --epochs 1 \
 --clusters {d}/clusters.parquet --levels 1 --seeds 1 --strategies fixed,mmts --batch-size 16
 frontier {d}/sweep -o {d}/frontier.json
-report {d}/sweep -o {d}/report.html
-plot tail {d}/clusters.parquet -o {d}/tail.png
 """
     printed += run(mmts, lines, "memory://w")
     assert not any(str(cache) in text for text in printed)
     assert [name for name in memory.find("/w") if str(cache).encode() in memory.cat(name)] == []
-    for name in ("report.html", "exported/model.safetensors", "sweep/sweep.json", "frontier.json", "tail.png"):
+    for name in ("scores/metrics.json", "sweep/sweep.json", "frontier.json"):
         assert memory.size(f"/w/{name}") > 0
 
 

@@ -8,7 +8,7 @@ import fsspec
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
-from pipelines.artifacts.files import replacing
+from pipelines.artifacts.files import replacing, replacing_folder
 from pipelines.artifacts.writers import sole_writer
 from pipelines.errors import InputError
 from pipelines.remote import as_path, copies, fetch, located, push, pushing, store
@@ -200,3 +200,15 @@ def test_a_disk_that_is_full_is_told_of_with_the_folder_of_the_copies(memory, mo
     said = rf"^memory://b/c: its copy can't be written to {cache} \(No space left on device\); name another folder by"
     with pytest.raises(InputError, match=said), replacing(path):
         raise full
+
+
+def test_a_folder_that_takes_anothers_place_takes_it_there_too(memory, puts) -> None:
+    memory.pipe({"/b/model/old": b"old", "/b/model/config.json": b"old"})
+    with replacing_folder(located("memory://b/model")) as fresh:
+        write(fresh / "config.json", "new", 1)
+        write(fresh / "weights", "new", 2)
+    assert puts == ["memory://b/model/config.json", "-memory://b/model/old", "memory://b/model/weights"]
+    assert {name: memory.cat(name) for name in memory.find("/b")} == {
+        "/b/model/config.json": b"new",
+        "/b/model/weights": b"new",
+    }

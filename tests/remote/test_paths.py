@@ -8,7 +8,7 @@ import pytest
 
 from pipelines.errors import InputError
 from pipelines.remote import RemotePath, as_path, is_url
-from pipelines.remote.paths import full_url, without_credentials
+from pipelines.remote.paths import full_url, path_of, without_credentials
 
 
 @pytest.mark.parametrize(
@@ -29,6 +29,7 @@ def test_a_url_is_shown_and_its_copy_is_opened(given, shown, cache) -> None:
     scheme, _, rest = shown.partition("://")
     assert (str(path), os.fspath(path)) == (shown, str(cache / "copies" / scheme / rest))
     assert as_path(os.fspath(path)) == path  # as libraries give it back
+    assert path_of(shown) == path
 
 
 @pytest.mark.parametrize("given", ["a/b.parquet", "/a/b", "C:/a", "C:\\a", "zip://a.jpg::b.zip", "annotations", "a://"])

@@ -135,7 +135,7 @@ def test_media_in_a_folder_in_an_archive_and_where_the_annotations_say(
         ({}, "s3://bucket/a.parquet", "s3://bucket/a.parquet: no such file"),
         ({}, "s3://nobody-s/a.parquet", "s3://nobody-s/a.parquet: there is no such bucket; make it first"),
         (
-            {"AWS_ENDPOINT_URL": "http://127.0.0.1:1"},
+            {"AWS_ENDPOINT_URL": "http://127.0.0.1:1", "AWS_MAX_ATTEMPTS": "1"},
             "s3://bucket/a",
             "s3://bucket/a: the server doesn't answer; check",
         ),
