@@ -50,6 +50,13 @@ def import_(
         int | None,
         typer.Option("--image-size", min=1, help="Pixels to interpolate position embeddings for (default: as it is)."),
     ] = None,
+    norm_style: Annotated[
+        Literal["openai", "timm"] | None,
+        typer.Option(
+            "--norm-style",
+            help="Pixel statistics of avion and lavila (default: by the checkpoint's own arguments, else openai).",
+        ),
+    ] = None,
     force: ForceOption = False,
 ) -> None:
     """Turn a checkpoint into a folder for --media-model and --text-model.
@@ -68,6 +75,7 @@ def import_(
         activation=activation,
         frames=frames,
         image_size=image_size,
+        norm_style=norm_style,
         force=force,
     )
     console.result(stage_json("models import", result), lambda: _human(result))

@@ -9,7 +9,7 @@ from pipelines.artifacts.files import read_json
 from pipelines.errors import InputError
 from pipelines.import_model.checkpoint import read_checkpoint
 from pipelines.import_model.clip_names import Architecture, clip_model, open_clip_architecture
-from pipelines.import_model.settings import ImportSettings
+from pipelines.import_model.settings import OF_VIDEOS, ImportSettings
 from pipelines.import_model.space_time_names import avion_model, lavila_model
 from pipelines.import_model.tokenizer import clip_tokenizer
 from pipelines.import_model.weights import Weights
@@ -19,7 +19,11 @@ from pipelines.models.processors import write_processor
 from pipelines.models.quiet import quiet_libraries
 
 _CLIP_STATISTICS = ([0.48145466, 0.4578275, 0.40821073], [0.26862954, 0.26130258, 0.27577711])
-_IMAGENET_STATISTICS = ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
+# Those that AVION and LaViLa train with, in both their styles; the means of ``openai`` are not CLIP's.
+_VIDEO_STATISTICS = {
+    "openai": ([108.3272985 / 255, 116.7460125 / 255, 104.09373615 / 255], _CLIP_STATISTICS[1]),
+    "timm": ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]),  # ImageNet's
+}
 # A weight that only checkpoints of one origin have; the first that is there tells.
 _SIGNS = {
     "lavila": "visual.blocks.0.timeattn.qkv.weight",
@@ -81,6 +85,7 @@ def convert(checkpoint: Path, settings: ImportSettings) -> Converted:
             raise InputError(f"has weights as {found} names them; give --from {found.split()[0]}")
         described = None if settings.config is None else read_json(settings.config)
         model = _model(weights, settings, described)
+        mean, std = _statistics(settings, arguments, described or {})
     text = model.config.text_config
     if len(tokenizer) > text.vocab_size:
         raise InputError(
@@ -88,10 +93,6 @@ def convert(checkpoint: Path, settings: ImportSettings) -> Converted:
             "this model with --tokenizer"
         )
     tokenizer.model_max_length = text.max_position_embeddings
-    mean, std = _IMAGENET_STATISTICS if arguments.get("norm_style") == "timm" else _CLIP_STATISTICS
-    if described is not None:
-        preprocessing = described.get("preprocess_cfg", {})
-        mean, std = preprocessing.get("mean", mean), preprocessing.get("std", std)
     return Converted(model, tokenizer, mean, std)
 
 
@@ -105,3 +106,29 @@ def _model(weights: Weights, settings: ImportSettings, described: dict[str, Any]
     return clip_model(
         weights, Architecture("gelu" if settings.activation == "gelu" else "quick_gelu"), settings.image_size
     )
+
+
+def _statistics(
+    settings: ImportSettings, arguments: dict[str, Any], described: dict[str, Any]
+) -> tuple[list[float], list[float]]:
+    """Mean and standard deviation of each colour channel in the checkpoint's training.
+
+    Args:
+        settings: Whose checkpoint it is.
+        arguments: Those of its training, as far as it keeps them.
+        described: open_clip's configuration of the model; empty if there is none.
+
+    Raises:
+        InputError: The training's style is unknown.
+    """
+    if settings.origin in OF_VIDEOS:
+        # AVION's training is told the style; LaViLa's goes by the model's name.
+        of_lavila = "openai" if "OPENAI" in str(arguments.get("model", "OPENAI")) else "timm"
+        kept = of_lavila if settings.origin == "lavila" else arguments.get("norm_style", "openai")
+        style = str(settings.norm_style or kept)
+        if style not in _VIDEO_STATISTICS:
+            raise InputError(f"was trained with norm_style {style[:40]}, which AVION's code lacks; give --norm-style")
+        return _VIDEO_STATISTICS[style]
+    mean, std = _CLIP_STATISTICS
+    preprocessing = described.get("preprocess_cfg", {})
+    return preprocessing.get("mean", mean), preprocessing.get("std", std)

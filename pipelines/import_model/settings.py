@@ -11,8 +11,9 @@ from pipelines.remote import located
 Origin = Literal["avion", "lavila", "openai-clip", "open_clip"]
 ORIGINS: tuple[Origin, ...] = get_args(Origin)
 Activation = Literal["gelu", "quick-gelu"]
+NormStyle = Literal["openai", "timm"]
 
-_OF_VIDEOS = ("avion", "lavila")
+OF_VIDEOS = ("avion", "lavila")
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,8 @@ class ImportSettings:
         frames: Frames of a clip; the checkpoint's if None.
         image_size: Side of the images, in pixels; the checkpoint's if None.
         config: open_clip's configuration of the model.
+        norm_style: Pixel statistics of a video model, as AVION calls them; by what the checkpoint keeps of its training
+            if None.
 
     Raises:
         InputError: The settings don't fit together.
@@ -37,6 +40,7 @@ class ImportSettings:
     frames: int | None = None
     image_size: int | None = None
     config: Path | None = None
+    norm_style: NormStyle | None = None
 
     def __post_init__(self) -> None:
         """Check the settings."""
@@ -53,8 +57,10 @@ class ImportSettings:
                 "open_clip's weights don't tell their activation, and no open_clip_config.json is beside them; give "
                 "--activation quick-gelu if the model's name ends in -quickgelu, else gelu"
             )
-        if self.origin not in _OF_VIDEOS and self.frames is not None:
+        if self.origin not in OF_VIDEOS and self.frames is not None:
             raise InputError(f"--frames: models of {self.origin} see one image at a time; leave it out")
+        if self.origin not in OF_VIDEOS and self.norm_style is not None:
+            raise InputError(f"--norm-style: pixel statistics of {self.origin} are known; leave it out")
         for flag, value in (("--frames", self.frames), ("--image-size", self.image_size)):
             if value is not None and value < 1:
                 raise InputError(f"{flag} {value}: at least 1 was expected")
@@ -73,4 +79,5 @@ class ImportSettings:
             "activation": self.activation,
             "frames": self.frames,
             "image_size": self.image_size,
+            "norm_style": self.norm_style,
         }

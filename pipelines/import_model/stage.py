@@ -6,7 +6,7 @@ from pipelines.artifacts import StageResult
 from pipelines.artifacts.files import replacing_folder
 from pipelines.artifacts.writers import one_writer
 from pipelines.errors import InputError
-from pipelines.import_model.settings import Activation, ImportSettings, Origin
+from pipelines.import_model.settings import Activation, ImportSettings, NormStyle, Origin
 from pipelines.model_folder import finished, folder_plan, write_record
 from pipelines.remote import located
 
@@ -23,6 +23,7 @@ def import_model(
     activation: Activation | None = None,
     frames: int | None = None,
     image_size: int | None = None,
+    norm_style: NormStyle | None = None,
     force: bool = False,
 ) -> StageResult:
     """Write a checkpoint as a folder that transformers loads: safetensors, configuration, tokenizer, image processor.
@@ -39,6 +40,8 @@ def import_model(
         activation: Of ``open_clip``, whose weights don't tell: needed without ``open_clip_config.json`` beside them.
         frames: Frames of a clip to interpolate embeddings of time for; the checkpoint's if None.
         image_size: Side of the images to interpolate position embeddings for, in pixels; the checkpoint's if None.
+        norm_style: Pixel statistics of ``avion`` and ``lavila``, ``openai`` or ``timm``; by the training's arguments in
+            the checkpoint if None, ``openai`` where it has none.
         force: Write even if the output is up to date, or holds other files, which are lost.
 
     Returns:
@@ -53,7 +56,7 @@ def import_model(
         raise InputError(f"{checkpoint}: is a folder; give the file with the weights")
     config = checkpoint.parent / _OPEN_CLIP_CONFIG if origin == "open_clip" else None
     config = config if config is not None and config.is_file() else None
-    settings = ImportSettings(origin, tokenizer, activation, frames, image_size, config)
+    settings = ImportSettings(origin, tokenizer, activation, frames, image_size, config, norm_style)
     inputs = {"checkpoint": checkpoint, "config": config, "tokenizer": settings.tokenizer_path}
     plan = folder_plan(
         "models import",

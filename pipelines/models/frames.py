@@ -23,7 +23,8 @@ def with_frames(model: Any, frames: int) -> Any:
     from a position (sinusoids, rotations) are computed for the new positions.
 
     Raises:
-        InputError: Frames are taken in groups, and don't divide into such.
+        InputError: Frames are taken in groups, and don't divide into such, or what was learned of time is not held as
+            embeddings ``[1, length, d]``.
     """
     found = frame_config(model.config)
     if found is None or getattr(*found) == frames:
@@ -42,12 +43,17 @@ def with_frames(model: Any, frames: int) -> Any:
         resized.pooler = None  # type: ignore[assignment]  # transformers' way of leaving it out
     shapes = {key: value.shape[1] for key, value in resized.state_dict().items() if value.ndim == 3}
     times = getattr(*found) // together, frames // together
-    resized.load_state_dict(
-        {
-            key: value if value.ndim != 3 or value.shape[1] == shapes[key] else _over_time(value, shapes[key], *times)
-            for key, value in model.state_dict().items()
-        }
-    )
+    state = {
+        key: value if value.ndim != 3 or value.shape[1] == shapes[key] else _over_time(value, shapes[key], *times)
+        for key, value in model.state_dict().items()
+    }
+    try:
+        resized.load_state_dict(state)
+    except RuntimeError as error:
+        raise InputError(
+            f"--frames {frames}: what {type(model).__name__} learned of time can't be interpolated; it takes "
+            f"{getattr(*found)}"
+        ) from error
     return resized.train(model.training)
 
 

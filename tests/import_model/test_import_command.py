@@ -81,14 +81,35 @@ def test_a_folder_of_others_is_kept(tmp_path, line, mmts, refused) -> None:
     assert (tmp_path / "weights.pt").is_file()
 
 
-@pytest.mark.parametrize(("style", "mean"), [("timm", 0.485), ("openai", 0.48145466), (None, 0.48145466)])
-def test_what_training_kept_beside_the_weights(tmp_path, line, mmts, style, mean) -> None:
-    arguments = argparse.Namespace(**({} if style is None else {"norm_style": style}), model="CLIP_VITB16")
+# Pixels from 0 to 255, as AVION's and LaViLa's code has them.
+OPENAI = ([108.3272985, 116.7460125, 104.09373615], [68.5005327, 66.6321579, 70.32316305])
+IMAGENET = ([123.675, 116.28, 103.53], [58.395, 57.12, 57.375])
+OPENAI_LAVILA, OTHER_LAVILA = {"model": "CLIP_OPENAI_TIMESFORMER_BASE"}, {"model": "CLIP_TIMESFORMER_BASE"}
+
+
+@pytest.mark.parametrize(
+    ("origin", "kept", "flags", "statistics"),
+    [
+        ("avion", {"norm_style": "timm"}, (), IMAGENET),
+        ("avion", {"norm_style": "openai"}, (), OPENAI),
+        ("avion", {"model": "CLIP_VITB16"}, (), OPENAI),
+        ("avion", None, (), OPENAI),
+        ("avion", None, ("--norm-style", "timm"), IMAGENET),
+        ("lavila", OPENAI_LAVILA, (), OPENAI),
+        ("lavila", OTHER_LAVILA, (), IMAGENET),
+        ("lavila", None, (), OPENAI),
+        ("lavila", OPENAI_LAVILA, ("--norm-style", "timm"), IMAGENET),
+    ],
+)
+def test_pixel_statistics_of_video_models(tmp_path, line, mmts, origin, kept, flags, statistics) -> None:
+    state = avion_state(4) if origin == "avion" else lavila_state(4)
     best = {"best_acc1": np.float64(53.9), "epoch": 3, "optimizer": {"state": {}, "param_groups": []}}
-    save(tmp_path, {"state_dict": avion_state(4), "args": arguments, **best})
-    assert mmts(*line("avion")).code == 0
+    arguments = {} if kept is None else {"args": argparse.Namespace(**kept)}
+    save(tmp_path, {"state_dict": state, **arguments, **best})
+    assert mmts(*line(origin, *flags)).code == 0
     processor = json.loads((tmp_path / "model" / "preprocessor_config.json").read_text())
-    assert processor["image_mean"][0] == mean
+    assert [255 * each for each in processor["image_mean"]] == pytest.approx(statistics[0], rel=1e-6)
+    assert [255 * each for each in processor["image_std"]] == pytest.approx(statistics[1], rel=1e-6)
     assert processor["crop_size"] == {"height": 8, "width": 8}
 
 
@@ -194,6 +215,11 @@ REFUSED = {
         {**avion_state(4), "visual.ln_post.bias": torch.zeros(3)},
         "not a checkpoint of avion that loads (",
     ),
+    "another norm style": (
+        "avion",
+        {"state_dict": avion_state(4), "args": argparse.Namespace(norm_style=["timm"])},
+        "was trained with norm_style ['timm'], which AVION's code lacks; give --norm-style",
+    ),
     "no square": (
         "avion",
         {**avion_state(4), "visual.positional_embedding": torch.zeros(7, 128)},
@@ -219,6 +245,7 @@ def test_weights_of_another_kind_are_refused(tmp_path, line, refused, case) -> N
         ("open_clip", (), "open_clip's weights don't tell their activation, and no open_clip_config.json is beside"),
         ("avion", ("--activation", "gelu"), "--activation: that of avion is known; leave it out"),
         ("openai-clip", ("--frames", 8), "--frames: models of openai-clip see one image at a time; leave it out"),
+        ("openai-clip", ("--norm-style", "timm"), "--norm-style: pixel statistics of openai-clip are known; leave it"),
         ("openai-clip", ("--image-size", 9), "--image-size 9: patches have 4 pixels a side; give a multiple of that"),
         ("openai-clip", ("--tokenizer", "nowhere/model"), "--tokenizer nowhere/model: no such folder, and it can't be"),
         ("clip", (), "'clip' is not one of"),

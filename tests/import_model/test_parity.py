@@ -128,7 +128,7 @@ def test_towers_of_the_folder_give_the_same(tmp_path) -> None:
     folder = str(tmp_path / "model")
     media, text = load_vision_tower(folder).eval(), load_text_tower(folder).eval()
     pixels = torch.rand(2, 4, 3, IMAGE, IMAGE, generator=torch.Generator().manual_seed(5))
-    mean = torch.tensor([0.48145466, 0.4578275, 0.40821073]).reshape(3, 1, 1)
+    mean = torch.tensor([108.3272985, 116.7460125, 104.09373615]).reshape(3, 1, 1) / 255
     std = torch.tensor([0.26862954, 0.26130258, 0.27577711]).reshape(3, 1, 1)
     expected = model.get_video_features((pixels - mean) / std).pooler_output
     torch.testing.assert_close(media(pixels), expected, **TOLERANCE)

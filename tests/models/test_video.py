@@ -12,6 +12,7 @@ from transformers import AutoModel, TimesformerModel, VideoMAEModel, VivitModel,
 
 from pipelines.errors import InputError
 from pipelines.models import LoraSettings, build_model, load_model, load_text_tower, load_vision_tower, save_model
+from pipelines.models.frames import with_frames
 from pipelines.models.processors import normalisation, processed_size, read_processor
 from pipelines.train.parameters import parameter_groups
 
@@ -121,6 +122,20 @@ def test_sinusoids_are_computed_for_the_new_positions(folder) -> None:
 def test_frames_that_make_no_whole_tubelets_are_refused(folder, kind, name) -> None:
     with pytest.raises(InputError, match=rf"--frames 5: {name}\w* takes 2 frames at a time; give a multiple of that"):
         build_model(str(folder(kind)), None, text_size=5, dimension=4, frames=5)
+
+
+class Counted(TimesformerModel):
+    """A video model with weights for each frame that are no embeddings of time."""
+
+    def __init__(self, config) -> None:
+        super().__init__(config)
+        self.gates = torch.nn.Linear(config.num_frames, 2)
+
+
+def test_what_is_learned_of_time_in_another_form_is_refused(folder) -> None:
+    model = Counted(TimesformerModel.from_pretrained(folder("timesformer")).config)
+    with pytest.raises(InputError, match=r"--frames 6: what Counted learned of time can't be interpolated; it takes 4"):
+        with_frames(model, 6)
 
 
 def test_vectors_of_frames_are_not_there_to_be_pooled(folder) -> None:
