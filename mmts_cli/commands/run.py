@@ -148,6 +148,11 @@ def _require_ready(steps: list["Step"], root: Path) -> None:
 
     for step in steps:
         for flag, path in step.files.items():
+            if not path.exists() and flag.endswith("-model"):
+                raise InputError(
+                    f"{path}: no such model; make it with `mmts models import`, or name another: "
+                    f"--set towers.{flag}=MODEL"
+                )
             if not path.exists():
                 raise InputError(
                     f"{path}: no such file, nor one of that name below {root}; download it, or leave it out: "

@@ -124,6 +124,14 @@ def test_the_recipe_of_the_authors_run_has_their_scripts_numbers(mmts) -> None:
     assert {name: train[name] for name in expected} == expected
 
 
+def test_a_model_that_is_not_there_is_told_before_anything_runs(refused, tmp_path) -> None:
+    told = refused("run", "ek100-avion", "--root", tmp_path, "--media-root", tmp_path, "-o", tmp_path / "out")
+    assert told == (
+        f"{tmp_path}/avion: no such model; make it with `mmts models import`, or name another: "
+        "--set towers.media-model=MODEL"
+    )
+
+
 def test_a_number_may_be_one_of_a_flags_words(mmts) -> None:
     ran = mmts(
         *("run", "ek100-avion", "--root", "data", "--media-root", "videos", "--dry-run"),
