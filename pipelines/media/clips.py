@@ -42,5 +42,6 @@ class ClipMedia(DecodedMedia):
     def pictures(self, row: int, random: np.random.Generator | None) -> list[Image.Image]:
         """The frames, upright."""
         start_s, end_s = float(self._start_s[row]), float(self._end_s[row])
-        side = least_side(None if random is None else self.view.ranges, self.view.size)
+        ranges = None if random is None else self.view.ranges
+        side = least_side(ranges, self.view.size, self.view.shortest_edge)
         return read_frames(self.blobs.get(row), start_s, end_s, self._frames, random, side)

@@ -15,6 +15,7 @@ class View:
         frames: Frames of a clip; None where media are images.
         ranges: What training does to pixels: random resized crops, flips, changes of color; None for the centre
             square, as in evaluation.
+        shortest_edge: What the shorter side is scaled to before the centre square is taken; ``size`` if None.
 
     Raises:
         InputError: A value is out of range.
@@ -23,6 +24,7 @@ class View:
     size: int
     frames: int | None = None
     ranges: Ranges | None = None
+    shortest_edge: int | None = None
 
     def __post_init__(self) -> None:
         """Check the values."""

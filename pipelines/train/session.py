@@ -225,7 +225,9 @@ def _pair_up_splits(config: TrainConfig, files: RunFiles, encoder: DualEncoder) 
 def view_of(config: TrainConfig, encoder: DualEncoder) -> View | None:
     """What the media tower takes; None for features."""
     tower = encoder.media_tower
-    return None if tower is None else View(tower.image_size, encoder.settings["frames"], config.ranges)
+    if tower is None:
+        return None
+    return View(tower.image_size, encoder.settings["frames"], config.ranges, tower.shortest_edge)
 
 
 def _relevant_captions(config: TrainConfig) -> RelevantCaptions | None:
