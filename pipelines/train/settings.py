@@ -336,7 +336,7 @@ class TrainSettings:
         Literal["each-epoch", "once"] | None,
         Flag(
             "once: the same batches of media in every epoch, in the same order; captions, frames and crops are drawn "
-            "anew all the same (default: each-epoch).",
+            "anew all the same, and what fills no whole batch is never trained on (default: each-epoch).",
             _DATA,
             not_with="sampling cluster",
         ),
