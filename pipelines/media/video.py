@@ -148,16 +148,19 @@ class _Footage:
                 remedy = "name chunks by their first second, or give --chunk-seconds"
                 raise ValueError(f"{chunk.name} goes on beyond {after.name}; {remedy}")
 
-    def frames(self, seek_s: float | None) -> _TimedFrames:
-        """Frames with their times, from the keyframe before ``seek_s`` or from the start, through all chunks."""
+    def frames(self, seek_s: float | None, until_s: float) -> _TimedFrames:
+        """Frames with their times, from the keyframe before ``seek_s`` or from the start, through all chunks.
+
+        Raises:
+            ValueError: Those of a file end well before ``until_s`` and before it says.
+        """
         first = 0 if seek_s is None else self._chunk_at(seek_s)
         overlap: list[tuple[float | None, VideoFrame]] = []
         for number in range(first, len(self._begins_s)):
             is_last = number + 1 == len(self._begins_s)
             after_s = math.inf if is_last else self._begins_s[number + 1]
-            frames = self._film(number).frames(seek_s if number == first else None)
             kept, overlap = overlap, []
-            for time_s, frame in frames:
+            for time_s, frame in self._decoded(number, seek_s if number == first else None, min(until_s, after_s)):
                 # A chunk may hold frames that the next one holds too, or that begin just before its first.
                 yield from ((time, each) for time, each in kept if time_s is None or (time or 0.0) < time_s)
                 kept = []
@@ -168,6 +171,30 @@ class _Footage:
             overlap = kept + overlap
         yield from overlap
 
+    def _decoded(self, number: int, seek_s: float | None, until_s: float) -> _TimedFrames:
+        with self._naming(number):
+            film, none = self._film(number), True
+            for timed in film.frames(seek_s):
+                none = False
+                yield timed
+            if none and seek_s is None:
+                raise ValueError("no frame of it can be decoded")
+            film.require_shown(until_s)
+
+    @contextlib.contextmanager
+    def _naming(self, number: int) -> Iterator[None]:
+        """Say which chunk an error is about."""
+        import av
+
+        try:
+            yield
+        except (av.FFmpegError, EOFError, OSError, ValueError) as error:
+            if not isinstance(self._video, tuple):
+                raise
+            name = self._video[number].name
+            reason = error.strerror if isinstance(error, av.FFmpegError) else str(error)
+            raise error if str(error).startswith(f"{name}: ") else ValueError(f"{name}: {reason}") from error
+
     def _chunk_at(self, instant_s: float) -> int:
         return max(0, bisect_right(self._begins_s, instant_s) - 1)
 
@@ -175,7 +202,8 @@ class _Footage:
         if number not in self._films:
             if isinstance(self._video, tuple):
                 chunk = self._video[number]
-                film = Film(chunk.read(), chunk.begins_s)
+                with self._naming(number):
+                    film = Film(chunk.read(), chunk.begins_s)
             else:
                 film = Film(self._video)
             self._films[number] = self._open.enter_context(film)
@@ -192,7 +220,7 @@ def _frames_at(footage: _Footage, instants: NDArray[np.float64]) -> list["VideoF
         seek_s = None if back_s is None else float(instants[0]) - back_s
         if seek_s is not None and seek_s <= 0:
             seek_s = None
-        found = _select(footage.frames(seek_s), instants, complete=seek_s is None)
+        found = _select(footage.frames(seek_s, float(instants[-1])), instants, complete=seek_s is None)
         if found:
             return found
     raise ValueError("no frame of it can be decoded")

@@ -38,6 +38,13 @@ class TrainConfig(TrainSettings, BaseModel):
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
+    @field_validator("metric")
+    @classmethod
+    def _name_of_mean(cls, value: str) -> str:
+        """``mAP_mean``, as a table calls it, is ``mAP``."""
+        mean = value.removesuffix("_mean")
+        return mean if mean.endswith(GRADED) and not any(direction in mean for direction in DIRECTIONS) else value
+
     @field_validator("*")
     @classmethod
     def _locate(cls, value: Any) -> Any:

@@ -374,8 +374,8 @@ class TrainSettings:
     metric: Annotated[
         str,
         Flag(
-            "Score that chooses the best epoch: recall_sum, text_to_media_recall@1, ...; in EK-100 also mAP, nDCG, "
-            "text_to_media_mAP, ...; with cluster sizes also tail_recall_sum, ...",
+            "Score that chooses the best epoch: recall_sum, text_to_media_recall@1, ...; in EK-100 also mAP, nDCG "
+            "(or mAP_mean, nDCG_mean), text_to_media_mAP, ...; with cluster sizes also tail_recall_sum, ...",
             _WATCH,
             not_with="val_split none",
         ),

@@ -56,6 +56,14 @@ def test_the_best_epoch_is_that_of_the_chosen_score(kitchen, metric) -> None:
     assert "recall_sum" in best
 
 
+def test_the_mean_of_both_directions_has_two_names(kitchen) -> None:
+    for name, score in (("mAP_mean", "mAP"), ("nDCG_mean", "nDCG")):
+        assert kitchen.config("run", metric=name).metric == score
+    for name in ("text_to_media_mAP_mean", "recall_sum_mean", "_mean"):
+        with pytest.raises(InputError, match=f"^--metric {name}: expected recall_sum"):
+            kitchen.config("run", metric=name)
+
+
 def test_clips_that_are_damaged_are_left_out(kitchen) -> None:
     config = kitchen.config("run", metric="mAP")
     graded = read_graded(config)
