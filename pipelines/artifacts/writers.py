@@ -127,6 +127,12 @@ def is_being_written(path: Path) -> bool:
     return any(is_held(_lock_of(each)) for each in (path, *path.parents) if each.name)
 
 
+def being_written_below(folder: Path) -> set[Path]:
+    """The outputs below a folder that a process on this machine is the `sole_writer` of."""
+    locks = folder.rglob(".*.lock") if folder.is_dir() else ()
+    return {lock.with_name(lock.name[1 : -len(".lock")]) for lock in locks if is_held(lock)}
+
+
 def _lock_of(output: Path) -> Path:
     return output.with_name(f".{output.name}.lock")
 

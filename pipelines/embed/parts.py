@@ -4,7 +4,6 @@ import contextlib
 import hashlib
 import json
 import os
-import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +16,7 @@ from pipelines.artifacts import StagePlan
 from pipelines.artifacts.files import read_json, write_json
 from pipelines.artifacts.writers import target_of, writing
 from pipelines.errors import InputError, Interrupted
-from pipelines.remote import fetch, push
+from pipelines.remote import fetch, push, remove_folder
 from pipelines.remote.growing import Growing, is_piece
 
 _ABOUT, _VECTORS, _JOURNAL = "about.json", "vectors.bin", "journal.jsonl"
@@ -181,7 +180,7 @@ def remove_parts(output: Path) -> None:
     names = [each.name for each in folder.iterdir() if not each.name.startswith(".")]
     if others := [name for name in names if name not in ours and not is_piece(name, ours)]:
         raise InputError(f"{folder}: holds {others[0]}, which is not mmts's; move it, or choose another output path")
-    shutil.rmtree(folder, ignore_errors=True)  # what stays is told apart, or removed, by the next run
+    remove_folder(folder, ignore_errors=True)  # what stays is told apart, or removed, by the next run
     push(folder)
 
 

@@ -1,10 +1,15 @@
 """Reading a checkpoint: its weights, and what training kept beside them; no code in it runs."""
 
+import argparse
 import pickle
+import re
+import warnings
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
@@ -15,7 +20,7 @@ from pipelines.models.loading import load_pickled
 
 # Where those who write checkpoints put the weights in them.
 _WEIGHTS = ("state_dict", "model", "model_state_dict")
-_DAMAGED = "is damaged, or no checkpoint of torch; download it again"
+_DAMAGED = "is damaged, or no checkpoint; download it again"
 
 
 def read_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -26,25 +31,49 @@ def read_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """
     require_file(path)
     if path.suffix == ".safetensors":
-        return load_file(path), {}
-    if not zipfile.is_zipfile(path) and _first_byte(path) != pickle.PROTO:
-        raise InputError(_DAMAGED)
-    try:
-        found: Any = read_scripted(path) if is_scripted(path) else load_pickled(path)
-    except pickle.UnpicklingError as error:
-        raise InputError(
-            "needs code of its own to be read, which is not run; save the weights alone: "
-            'torch.save(checkpoint["state_dict"], FILE)'
-        ) from error
-    except (RuntimeError, EOFError, OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        raise InputError(_DAMAGED) from error
+        try:
+            return load_file(path), {}
+        except SafetensorError as error:
+            raise InputError(_DAMAGED) from error
+    found = _read_pickled(path)
     arguments = found.get("args") if isinstance(found, dict) else None
+    if isinstance(arguments, argparse.Namespace):
+        arguments = vars(arguments)
     for name in _WEIGHTS:
         if isinstance(found, dict) and isinstance(found.get(name), dict):
             found = found[name]
     if not isinstance(found, dict) or not found or not all(isinstance(each, Tensor) for each in found.values()):
         raise InputError(f"holds no weights, neither by itself nor as {', '.join(_WEIGHTS)}")
-    return dict(found), dict(arguments if isinstance(arguments, dict) else vars(arguments) if arguments else {})
+    return dict(found), arguments if isinstance(arguments, dict) else {}
+
+
+def _read_pickled(path: Path) -> Any:
+    """What torch saved.
+
+    Raises:
+        InputError: It is damaged, or needs code to run.
+    """
+    try:
+        if _is_damaged(path):
+            raise InputError(_DAMAGED)
+        with warnings.catch_warnings(action="ignore"):
+            return read_scripted(path) if is_scripted(path) else load_pickled(path)
+    except pickle.UnpicklingError as error:
+        named = re.search(r"GLOBAL ([\w.]+)", str(error))
+        raise InputError(
+            f"needs {'code of its own' if named is None else named[1][:60]} to be read, which is not run; save the "
+            'weights alone: torch.save(checkpoint["state_dict"], FILE); --norm-style then replaces what args says'
+        ) from error
+    except (RuntimeError, EOFError, OSError, ValueError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+        raise InputError(_DAMAGED) from error
+
+
+def _is_damaged(path: Path) -> bool:
+    """Whether a file is no pickle, or a zip whose checksums are not those of its content."""
+    if not zipfile.is_zipfile(path):
+        return _first_byte(path) != pickle.PROTO
+    with zipfile.ZipFile(path) as archive:
+        return archive.testzip() is not None
 
 
 def _first_byte(path: Path) -> bytes:

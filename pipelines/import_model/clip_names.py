@@ -99,7 +99,7 @@ def clip_model(weights: Weights, architecture: Architecture, image_size: int | N
     weights.drop("input_resolution", "context_length", "vocab_size")  # buffers of OpenAI's archives
     weights.require_all_taken()
     model = CLIPModel(CLIPConfig(vision_config=vision, text_config=text, projection_dim=text["projection_dim"]))
-    model.load_state_dict({name: value.contiguous() for name, value in state.items()})
+    weights.load(model, state)
     return model.eval()
 
 

@@ -24,11 +24,12 @@ _VIDEO_STATISTICS = {
     "openai": ([108.3272985 / 255, 116.7460125 / 255, 104.09373615 / 255], _CLIP_STATISTICS[1]),
     "timm": ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]),  # ImageNet's
 }
+_EITHER_CLIP = "openai-clip and open_clip"
 # A weight that only checkpoints of one origin have; the first that is there tells.
 _SIGNS = {
     "lavila": "visual.blocks.0.timeattn.qkv.weight",
     "avion": "textual.token_embedding.weight",
-    "openai-clip or open_clip": "visual.transformer.resblocks.0.attn.in_proj_weight",
+    _EITHER_CLIP: "visual.transformer.resblocks.0.attn.in_proj_weight",
 }
 
 
@@ -82,7 +83,9 @@ def convert(checkpoint: Path, settings: ImportSettings) -> Converted:
         weights = Weights(state)
         found = next((name for name, sign in _SIGNS.items() if sign in weights), None)
         if found is not None and settings.origin not in found:
-            raise InputError(f"has weights as {found} names them; give --from {found.split()[0]}")
+            give = "--from openai-clip (QuickGELU) or open_clip (mostly GELU), whichever it is"
+            give = give if found == _EITHER_CLIP else f"--from {found}"
+            raise InputError(f"has weights as {found} {'name' if found == _EITHER_CLIP else 'names'} them; give {give}")
         described = None if settings.config is None else read_json(settings.config)
         model = _model(weights, settings, described)
         mean, std = _statistics(settings, arguments, described or {})

@@ -146,8 +146,8 @@ def _model(
     if vision["projection_dim"] != text[0]["projection_dim"]:
         raise InputError(f"projects clips to {vision['projection_dim']} and texts to {text[0]['projection_dim']}")
     model = SpaceTimeClipModel(SpaceTimeClipConfig(vision_config=vision, text_config=text[0]))
-    model.vision.load_state_dict({name: value.contiguous() for name, value in state.items()})
-    model.text.load_state_dict({name: value.contiguous() for name, value in text[1].items()})
+    weights.load(model.vision, state)
+    weights.load(model.text, text[1])
     with torch.no_grad():
         model.logit_scale.copy_(scale)
     if frames is not None:

@@ -4,12 +4,14 @@ import gzip
 from pathlib import Path
 from typing import Any
 
+from pipelines.artifacts.files import require_file
 from pipelines.errors import InputError
 from pipelines.models.loading import load_tokenizer, model_errors
 from pipelines.remote import as_path
 
 DEFAULT_TOKENIZER = "openai/clip-vit-base-patch32"
 VOCABULARY = "bpe_simple_vocab_16e6.txt.gz"
+_OF_FILES = (".gz", ".txt", ".json")
 _MERGES = 49_152 - 256 - 2  # of the file's lines, after the first, those that CLIP uses
 _START, _END = "<|startoftext|>", "<|endoftext|>"
 
@@ -32,8 +34,12 @@ def clip_tokenizer(source: str | None) -> Any:
                 f"CLIP's tokenizer is neither here nor can it be downloaded; give --tokenizer {VOCABULARY}, of CLIP's "
                 "or AVION's code, or the folder of a CLIP"
             ) from error
+    path = as_path(source)
+    if path.suffix in _OF_FILES and not path.exists():
+        with model_errors("--tokenizer", "a file"):
+            require_file(path)
     with model_errors(f"--tokenizer {source}", "a tokenizer"):
-        return _of_merges(as_path(source)) if as_path(source).is_file() else load_tokenizer(source)
+        return _of_merges(path) if path.is_file() else load_tokenizer(source)
 
 
 def _of_merges(path: Path) -> Any:

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from pipelines.errors import InputError
 
@@ -22,6 +22,7 @@ class Weights:
             if state and all(name.startswith(prefix) for name in state):
                 state = {name.removeprefix(prefix): value for name, value in state.items()}
         self._left = dict(state)
+        self._taken: dict[str, Tensor] = {}
 
     def __contains__(self, name: str) -> bool:
         return name in self._left
@@ -42,11 +43,14 @@ class Weights:
         """One, as float32.
 
         Raises:
-            InputError: There is none of this name.
+            InputError: There is none of this name, or it holds values that aren't finite.
         """
-        value = self._of(name)
+        value = self._of(name).float()
+        if not value.isfinite().all():
+            raise InputError(f"{name} holds values that are not finite: training diverged, or the file is damaged")
         del self._left[name]
-        return value.float()
+        self._taken[name] = value
+        return value
 
     def drop(self, *ends: str) -> None:
         """Take those whose name is, or ends in, one of these: what is computed and not learned."""
@@ -62,6 +66,21 @@ class Weights:
         """Weight and bias of a layer, by their new names."""
         return {f"{new}.{part}": self.take(f"{old}.{part}") for part in ("weight", "bias")}
 
+    def load(self, module: nn.Module, state: dict[str, Tensor]) -> None:
+        """Give a module its weights, which were taken from these.
+
+        Raises:
+            InputError: One has another shape than the module's; names it as the checkpoint does.
+        """
+        wanted = module.state_dict()
+        for name, value in state.items():
+            if name in wanted and value.shape != wanted[name].shape:
+                found, expected = (" x ".join(map(str, each.shape)) for each in (value, wanted[name]))
+                raise InputError(
+                    f"{self._source(value)} is {found}, but with the other weights it has to be {expected}"
+                )
+        module.load_state_dict({name: value.contiguous() for name, value in state.items()})
+
     def require_all_taken(self) -> None:
         """Check that nothing is left.
 
@@ -71,6 +90,13 @@ class Weights:
         if self._left:
             more = f" and {len(self._left) - 1:,} more" if len(self._left) > 1 else ""
             raise InputError(f"also has {min(self._left)}{more}, which a model of this kind has no place for")
+
+    def _source(self, part: Tensor) -> str:
+        """The name of what was taken that a tensor is a part of."""
+        for name, value in self._taken.items():
+            if value.data_ptr() <= part.data_ptr() < value.data_ptr() + value.nbytes:
+                return name
+        return "a table of positions"  # the only one that is made anew
 
     def _of(self, name: str) -> Tensor:
         if name not in self._left:

@@ -140,21 +140,28 @@ def load_tokenizer(source: str, *, trust_remote_code: bool = False) -> Any:
 
 
 def load_pickled(path: Path) -> Any:
-    """Load what torch saved: tensors, numbers, names, and the arguments of a training; nothing whose code would run.
+    """Load what torch saved: tensors, arrays, numbers, names, paths, a training's arguments; no code of it runs.
 
     Raises:
         pickle.UnpicklingError: It holds something else.
         Exception: Of torch: it is damaged.
     """
     import argparse
+    import pathlib
     import zipfile
 
     import numpy as np
     import torch
 
-    numbers = [type(np.dtype(name)) for name in ("float64", "float32", "int64", "bool")]
-    scalar = np.float64(0).__reduce__()[0]
-    allowed: list[Any] = [argparse.Namespace, np.dtype, *numbers, scalar, (scalar, "numpy.core.multiarray.scalar")]
+    numbers = [type(np.dtype(name)) for name in ("float64", "float32", "float16", "int64", "int32", "uint8", "bool")]
+    # What scalars and arrays are made by was in numpy.core before version 2, paths are elsewhere in Python 3.13.
+    scalar, array = np.float64(0).__reduce__()[0], np.zeros(0).__reduce__()[0]
+    allowed: list[Any] = [argparse.Namespace, np.dtype, np.ndarray, *numbers]
+    for module in ("numpy.core.multiarray", "numpy._core.multiarray"):
+        allowed += [(scalar, f"{module}.scalar"), (array, f"{module}._reconstruct")]
+    for module in ("pathlib", "pathlib._local"):
+        for system, kind in (("Posix", pathlib.PurePosixPath), ("Windows", pathlib.PureWindowsPath)):
+            allowed += [(kind, f"{module}.{system}Path"), (kind, f"{module}.Pure{system}Path")]
     with torch.serialization.safe_globals(allowed):
         return torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
 

@@ -1,6 +1,17 @@
 """Remote files: each has a copy on this machine, which the stages read and write, and a URL, by which it is named."""
 
 from pipelines.remote.copies import fetch, located, push, push_if_possible, pushing
-from pipelines.remote.paths import RemotePath, as_path, cache_folder, is_url
+from pipelines.remote.paths import RemotePath, as_path, cache_folder, is_url, remove_folder
 
-__all__ = ["RemotePath", "as_path", "cache_folder", "fetch", "is_url", "located", "push", "push_if_possible", "pushing"]
+__all__ = [
+    "RemotePath",
+    "as_path",
+    "cache_folder",
+    "fetch",
+    "is_url",
+    "located",
+    "push",
+    "push_if_possible",
+    "pushing",
+    "remove_folder",
+]

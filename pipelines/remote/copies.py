@@ -1,7 +1,7 @@
 """Local copies of remote files: fetched where they are read, put where they are written.
 
 The remote files are what counts. A copy that is newer, since it could not be put or its process was killed, is used for
-as long as nobody else changes what it is a copy of; then the remote files win.
+as long as nobody else changes the file that it is a copy of; then the remote file wins.
 """
 
 import contextlib
@@ -9,10 +9,11 @@ import glob
 import hashlib
 import math
 import os
+import re
 import shutil
 import tempfile
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from pipelines.errors import InputError
@@ -20,12 +21,13 @@ from pipelines.progress import SILENT, Progress
 from pipelines.rank import is_first_process
 from pipelines.remote import index, store
 from pipelines.remote.index import Copied
-from pipelines.remote.paths import RemotePath, as_path, cache_folder, path_of
+from pipelines.remote.paths import RemotePath, as_path, cache_folder, forget_removals, path_of, removed_below
 from pipelines.remote.store import Remote
 
 _AT_ONCE = 64  # files
 _NOTED = 1_000_000  # bytes, from which on it is said how much is fetched
-_seen: set[RemotePath] = set()  # what this process fetched or put: what of these is gone here is removed there
+# The files that say of a folder that all of it is there: the first to be removed, and the last to be put.
+_MARKER = re.compile(r"(metrics|sweep|failed|mmts_\w+)\.json")
 
 
 def located(value: str | Path, progress: Progress = SILENT) -> Path:
@@ -50,31 +52,51 @@ def fetch(path: Path, progress: Progress = SILENT) -> Path:
     with _alone(path):
         there, here = store.listing(path), _files_here(path)
         known = _known(path, there, here)
-        same = {place for place, remote in there.items() if place in known and known[place].version == remote.version}
-        if known.keys() == there.keys() == same or _is_being_written(path):  # nobody else has changed anything
-            wanted = [place for place in there if place not in here]
-        else:
-            wanted = [place for place in there if place not in same or not _is_as(place, known[place])]
-            for stray in here - there.keys():
-                stray.unlink()
-            index.forget(str(place) for place in known.keys() - there.keys())
-        wanted += [place for place, remote in there.items() if not remote.version and place not in wanted]
+        kept = _being_written(path, here)
+        changed = {
+            place
+            for place in (here & (there.keys() | known.keys())) - kept
+            if place not in there or place not in known or not _is_version(known[place], there[place])
+        }
+        _warn_of_lost(place for place in changed if place not in known or not _is_as(place, known[place]))
+        for place in changed - there.keys():
+            os.unlink(place)
+        index.forget(str(place) for place in known.keys() - there.keys() - kept)
+        wanted = [place for place in there if place in changed or place not in here]
         _get(path, wanted, there, progress)
-    _seen.update(there)
+        forget_removals(wanted)
     return path
 
 
-def _is_being_written(path: RemotePath) -> bool:
-    from pipelines.artifacts.writers import is_being_written  # which imports this
+def _is_version(copied: Copied, remote: Remote) -> bool:
+    return bool(remote.version) and copied.version == remote.version
 
-    return is_being_written(path)
+
+def _being_written(path: RemotePath, here: set[RemotePath]) -> set[RemotePath]:
+    """Which of the local copies are, or lie in, outputs that a process on this machine is writing."""
+    from pipelines.artifacts.writers import being_written_below, is_being_written  # which imports this
+
+    if is_being_written(path):
+        return here
+    outputs = being_written_below(store.folder_of(path))
+    return {place for place in here if place in outputs or not outputs.isdisjoint(place.parents)} if outputs else set()
+
+
+def _warn_of_lost(places: Iterable[RemotePath]) -> None:
+    if lost := sorted(str(place) for place in places):
+        more = f" and {len(lost) - 1:,} more" if len(lost) > 1 else ""
+        warnings.warn(
+            f"{lost[0]}{more}: changed remotely since the copy here was made; what was not put of it is lost",
+            stacklevel=4,
+        )
 
 
 def push(path: Path) -> None:
-    """Put what is new in the local copy of a file or folder, and remove there what this process saw and is gone here.
+    """Put what is new in the local copy of a file or folder, and remove there what this process removed here.
 
-    Files are put in the order in which they were written, the newest last of all: it is what says that the others are
-    there, as ``metrics.json`` does of a run. Other paths are left alone, and so is what other processes of a run write.
+    Files are put in the order in which they were written, and those that say that a folder is complete, as
+    ``metrics.json`` does of a run, last of all; before anything else changes in such a folder, the old one is removed.
+    Other paths are left alone, and so is what other processes of a run write.
 
     Raises:
         InputError: A file can't be put; those that were are entered, and the next call goes on with the others.
@@ -84,15 +106,22 @@ def push(path: Path) -> None:
     files = sorted(_files_here(path), key=lambda file: (file.stat().st_mtime_ns, str(file)))
     known = _known(path, {}, set(files))
     new = [file for file in files if file not in known or not _is_as(file, known[file])]
-    for file in new[:-1]:
+    gone = [place for place in removed_below(path) if place in known]  # not known where the cache was emptied
+    markers = [file for file in new if _MARKER.fullmatch(file.name)]
+    others = [file for file in new if not _MARKER.fullmatch(file.name)]
+    folders = {folder for file in (*others, *gone) for folder in file.parents}
+    for marker in [file for file in gone if _MARKER.fullmatch(file.name)]:
+        _remove(marker)
+    for marker in markers:
+        if marker in known and marker.parent in folders:
+            _remove(marker)
+    for file in others:
         _put(file)
-    gone = [place for place in _seen - set(files) if place == path or path in place.parents]
-    for place in gone:
-        store.remove(place)
-        index.forget([str(place)])
-        _seen.discard(place)
-    for file in new[-1:]:
-        _put(file)
+    for file in gone:
+        if not _MARKER.fullmatch(file.name):
+            _remove(file)
+    for marker in markers:
+        _put(marker)
 
 
 def push_if_possible(path: Path) -> None:
@@ -124,7 +153,13 @@ def _put(file: RemotePath) -> None:
     before = Copied.of(file, "")
     version = store.put(file)
     index.remember([(str(file), Copied(version, before.size, before.modified))])
-    _seen.add(file)
+    forget_removals([file])
+
+
+def _remove(file: RemotePath) -> None:
+    store.remove(file)
+    index.forget([str(file)])
+    forget_removals([file])
 
 
 def _known(path: RemotePath, there: Mapping[RemotePath, Remote], here: set[RemotePath]) -> dict[RemotePath, Copied]:

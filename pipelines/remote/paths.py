@@ -2,8 +2,9 @@
 
 import os
 import re
+import shutil
 import sys
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ _HTTP = re.compile(r"https?://[^\s'\"]+")
 # What URLs of this process have besides what may be shown: `user:password@` by host, `?query` by URL.
 _users: dict[str, str] = {}
 _queries: dict[str, str] = {}
+_removed: set["RemotePath"] = set()  # copies that this process removed or moved away: what is to be removed there
 
 
 def cache_folder() -> Path:
@@ -68,6 +70,22 @@ class RemotePath(_NativePath):
         """The local copy."""
         return os.path.join(*self.parts)
 
+    # What is removed by these is removed there too; what vanishes otherwise, as with the cache, is not.
+    def unlink(self, missing_ok: bool = False) -> None:
+        """Remove the local copy, and the remote file with the next `push`."""
+        _note_removal(self)
+        super().unlink(missing_ok)
+
+    def rename(self, target: Any) -> "RemotePath":
+        """Move the local copy away, and the remote file with the next `push`."""
+        _note_removal(self)
+        return super().rename(target)
+
+    def replace(self, target: Any) -> "RemotePath":
+        """As `rename`, in the place of a file that is there."""
+        _note_removal(self)
+        return super().replace(target)
+
     # Newer Pythons make the results of these of `str`.
     def iterdir(self) -> "Generator[RemotePath, None, None]":
         """What the local copy of a folder holds."""
@@ -80,6 +98,28 @@ class RemotePath(_NativePath):
     def rglob(self, pattern: str, **options: Any) -> Iterator["RemotePath"]:  # type: ignore[override]  # as above
         """What of the local copy matches a pattern, at any depth."""
         return map(type(self), Path(self.__fspath__()).rglob(pattern, **options))
+
+
+def _note_removal(path: Path) -> None:
+    """Note that the files of a path are removed by this process, and are to be removed remotely."""
+    if isinstance(path, RemotePath) and not path.name.startswith("."):
+        _removed.update(each for each in path.rglob("*") if each.is_file()) if path.is_dir() else _removed.add(path)
+
+
+def remove_folder(path: Path, *, ignore_errors: bool = False) -> None:
+    """As `shutil.rmtree`; the remote files go with the next `push`."""
+    _note_removal(path)
+    shutil.rmtree(path, ignore_errors=ignore_errors)
+
+
+def removed_below(path: RemotePath) -> list[RemotePath]:
+    """What this process removed of a file or folder, and is not there again."""
+    return sorted(each for each in _removed if (each == path or path in each.parents) and not each.exists())
+
+
+def forget_removals(paths: Iterable[RemotePath]) -> None:
+    """Strike out files that are here again, or were removed remotely."""
+    _removed.difference_update(paths)
 
 
 def is_url(value: str | Path) -> bool:

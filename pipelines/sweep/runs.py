@@ -1,7 +1,6 @@
 """The runs of a sweep: each trained in memory on data that were read once, and scored into a folder of its own."""
 
 import dataclasses
-import shutil
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from pipelines.artifacts import SHIFTS, StagePlan, mean_frequency, read_table
 from pipelines.artifacts.files import read_json, replacing_json, write_json
 from pipelines.errors import InputError
 from pipelines.evaluate.query_table import Ids, query_table
+from pipelines.remote import remove_folder
 from pipelines.scores.evaluation import Evaluation
 from pipelines.sweep.space import Way
 from pipelines.train.config import TrainConfig
@@ -117,7 +117,7 @@ def perform(run: Run, data: Data, sweep: Path) -> dict[str, Any]:
     """
     began = time.perf_counter()
     folder, plan = run.folder(sweep), _plan(run, sweep)
-    shutil.rmtree(folder, ignore_errors=True)
+    remove_folder(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     about = {"strategy": run.way.name, "loss": run.way.loss, "stage": run.stage, "number": run.number}
     about |= {"seed": run.config.seed, "split": run.split, "options": dict(run.options)}

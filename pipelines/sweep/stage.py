@@ -1,6 +1,5 @@
 """Entry point of ``sweep``: every way of balancing tuned alike on validation, the best of each tested with seeds."""
 
-import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
@@ -24,7 +23,7 @@ from pipelines.artifacts.needs import announce
 from pipelines.artifacts.writers import removing_new_folders, sole_writer, writing
 from pipelines.errors import InputError, Interrupted
 from pipelines.progress import SILENT, Progress
-from pipelines.remote import located
+from pipelines.remote import located, remove_folder
 from pipelines.shifts import shifts
 from pipelines.sweep.config import SweepConfig
 from pipelines.sweep.found import SUMMARY, TABLE, read_sweep
@@ -292,7 +291,7 @@ def _leaving_no_empty_sweep(output: Path) -> Iterator[None]:
         yield
     except BaseException:
         if is_new and not any((output / "runs").glob("*/*.json")):
-            shutil.rmtree(output, ignore_errors=True)
+            remove_folder(output, ignore_errors=True)
         raise
 
 

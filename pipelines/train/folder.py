@@ -3,7 +3,6 @@
 import contextlib
 import hashlib
 import json
-import shutil
 import warnings
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from pipelines.artifacts import StagePlan
 from pipelines.artifacts.files import read_json, write_json
 from pipelines.errors import InputError
 from pipelines.model_files import require_as_trained
+from pipelines.remote import remove_folder
 from pipelines.train.checkpoint import Checkpoint, read_checkpoint, read_extra, write_checkpoint
 from pipelines.train.config import TrainConfig
 from pipelines.train.result import RunResult
@@ -234,6 +234,6 @@ def _holds_anything(folder: Path) -> bool:
 def _remove(path: Path) -> None:
     """Remove a file or a folder, where there is one."""
     if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
+        remove_folder(path)
     else:
         path.unlink(missing_ok=True)

@@ -222,6 +222,15 @@ class TrainSettings:
             ge=1,
         ),
     ] = None
+    chunk_seconds: Annotated[
+        float | None,
+        Flag(
+            "Length of the chunks that videos are cut into, where numbered (default: named by their seconds).",
+            _TOWERS,
+            _PIXELS,
+            gt=0,
+        ),
+    ] = None
     pooling: Annotated[
         Literal["mean", "attention"] | None,
         Flag("How the frames of a clip become one vector (default: mean).", _TOWERS, ("frames",)),

@@ -2,9 +2,10 @@
 
 import gzip
 from pathlib import Path
+from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 WIDTH, PATCH, IMAGE, LAYERS, SPACE = 128, 4, 8, 2, 6
 VOCABULARY, LENGTH = 600, 9
@@ -117,3 +118,34 @@ def write_vocabulary(folder: Path) -> Path:
     path = folder / "bpe_simple_vocab_16e6.txt.gz"
     path.write_bytes(gzip.compress(("\n".join(['"bpe" version', *MERGES]) + "\n").encode()))
     return path
+
+
+def save(tmp_path: Path, checkpoint: object) -> None:
+    """Write a checkpoint as ``weights.pt``."""
+    torch.save(checkpoint, tmp_path / "weights.pt")
+
+
+class Holder(nn.Module):
+    """A module that only holds others, and tensors."""
+
+    def forward(self) -> int:
+        return 0
+
+
+def scripted(state: State) -> torch.jit.ScriptModule:
+    """The archive of a model with these weights, as OpenAI publishes its own."""
+    root = Holder()
+    for name, value in state.items():
+        *path, last = name.split(".")
+        module = root
+        for part in path:
+            if not hasattr(module, part):
+                module.add_module(part, Holder())
+            module = getattr(module, part)
+        module.register_parameter(last, nn.Parameter(value))
+    for name, value in (("input_resolution", IMAGE), ("context_length", 9), ("vocab_size", 600)):
+        root.register_buffer(name, torch.tensor(value))
+    block: Any = root.get_submodule("transformer.resblocks.0")
+    block.attn_mask = torch.zeros(9, 9)
+    block.sizes = [1, 2, 3]
+    return torch.jit.script(root)

@@ -1,37 +1,26 @@
-"""``mmts models import``: what it reads, what it writes and says, and what it refuses."""
+"""``mmts models import``: what it reads, what it writes and says."""
 
 import argparse
 import json
-import shutil
-from typing import Any
+from pathlib import PurePosixPath
 
 import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
 from tiny_models import write_clip
-from torch import nn
 
-from import_model.checkpoints import IMAGE, PATCH, avion_state, clip_state, lavila_state, write_vocabulary
+from import_model.checkpoints import (
+    PATCH,
+    avion_state,
+    clip_state,
+    lavila_state,
+    save,
+    scripted,
+)
 from pipelines.models import load_vision_tower
 
 pytestmark = pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")  # OpenAI's archives are its
-
-
-@pytest.fixture
-def line(tmp_path):
-    """A command line that imports ``weights.pt``, with CLIP's vocabulary."""
-    vocabulary = write_vocabulary(tmp_path)
-
-    def words(origin: str, *more: object, checkpoint: str = "weights.pt") -> list[object]:
-        given = ["models", "import", tmp_path / checkpoint, "--from", origin, "-o", tmp_path / "model"]
-        return [*given, *(() if "--tokenizer" in more else ("--tokenizer", vocabulary)), *more]
-
-    return words
-
-
-def save(tmp_path, checkpoint: object) -> None:
-    torch.save(checkpoint, tmp_path / "weights.pt")
 
 
 def test_what_it_writes_and_then_has_nothing_to_do(tmp_path, line, mmts) -> None:
@@ -113,6 +102,14 @@ def test_pixel_statistics_of_video_models(tmp_path, line, mmts, origin, kept, fl
     assert processor["crop_size"] == {"height": 8, "width": 8}
 
 
+@pytest.mark.parametrize("arguments", ["hello", [1, 2], 3, {"norm_style": "openai"}])
+def test_arguments_of_any_kind_and_harmless_values_beside_the_weights(tmp_path, line, mmts, arguments) -> None:
+    others = {"path": PurePosixPath("runs/1"), "from": tmp_path, "scores": np.ones(3), "rows": np.arange(3)}
+    save(tmp_path, {"state_dict": avion_state(4), "args": arguments, "others": others})
+    ran = mmts(*line("avion"))
+    assert (ran.code, ran.err) == (0, "")
+
+
 def test_safetensors_and_the_tokenizer_of_a_folder(tmp_path, line, mmts) -> None:
     state = {name: value.contiguous() for name, value in clip_state().items()}
     save_file(state, tmp_path / "weights.safetensors")
@@ -122,32 +119,6 @@ def test_safetensors_and_the_tokenizer_of_a_folder(tmp_path, line, mmts) -> None
     assert ran.code == 0, ran.err
     written = json.loads((tmp_path / "model" / "tokenizer_config.json").read_text())
     assert written["model_max_length"] == 9
-
-
-class Holder(nn.Module):
-    """A module that only holds others, and tensors."""
-
-    def forward(self) -> int:
-        return 0
-
-
-def scripted(state) -> torch.jit.ScriptModule:
-    """The archive of a model with these weights, as OpenAI publishes its own."""
-    root = Holder()
-    for name, value in state.items():
-        *path, last = name.split(".")
-        module = root
-        for part in path:
-            if not hasattr(module, part):
-                module.add_module(part, Holder())
-            module = getattr(module, part)
-        module.register_parameter(last, nn.Parameter(value))
-    for name, value in (("input_resolution", IMAGE), ("context_length", 9), ("vocab_size", 600)):
-        root.register_buffer(name, torch.tensor(value))
-    block: Any = root.get_submodule("transformer.resblocks.0")
-    block.attn_mask = torch.zeros(9, 9)
-    block.sizes = [1, 2, 3]
-    return torch.jit.script(root)
 
 
 def test_a_torchscript_archive_is_read_as_the_plain_weights(tmp_path, line, mmts) -> None:
@@ -181,144 +152,3 @@ def test_open_clip_s_configuration_is_honoured(tmp_path, line, mmts, refused) ->
     vision["timm_model_name"] = "vit_base"
     config.write_text(json.dumps(described))
     assert "vision_cfg has timm_model_name, which transformers' CLIP has not" in refused(*line("open_clip"))
-
-
-def without(state, *names: str):
-    return {name: value for name, value in state.items() if name not in names}
-
-
-LAST = "visual.transformer.resblocks.1.mlp.c_proj.bias"
-REFUSED = {
-    "a weight is missing": ("avion", without(avion_state(4), LAST), f"has no {LAST}, which a checkpoint of this kind"),
-    "one more": ("avion", {**avion_state(4), "visual.head": torch.zeros(1)}, "also has visual.head, which a model of"),
-    "two more": (
-        "lavila",
-        {**lavila_state(4), "textual.a": torch.zeros(1), "textual.b": torch.zeros(1)},
-        "also has textual.a and 1 more, which a model of this kind has no place for",
-    ),
-    "of AVION": ("lavila", avion_state(4), "has weights as avion names them; give --from avion"),
-    "of LaViLa": ("avion", lavila_state(4), "has weights as lavila names them; give --from lavila"),
-    "of OpenAI": ("avion", clip_state(), "has weights as openai-clip or open_clip names them; give --from openai-clip"),
-    "of nobody": ("avion", {"weight": torch.zeros(3)}, "has no visual."),
-    "a ResNet": (
-        "openai-clip",
-        {**clip_state(), "visual.layer1.0.conv1.weight": torch.zeros(1)},
-        "has a ResNet for a vision side, of which transformers has no class; take a ViT",
-    ),
-    "no weights": (
-        "avion",
-        {"state_dict": {"epoch": 3}},
-        "holds no weights, neither by itself nor as state_dict, model",
-    ),
-    "another shape": (
-        "avion",
-        {**avion_state(4), "visual.ln_post.bias": torch.zeros(3)},
-        "not a checkpoint of avion that loads (",
-    ),
-    "another norm style": (
-        "avion",
-        {"state_dict": avion_state(4), "args": argparse.Namespace(norm_style=["timm"])},
-        "was trained with norm_style ['timm'], which AVION's code lacks; give --norm-style",
-    ),
-    "no square": (
-        "avion",
-        {**avion_state(4), "visual.positional_embedding": torch.zeros(7, 128)},
-        "has 6 position embeddings of patches, which make no square",
-    ),
-}
-
-
-@pytest.mark.parametrize("case", REFUSED)
-def test_weights_of_another_kind_are_refused(tmp_path, line, refused, case) -> None:
-    origin, state, says = REFUSED[case]
-    save(tmp_path, state)
-    message = refused(*line(origin))
-    assert message.startswith(f"{tmp_path / 'weights.pt'}: ")
-    assert says in message
-    assert len(message) < 200 + len(str(tmp_path))
-    assert not (tmp_path / "model").exists()
-
-
-@pytest.mark.parametrize(
-    ("origin", "flags", "says"),
-    [
-        ("open_clip", (), "open_clip's weights don't tell their activation, and no open_clip_config.json is beside"),
-        ("avion", ("--activation", "gelu"), "--activation: that of avion is known; leave it out"),
-        ("openai-clip", ("--frames", 8), "--frames: models of openai-clip see one image at a time; leave it out"),
-        ("openai-clip", ("--norm-style", "timm"), "--norm-style: pixel statistics of openai-clip are known; leave it"),
-        ("openai-clip", ("--image-size", 9), "--image-size 9: patches have 4 pixels a side; give a multiple of that"),
-        ("openai-clip", ("--tokenizer", "nowhere/model"), "--tokenizer nowhere/model: no such folder, and it can't be"),
-        ("clip", (), "'clip' is not one of"),
-    ],
-)
-def test_flags_that_do_not_fit_are_refused(tmp_path, line, refused, origin, flags, says) -> None:
-    save(tmp_path, clip_state())
-    assert says in refused(*line(origin, *flags))
-
-
-def test_without_a_tokenizer_it_says_where_one_is(tmp_path, line, refused) -> None:
-    save(tmp_path, clip_state())
-    words = line("openai-clip")
-    message = refused(*(word for word in words if word not in ("--tokenizer", tmp_path / words[-1])))
-    assert message == (
-        "CLIP's tokenizer is neither here nor can it be downloaded; give --tokenizer bpe_simple_vocab_16e6.txt.gz, of "
-        "CLIP's or AVION's code, or the folder of a CLIP"
-    )
-
-
-def test_other_tokenizers_are_refused(tmp_path, line, refused) -> None:
-    save(tmp_path, clip_state())
-    (tmp_path / "words.txt").write_text("version\none\ntwo\n")
-    assert "is not CLIP's bpe_simple_vocab_16e6.txt.gz" in refused(
-        *line("openai-clip", "--tokenizer", tmp_path / "words.txt")
-    )
-    (tmp_path / "broken.txt.gz").write_bytes(b"\x1f\x8b broken")
-    assert "not a tokenizer that loads" in refused(*line("openai-clip", "--tokenizer", tmp_path / "broken.txt.gz"))
-    save(tmp_path, {**clip_state(), "token_embedding.weight": torch.zeros(517, 128)})
-    assert "weights.pt: knows 517 tokens, but the tokenizer has 518; give that of" in refused(*line("openai-clip"))
-
-
-class Code:
-    """What runs as it is unpickled."""
-
-    def __reduce__(self):
-        return (open, ("ran", "w"))
-
-
-def test_nothing_in_a_checkpoint_runs(tmp_path, line, refused, monkeypatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    save(tmp_path, {"state_dict": avion_state(4), "args": Code()})
-    message = refused(*line("avion"))
-    assert "needs code of its own to be read, which is not run; save the weights alone" in message
-    archive = tmp_path / "scripted.pt"
-    torch.jit.save(scripted(clip_state()), archive)
-    rewrite(archive, "data.pkl", b"cposix\nsystem\n(S'touch ran'\ntR.")
-    message = refused(*line("openai-clip", checkpoint="scripted.pt"))
-    assert "needs code of its own to be read, which is not run" in message
-    assert not (tmp_path / "ran").exists()
-
-
-def rewrite(archive, name: str, content: bytes) -> None:
-    """Replace one member of a zip."""
-    import zipfile
-
-    with zipfile.ZipFile(archive) as old:
-        members = {each: old.read(each) for each in old.namelist()}
-    with zipfile.ZipFile(archive, "w") as new:
-        for each, was in members.items():
-            new.writestr(each, content if each.endswith(f"/{name}") else was)
-
-
-def test_damaged_and_missing_files(tmp_path, line, refused) -> None:
-    assert "weights.pt: no such file" in refused(*line("avion"))
-    (tmp_path / "weights.pt").mkdir()
-    assert "weights.pt: is a folder; give the file with the weights" in refused(*line("avion"))
-    shutil.rmtree(tmp_path / "weights.pt")
-    save(tmp_path, avion_state(4))
-    whole = (tmp_path / "weights.pt").read_bytes()
-    for damaged in (whole[: len(whole) // 2], b"nothing of the kind", whole[:-30] + b"\0" * 30):
-        (tmp_path / "weights.pt").write_bytes(damaged)
-        message = refused(*line("avion"))
-        assert "weights.pt: is damaged, or no checkpoint of torch; download it again" in message, message
-    (tmp_path / "weights.safetensors").write_bytes(whole)
-    assert "not a checkpoint of avion that loads" in refused(*line("avion", checkpoint="weights.safetensors"))

@@ -9,14 +9,14 @@ from typing import Any
 import fsspec
 import pytest
 
-from pipelines.remote import copies, paths
+from pipelines.remote import paths
 
 KEY, SECRET = "AKIAKEYOFTHETESTS", "secret-of-the-tests"
 
 
 def forget_everything() -> None:
     """Be as a process that has just begun."""
-    for state in (copies._seen, paths._users, paths._queries):
+    for state in (paths._removed, paths._users, paths._queries):
         state.clear()
 
 
