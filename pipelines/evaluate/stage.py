@@ -36,7 +36,7 @@ from pipelines.scores.bootstrap import RESAMPLES, require_draws
 from pipelines.scores.ranks import BLOCK_BYTES, Ties
 
 MIB = 2**20
-_BASE, _PER_ROW, _PER_ID_BYTE = 0.4 * 2**30, 100, 4  # bytes, measured by benchmarks/scale.py
+_BASE, _PER_ROW, _PER_ID_BYTE = 0.4 * 2**30, 50, 4  # bytes, measured by benchmarks/scale.py
 
 
 @one_writer

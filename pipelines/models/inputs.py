@@ -24,7 +24,8 @@ def open_inputs(
     """
     tower = model.media_tower
     if tower is not None:
-        return open_media(path, media, view=View(tower.image_size, model.settings["frames"]), cache_bytes=0)
+        view = View(tower.image_size, model.settings["frames"], chunk_seconds=model.settings["chunk_seconds"])
+        return open_media(path, media, view=view, cache_bytes=0)
     if path is None:
         raise InputError(f"--media annotations: {name} was trained on features; give their file")
     source = open_media(path, media, view=None, scratch=scratch)

@@ -18,7 +18,7 @@ from pipelines.remote import located
 
 DEFAULT_LEVEL = 0.1
 _HISTOGRAM_BINS = 10
-_BASE, _PER_ROW, _PER_ID_BYTE = 0.4 * 2**30, 70, 4  # bytes, measured by benchmarks/scale.py
+_BASE, _PER_ROW, _PER_ID_BYTE = 0.4 * 2**30, 130, 4  # bytes, measured by benchmarks/scale.py
 _SMALLEST, _LARGEST = float(np.finfo(np.float32).tiny), float(np.finfo(np.float32).max)  # that files hold
 
 

@@ -204,6 +204,7 @@ class Session:
             projection=config.projection,
             dimension=config.dimension or (None if config.projection == "none" else DEFAULT_DIMENSION),
             frames=config.frames,
+            chunk_seconds=config.chunk_seconds,
             pooling=config.pooling,
             freeze_patterns=config.freeze,
             lora=lora,
@@ -225,7 +226,11 @@ def _pair_up_splits(config: TrainConfig, files: RunFiles, encoder: DualEncoder) 
 def view_of(config: TrainConfig, encoder: DualEncoder) -> View | None:
     """What the media tower takes; None for features."""
     tower = encoder.media_tower
-    return None if tower is None else View(tower.image_size, encoder.settings["frames"], config.ranges)
+    return (
+        None
+        if tower is None
+        else View(tower.image_size, encoder.settings["frames"], config.ranges, encoder.settings["chunk_seconds"])
+    )
 
 
 def _relevant_captions(config: TrainConfig) -> RelevantCaptions | None:
