@@ -63,6 +63,14 @@ def embed(
             help="Frames to take from a clip (default: as a run was trained, or a video model's number).",
         ),
     ] = None,
+    chunk_seconds: Annotated[
+        float | None,
+        typer.Option(
+            "--chunk-seconds",
+            help="Length of the chunks that videos are cut into, where these are numbered (default: as a run was "
+            "trained, or named by their seconds).",
+        ),
+    ] = None,
     batch_size: Annotated[
         int | None, typer.Option("--batch-size", help="Texts (default: 64) or media in one forward pass.")
     ] = None,
@@ -105,6 +113,7 @@ def embed(
             media=media,
             model=model,
             frames=frames,
+            chunk_seconds=chunk_seconds,
             dtype=dtype,
             encoding=encoding,
             engine=Engine(engine, address),
@@ -112,7 +121,8 @@ def embed(
             progress=output,
         )
     else:
-        for flag, value in (("--frames", frames), ("--workers", workers), ("--max-bad", max_bad)):
+        pixels = {"--frames": frames, "--chunk-seconds": chunk_seconds, "--workers": workers, "--max-bad": max_bad}
+        for flag, value in pixels.items():
             if value:
                 raise InputError(f"{flag}: is for images and clips; give --media, or leave it out")
         result = embed_texts(

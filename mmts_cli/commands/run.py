@@ -89,11 +89,12 @@ def run(
     places = Places(root, folder, _features(media or [], loaded), media_root)
     steps = _chosen(recipe_steps(loaded, places), loaded, only or [], only_run or [])
     result: dict[str, Any] = {"command": "run", "recipe": recipe, "output": str(folder)}
+    _require_files(steps, root)
     if dry_run:
         lines = [shell_line(step.words) for step in steps]
         console.result({**result, "commands": lines}, lambda: iter(lines))
         return
-    _require_ready(steps, root)
+    _require_one_process()
     if {"prepare", "train"} <= {step.stage for step in steps}:
         for path in places.features.values():
             parquet_files(path)  # training reads it last
@@ -141,11 +142,13 @@ def _chosen(steps: list["Step"], recipe: "Recipe", stages: list[str], runs: list
     ]
 
 
-def _require_ready(steps: list["Step"], root: Path) -> None:
-    """Check what would go wrong late: files that the last stages read, and every stage run once a process."""
+def _require_files(steps: list["Step"], root: Path) -> None:
+    """Check that the root is there, and what the last stages read below it."""
     from pipelines.errors import InputError
-    from pipelines.train.launch import processes_started
+    from pipelines.remote import as_path
 
+    if not as_path(root).is_dir():
+        raise InputError(f"--root {root}: no such folder")
     for step in steps:
         for flag, path in step.files.items():
             if not path.exists() and flag.endswith("-model"):
@@ -158,6 +161,13 @@ def _require_ready(steps: list["Step"], root: Path) -> None:
                     f"{path}: no such file, nor one of that name below {root}; download it, or leave it out: "
                     f"--set '{step.stage}.{flag}=[]'"
                 )
+
+
+def _require_one_process() -> None:
+    """Check that not every stage would run once a process."""
+    from pipelines.errors import InputError
+    from pipelines.train.launch import processes_started
+
     if processes_started(1, 1) != (1, 1):
         raise InputError("mmts run starts its own processes; start it once, with --set train.devices=N")
 

@@ -120,7 +120,7 @@ def neighborhoods_of(
         fitted_md: (m, d) fitted rows.
         count_m: (m,) how much each of these counts.
         least: Smallest similarity.
-        sample_sd: (s, d) rows that recall is measured on, some of the fitted ones.
+        sample_sd: (s, d) rows that recall is measured on.
     """
     if len(fitted_md) <= EXACT_ROWS:
         first_c = np.append(np.arange(0, len(fitted_md), _CELL_ROWS), len(fitted_md))
@@ -154,7 +154,8 @@ def _reach(
         row, member = near(sample_sd, fitted_md[part], least)
         count_p += np.bincount(row * cells + cell_m[part][member], count_m[part][member], minlength=rows * cells)
     count_sc = count_p.reshape(rows, cells)
-    share_sc = count_sc / count_sc.sum(axis=1, keepdims=True) / rows
+    total_s1 = count_sc.sum(axis=1, keepdims=True)  # 0 where a row is not among the fitted ones, and alone
+    share_sc = count_sc / np.maximum(total_s1, 1) / max(1, np.count_nonzero(total_s1))
     score_sc = _coarse(sample_sd) @ centroids_cd.T
     np.put_along_axis(score_sc, score_sc.argmax(axis=1)[:, None], np.inf, axis=1)  # looked through in any case
     score_p, share_p = score_sc.ravel(), share_sc.ravel()

@@ -40,6 +40,7 @@ def embed_media(
     media: Path | str,
     model: str,
     frames: int | None = None,
+    chunk_seconds: float | None = None,
     dtype: str = "float32",
     encoding: Encoding = AS_IT_COMES,
     engine: Engine = LOCAL,
@@ -62,6 +63,7 @@ def embed_media(
         model: Run folder; or folder or hub id of a transformers model.
         frames: Frames to take from a clip, whose vector is the mean of theirs where the model sees one at a time; None
             with a run, which has its own number, and for a video model's own number.
+        chunk_seconds: Length of the chunks that videos are cut into, where these are numbered; None with a run.
         dtype: ``float32`` or ``float16``, of the stored vectors.
         encoding: How to encode. Damaged media, where ``encoding.max_bad`` lets some be, are left out.
         engine: Where to encode; the vectors are the same but for rounding.
@@ -84,6 +86,8 @@ def embed_media(
     parameters: dict[str, Any] = {**model_identity(model), "dtype": dtype, "media": True, **encoding.record()}
     if frames is not None:
         parameters["frames"] = frames
+    if chunk_seconds is not None:
+        parameters["chunk_seconds"] = chunk_seconds
     parameters |= linked_parameters(where, annotations)
     on_features = where is not None and holds_features(where)
     plan = StagePlan(
@@ -104,7 +108,7 @@ def embed_media(
     if "split" in table.column_names:
         named = named.append_column("split", table.column("split").take(pa.array(_first_rows(table))))
     scratch = output.parent if engine.name == "local" else None
-    load = partial(_MediaWork, model, frames, where, listed, encoding, dtype, scratch)
+    load = partial(_MediaWork, model, frames, chunk_seconds, where, listed, encoding, dtype, scratch)
     bad_media: dict[str, str] = {}
     with engine.workers(load, device=encoding.device, libraries=plan.libraries, progress=progress) as workers:
         about = workers.about
@@ -177,6 +181,7 @@ class _MediaWork:
         self,
         model: str,
         frames: int | None,
+        chunk_seconds: float | None,
         where: Path | None,
         listed: "MediaList",
         encoding: Encoding,
@@ -185,7 +190,7 @@ class _MediaWork:
     ) -> None:
         from pipelines.models import choose_device, media_batch_size, open_inputs
 
-        encoder = load_media_encoder(model, frames, trust_remote_code=encoding.trust_remote_code)
+        encoder = load_media_encoder(model, frames, chunk_seconds, trust_remote_code=encoding.trust_remote_code)
         encoding.require_effect(on_pixels=encoder.media_tower is not None)
         self._source = open_inputs(encoder, where, listed, model, scratch)
         batch_size = encoding.batch_size or media_batch_size(self._source, encoder.settings["frames"])

@@ -20,7 +20,12 @@ if TYPE_CHECKING:  # these bring torch, which a file that is up to date doesn't 
 
 
 def load_media_encoder(
-    source: str, frames: int | None, *, trust_remote_code: bool = False, name: str | None = None
+    source: str,
+    frames: int | None,
+    chunk_seconds: float | None = None,
+    *,
+    trust_remote_code: bool = False,
+    name: str | None = None,
 ) -> "DualEncoder":
     """The model that encodes media: a run's, or a vision or CLIP-like model without a projection, on the CPU.
 
@@ -28,6 +33,7 @@ def load_media_encoder(
         source: Run folder; or folder or hub id of a model.
         frames: Frames to take from a clip, whose vector is the mean of theirs where the model sees one at a time; None
             with a run, which has its own number, and for a video model's own number.
+        chunk_seconds: Length of the chunks that videos are cut into; None with a run, which has its own.
         trust_remote_code: Whether code that comes with the model may run.
         name: What errors call the model; ``--model SOURCE`` if None.
 
@@ -41,6 +47,8 @@ def load_media_encoder(
     if folder is not None:
         if frames is not None:
             raise InputError(f"--frames: {source} takes as many frames as it was trained with; leave it out")
+        if chunk_seconds is not None:
+            raise InputError(f"--chunk-seconds: {source} takes chunks as it was trained on; leave it out")
         return load_model(folder, trust_remote_code=trust_remote_code)
     name = name or f"--model {source}"
     tower = load_vision_tower(source, trust_remote_code=trust_remote_code, name=name)
@@ -48,7 +56,10 @@ def load_media_encoder(
         raise InputError(f"{name}: is a configuration without weights: its vectors would be random")
     tower.take_frames(frames)
     size = tower.dimension
-    return DualEncoder(size, size, size, "none", media_tower=tower, frames=tower.frames or frames).eval()
+    frames = tower.frames or frames
+    if chunk_seconds is not None and frames is None:
+        raise InputError("--chunk-seconds: is for video clips; give --frames, or leave it out")
+    return DualEncoder(size, size, size, "none", media_tower=tower, frames=frames, chunk_seconds=chunk_seconds).eval()
 
 
 class TowerTexts:

@@ -1,6 +1,7 @@
 """Videos in chunks, in one list with media that are a file each."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import PurePosixPath
 
@@ -46,6 +47,26 @@ class ChunkedBlobs:
         content = self._files.get(row)
         assert not isinstance(content, tuple)  # the files themselves are not in chunks
         return content
+
+
+def in_seconds(chunks: Chunks, chunk_seconds: float) -> Chunks:
+    """Chunks of one length, named by the second at which each begins or by their number, counted from 0.
+
+    Names are seconds where all are multiples of the length, otherwise numbers.
+
+    Args:
+        chunks: The chunks of a video, which begin where their names say.
+        chunk_seconds: The length.
+
+    Raises:
+        ValueError: A name is neither a multiple of the length nor a whole number; names the chunk.
+    """
+    if all(chunk.begins_s % chunk_seconds == 0 for chunk in chunks):
+        return chunks
+    for chunk in chunks:
+        if chunk.begins_s % 1:
+            raise ValueError(f"{chunk.name} begins at no multiple of --chunk-seconds {chunk_seconds:g}; correct that")
+    return tuple(replace(chunk, begins_s=chunk.begins_s * chunk_seconds) for chunk in chunks)
 
 
 def open_places(places: Sequence[int | ChunkPlaces], open_files: Callable[[list[int]], Blobs]) -> Blobs:

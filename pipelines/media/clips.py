@@ -5,6 +5,7 @@ from PIL import Image
 
 from pipelines.errors import InputError
 from pipelines.media.blobs import Blobs
+from pipelines.media.chunked import in_seconds
 from pipelines.media.decoded import DecodedMedia
 from pipelines.media.listing import MediaList
 from pipelines.media.pixels import least_side
@@ -44,4 +45,7 @@ class ClipMedia(DecodedMedia):
         start_s, end_s = float(self._start_s[row]), float(self._end_s[row])
         ranges = None if random is None else self.view.ranges
         side = least_side(ranges, self.view.size, self.view.shortest_edge)
-        return read_frames(self.blobs.get(row), start_s, end_s, self._frames, random, side)
+        video = self.blobs.get(row)
+        if self.view.chunk_seconds is not None and isinstance(video, tuple):
+            video = in_seconds(video, self.view.chunk_seconds)
+        return read_frames(video, start_s, end_s, self._frames, random, side)

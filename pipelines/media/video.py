@@ -145,7 +145,8 @@ class _Footage:
             chunk, after = self._video[number], self._video[number + 1]
             end_s = self._film(number % len(self._video)).end_s
             if end_s - after.begins_s > _share(end_s - chunk.begins_s):
-                raise ValueError(f"{chunk.name} goes on beyond {after.name}; name chunks by the second each begins at")
+                remedy = "name chunks by their first second, or give --chunk-seconds"
+                raise ValueError(f"{chunk.name} goes on beyond {after.name}; {remedy}")
 
     def frames(self, seek_s: float | None, until_s: float) -> _TimedFrames:
         """Frames with their times, from the keyframe before ``seek_s`` or from the start, through all chunks.

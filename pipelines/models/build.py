@@ -27,6 +27,7 @@ def build_model(
     projection: ProjectionName = "linear",
     dimension: int | None = None,
     frames: int | None = None,
+    chunk_seconds: float | None = None,
     pooling: PoolingName | None = None,
     freeze_patterns: Sequence[str] = (),
     lora: LoraSettings | None = None,
@@ -47,6 +48,7 @@ def build_model(
         projection: Kind of both projection heads; ``none`` keeps the space that the towers share already.
         dimension: Size of the shared space; that of the towers with ``projection="none"``, where it may be left out.
         frames: Frames of a video clip; None where media are not clips, or a video model has its own number.
+        chunk_seconds: Length of the chunks that videos are cut into, see `pipelines.media.View`.
         pooling: From the vectors of a clip's frames to one, ``mean`` if None; a video model makes one itself.
         freeze_patterns: Names of parameters and modules to freeze, as in ``fnmatch``.
         lora: Adapters on the towers; no adapters if None.
@@ -68,6 +70,8 @@ def build_model(
             raise InputError(f"--pooling: {media_model} sees all frames of a clip at once; leave it out")
         media_tower.take_frames(frames)
         frames = media_tower.frames
+    if chunk_seconds is not None and frames is None:
+        raise InputError("--chunk-seconds: is for video clips; give --frames, or leave it out")
     pooling = pooling or "mean"
     if dimension is None and projection != "none":
         raise ValueError(f"projection {projection!r} needs the size of the shared space")
@@ -77,7 +81,7 @@ def build_model(
         require_memory(partial(DualEncoder, *sizes, frames=frames, pooling=pooling))
     except InputError as error:
         raise InputError(f"--dimension {dimension}: the model {error}; give a smaller one") from error
-    model = DualEncoder(*sizes, media_tower, text_tower, frames, pooling)
+    model = DualEncoder(*sizes, media_tower, text_tower, frames, pooling, chunk_seconds)
     for tower in (media_tower, text_tower):
         if tower is not None:
             freeze_unused(tower)

@@ -24,6 +24,7 @@ class DualEncoder(nn.Module):
         text_tower: Text tower; None where texts are embeddings.
         frames: Frames of a video clip; None where media are not clips.
         pooling: From the vectors of a clip's frames to one, where the tower sees one frame at a time.
+        chunk_seconds: Length of the chunks of the videos it was made for, see `pipelines.media.View`.
 
     Attributes:
         dimension: Size of the shared space.
@@ -43,6 +44,7 @@ class DualEncoder(nn.Module):
         text_tower: TextTower | None = None,
         frames: int | None = None,
         pooling: PoolingName = "mean",
+        chunk_seconds: float | None = None,
     ) -> None:
         super().__init__()
         self.settings: dict[str, Any] = {
@@ -52,6 +54,7 @@ class DualEncoder(nn.Module):
             "projection": projection,
             "frames": frames,
             "pooling": pooling,
+            "chunk_seconds": chunk_seconds,
         }
         self.dimension = dimension
         self.media_tower = media_tower

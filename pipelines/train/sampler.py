@@ -54,6 +54,12 @@ class EpochSampler:
         """Batches in an epoch."""
         return steps_an_epoch(len(self._captions_m), self.batch_size)
 
+    @property
+    def left_out(self) -> int:
+        """Media that no epoch's batches hold."""
+        same_order = not self._reshuffle and self._inner_edges is None
+        return len(self._captions_m) - self.steps * self.batch_size if same_order else 0
+
     def of_media(self, media_row: int, draws: Tensor) -> tuple[int, int]:
         """The rows of the caption and of the own sample of one medium, from two uniform draws in [0, 1) ``[2]``."""
         chosen = self._first_m[media_row] + (draws[0] * self._captions_m[media_row]).long()

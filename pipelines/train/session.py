@@ -204,6 +204,7 @@ class Session:
             projection=config.projection,
             dimension=config.dimension or (None if config.projection == "none" else DEFAULT_DIMENSION),
             frames=config.frames,
+            chunk_seconds=config.chunk_seconds,
             pooling=config.pooling,
             freeze_patterns=config.freeze,
             lora=lora,
@@ -227,7 +228,8 @@ def view_of(config: TrainConfig, encoder: DualEncoder) -> View | None:
     tower = encoder.media_tower
     if tower is None:
         return None
-    return View(tower.image_size, encoder.settings["frames"], config.ranges, tower.shortest_edge)
+    frames, chunk_seconds = (encoder.settings[name] for name in ("frames", "chunk_seconds"))
+    return View(tower.image_size, frames, config.ranges, chunk_seconds, tower.shortest_edge)
 
 
 def _relevant_captions(config: TrainConfig) -> RelevantCaptions | None:

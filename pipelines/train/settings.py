@@ -222,6 +222,15 @@ class TrainSettings:
             ge=1,
         ),
     ] = None
+    chunk_seconds: Annotated[
+        float | None,
+        Flag(
+            "Length of the chunks that videos are cut into, where numbered (default: named by their seconds).",
+            _TOWERS,
+            _PIXELS,
+            gt=0,
+        ),
+    ] = None
     pooling: Annotated[
         Literal["mean", "attention"] | None,
         Flag("How the frames of a clip become one vector (default: mean).", _TOWERS, ("frames",)),
@@ -336,7 +345,7 @@ class TrainSettings:
         Literal["each-epoch", "once"] | None,
         Flag(
             "once: the same batches of media in every epoch, in the same order; captions, frames and crops are drawn "
-            "anew all the same (default: each-epoch).",
+            "anew all the same, and what fills no whole batch is never trained on (default: each-epoch).",
             _DATA,
             not_with="sampling cluster",
         ),

@@ -78,6 +78,9 @@ def _train(config: TrainConfig, *, resume: bool, force: bool, progress: Progress
     session.launch(fabric)
     state, log = _start(session, folder, found)
     session.bad_media = state.bad_media
+    left_out = session.sampler.left_out
+    if left_out and fabric.is_global_zero:
+        progress.note(f"--reshuffle once: {left_out} media fill no whole batch in any epoch and are never trained on")
 
     def begin() -> list[Logger]:
         if not fabric.is_global_zero:

@@ -36,6 +36,10 @@ alpha = 0.1
 @pytest.fixture
 def recipe(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "d").mkdir()
+    (tmp_path / "my data").mkdir()
+    for folder in ("d", "my data"):
+        (tmp_path / folder / "captions.csv").touch()
 
     def write(text: str = SMALL, name: str = "small.toml", **changes: str) -> str:
         for old, new in changes.items():
@@ -44,6 +48,14 @@ def recipe(tmp_path, monkeypatch):
         return name
 
     return write
+
+
+@pytest.fixture
+def root(tmp_path):
+    """A root with what the shipped recipes name below it."""
+    (tmp_path / "data" / "avion").mkdir(parents=True)
+    (tmp_path / "data" / "EPIC_100_tail_nouns.csv").write_text("noun\n1\n")
+    return tmp_path / "data"
 
 
 def parsed(words: list[str]):
@@ -92,11 +104,11 @@ def test_every_command_of_a_shipped_recipe_is_one_that_can_be_typed(name, featur
     assert all(level == levels[0] for level in levels)  # the runs differ in their temperatures alone
 
 
-def test_the_ek100_recipe_has_the_papers_numbers(mmts) -> None:
+def test_the_ek100_recipe_has_the_papers_numbers(mmts, root) -> None:
     """As method.md gives them: alpha 0.2, shifts 0.17 .. 0.30, five oscillations, lr 3e-5 to 1e-5, 100 epochs."""
-    ran = mmts("run", "ek100-max-margin", "--root", "data", "--media-root", "videos", "--dry-run")
+    ran = mmts("run", "ek100-max-margin", "--root", root, "--media-root", "videos", "--dry-run")
     prepare, cluster, shifts, train, evaluation = (parsed(words) for words in lines(ran))
-    assert (prepare["root"].name, prepare["media_root"].name) == ("data", "videos")
+    assert (prepare["root"], prepare["media_root"].name) == (root, "videos")
     assert (cluster["method"], list(cluster["columns"])) == ("class", ["noun_class"])
     assert (shifts["minimum"], shifts["maximum"], shifts["rule"]) == (0.17, 0.30, "linear")
     assert (train["loss"], train["temperature"], train["alpha"], train["oscillations"]) == (
@@ -110,11 +122,11 @@ def test_the_ek100_recipe_has_the_papers_numbers(mmts) -> None:
     assert evaluation["protocol"] == "ek100"
 
 
-def test_the_recipe_of_the_authors_run_has_their_scripts_numbers(mmts) -> None:
-    ran = mmts("run", "ek100-avion", "--root", "data", "--media-root", "videos", "--dry-run")
+def test_the_recipe_of_the_authors_run_has_their_scripts_numbers(mmts, root) -> None:
+    ran = mmts("run", "ek100-avion", "--root", root, "--media-root", "videos", "--dry-run")
     train = next(parsed(words) for words in lines(ran) if words[0] == "train")
     expected = {
-        **{"media_model": "data/avion", "text_model": "data/avion", "projection": "none", "frames": 16},
+        **{"media_model": f"{root}/avion", "text_model": f"{root}/avion", "projection": "none", "frames": 16},
         **{"batch_size": 512, "devices": 4, "micro_batch": None, "epochs": 100, "precision": "16-mixed"},
         **{"lr": 3e-5, "warmup_lr": 1e-6, "min_lr": 1e-5, "warmup_epochs": 1, "weight_decay": 0.01},
         **{"max_grad_norm": None, "augment": "crop", "crop_scale": "0.5,1.0", "flip": None, "color": None},
@@ -125,16 +137,23 @@ def test_the_recipe_of_the_authors_run_has_their_scripts_numbers(mmts) -> None:
 
 
 def test_a_model_that_is_not_there_is_told_before_anything_runs(refused, tmp_path) -> None:
-    told = refused("run", "ek100-avion", "--root", tmp_path, "--media-root", tmp_path, "-o", tmp_path / "out")
+    told = refused("run", "ek100-avion", "--root", tmp_path, "--media-root", tmp_path, "--dry-run")
     assert told == (
         f"{tmp_path}/avion: no such model; make it with `mmts models import`, or name another: "
         "--set towers.media-model=MODEL"
     )
 
 
-def test_a_number_may_be_one_of_a_flags_words(mmts) -> None:
+@pytest.mark.parametrize("name", NAMES)
+def test_a_root_that_is_not_there_is_told_at_once(refused, tmp_path, name) -> None:
+    line = ("run", name, "--root", tmp_path / "no", "--media-root", tmp_path)
+    for dry in ((), ("--dry-run",)):
+        assert refused(*line, *dry) == f"--root {tmp_path}/no: no such folder"
+
+
+def test_a_number_may_be_one_of_a_flags_words(mmts, root) -> None:
     ran = mmts(
-        *("run", "ek100-avion", "--root", "data", "--media-root", "videos", "--dry-run"),
+        *("run", "ek100-avion", "--root", root, "--media-root", "videos", "--dry-run"),
         *("--set", "towers.precision=32"),
     )
     assert next(parsed(words) for words in lines(ran) if words[0] == "train")["precision"] == "32"
@@ -163,7 +182,7 @@ def test_a_dry_run_prints_commands_and_does_nothing(recipe, mmts, tmp_path) -> N
         ],
         ["eval", "out here/run-mmts", "-o", "out here/scores-mmts", "--clusters", "out here/shifts.parquet"],
     ]
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["small.toml"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["d", "my data", "small.toml"]
     as_json = json.loads(mmts(*line, "--json").out)
     assert as_json["commands"] == ran.out.splitlines()
 
@@ -188,8 +207,8 @@ def test_names_of_old_are_read(recipe, mmts) -> None:
     assert "--parallel ddp " in ran.out
 
 
-def test_values_can_be_set_and_stages_and_runs_chosen(mmts) -> None:
-    line = ("run", "ek100-ablations", "--root", "d", "--media", "f.parquet", "--dry-run")
+def test_values_can_be_set_and_stages_and_runs_chosen(mmts, root) -> None:
+    line = ("run", "ek100-ablations", "--root", root, "--media", "f.parquet", "--dry-run")
     stages = [words[0] for words in lines(mmts(*line))]
     assert stages == ["prepare", "embed", "cluster", "shifts", *["train", "eval"] * 4, "compare"]
     sets = ("--set", "train.epochs=2", "--set", "runs.fixed.tau = 0.3", "--set", "eval.tail-classes=[]")

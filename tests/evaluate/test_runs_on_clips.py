@@ -46,6 +46,42 @@ def test_a_run_on_clips(world, videos, mmts) -> None:
     assert again["scores"]["overall"] == scores
 
 
+@pytest.mark.slow
+def test_a_run_remembers_how_long_numbered_chunks_are(world, videos, mmts) -> None:
+    """Four frames a film, a second each, three in a chunk."""
+    tower = write_tower_config(world.folder / "tower", "vit")
+    for name, chunks in (("seconds", ("0", "3")), ("numbers", ("0", "1"))):
+        for media_id in world.media_ids:
+            (folder := world.folder / name / f"{media_id}.mp4").mkdir(parents=True)
+            for first, chunk in zip((0, 3), chunks, strict=True):
+                copy_frames(videos / f"{media_id}.mp4", folder / f"{chunk}.mp4", slice(first, first + 3))
+    flags = {"media_model": tower, "frames": 4, "epochs": 1}
+    refused = mmts(*world.command("run", media=world.folder / "numbers", **flags))
+    assert (refused.code, "or give --chunk-seconds" in refused.err) == (2, True)
+    made = {}
+    for name, more in (("seconds", {}), ("numbers", {"chunk_seconds": 3})):
+        run = world.folder / f"run-{name}"
+        assert mmts(*world.command(run.name, media=world.folder / name, **flags, **more)).code == 0
+        output = world.folder / f"{name}.parquet"
+        media = ("--media", world.folder / name, "--model", run)
+        assert mmts("embed", world.annotations, "-o", output, *media).code == 0
+        made[name] = read_vectors(output).matrix_nd[:]
+        assert mmts("embed", world.annotations, "-o", output, *media, "--chunk-seconds", 2).code == 2
+    np.testing.assert_array_equal(made["numbers"], made["seconds"])
+
+
+def copy_frames(source, target, part: slice) -> None:
+    av = pytest.importorskip("av")
+    with av.open(str(source)) as container:
+        frames = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+    with av.open(str(target), "w") as container:
+        stream = container.add_stream("mpeg4", rate=1)
+        stream.width, stream.height, stream.pix_fmt = 32, 32, "yuv420p"
+        for pixels in frames[part]:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
+        container.mux(stream.encode())
+
+
 def test_a_vision_model_gives_the_mean_over_frames(world, videos, mmts) -> None:
     tower = write_tower_config(world.folder / "tower", "vit")
     model = AutoModel.from_config(AutoConfig.from_pretrained(tower)).eval()

@@ -156,9 +156,15 @@ def test_chunks_that_are_numbered_are_refused(tmp_path, whole) -> None:
     (folder := tmp_path / "chunks").mkdir()
     encode_again(whole(), folder, [0, 3, 6, 9])
     numbered = tuple(Chunk(float(n), f"{n}.mp4", each.read) for n, each in enumerate(chunks_of(folder)))
-    with pytest.raises(ValueError, match=r"^0\.mp4 goes on beyond 1\.mp4; name chunks by the second each begins at$"):
+    with pytest.raises(
+        ValueError,
+        match=r"^0\.mp4 goes on beyond 1\.mp4; name chunks by their first second, or give --chunk-seconds$",
+    ):
         read_frames(numbered, 0.0, 5.0, 3, None)
-    with pytest.raises(ValueError, match=r"^2\.mp4 goes on beyond 3\.mp4; name chunks by the second each begins at$"):
+    with pytest.raises(
+        ValueError,
+        match=r"^2\.mp4 goes on beyond 3\.mp4; name chunks by their first second, or give --chunk-seconds$",
+    ):
         read_frames(numbered, 8.0, 9.0, 3, None)
 
 
@@ -212,6 +218,27 @@ def test_a_folder_of_chunks_is_what_annotations_link_to(tmp_path, kitchen) -> No
     before = linked_parameters(None, annotations)
     (kitchen / "P01" / "P01_01.MP4" / "6.MP4").unlink()
     assert linked_parameters(None, annotations) != before
+
+
+def test_chunks_may_be_numbered_where_their_length_is_given(kitchen) -> None:
+    expected = open_media(kitchen, CLIPS, view=View(32, 4))
+    same_names = open_media(kitchen, CLIPS, view=View(32, 4, chunk_seconds=3))
+    assert all((same_names.load(row) == expected.load(row)).all() for row in range(3))
+    for number, second in enumerate([0, 3, 6, 9]):
+        chunk = kitchen / "P01" / "P01_01.MP4" / f"{second}.MP4"
+        chunk.rename(chunk.with_name(f"n{number}"))
+    for number in range(4):
+        chunk = kitchen / "P01" / "P01_01.MP4" / f"n{number}"
+        chunk.rename(chunk.with_name(f"{number}.MP4"))
+    with pytest.raises(DamagedMediumError, match="or give --chunk-seconds"):
+        open_media(kitchen, CLIPS, view=View(32, 4)).load(0)
+    numbered = open_media(kitchen, CLIPS, view=View(32, 4, chunk_seconds=3))
+    assert all((numbered.load(row) == expected.load(row)).all() for row in range(3))
+    (kitchen / "P01" / "P01_01.MP4" / "3.MP4").rename(kitchen / "P01" / "P01_01.MP4" / "4.5.MP4")
+    with pytest.raises(DamagedMediumError, match=r"4\.5\.MP4 begins at no multiple of --chunk-seconds 3; correct that"):
+        open_media(kitchen, CLIPS, view=View(32, 4, chunk_seconds=3)).load(0)
+    with pytest.raises(InputError, match=r"^--chunk-seconds 0: more than 0 was expected$"):
+        View(32, 4, chunk_seconds=0)
 
 
 def test_a_missing_chunk_is_a_damaged_medium(kitchen) -> None:

@@ -86,6 +86,6 @@ def test_images_are_scaled_and_cut_as_the_saved_processor_does(tmp_path) -> None
     model = DualEncoder(tower.dimension, tower.dimension, 4, "linear", tower, None, None, "mean")
     ours = open_inputs(model, tmp_path / "images", MediaList(["a.png"]), "model").load(0)[None] / 255
     config: Any = SimpleNamespace(ranges=None)
-    assert view_of(config, model) == View(16, None, None, 20)
+    assert view_of(config, model) == View(16, shortest_edge=20)
     prepared = AutoImageProcessor.from_pretrained(tmp_path / "saved")(image, return_tensors="pt")["pixel_values"]
     assert torch.allclose(prepared, (ours - tower.mean_c11) / tower.std_c11, atol=1e-5)

@@ -75,6 +75,16 @@ def test_without_reshuffling_batches_stay_and_captions_change() -> None:
     assert any([batch for batch, _ in rows(mixed, epoch)] != media[0] for epoch in range(2, 9))
 
 
+def test_media_that_are_never_trained_on_are_counted() -> None:
+    weight_m = torch.ones(5, dtype=torch.float64)
+    once = EpochSampler(MEDIA_OF_SAMPLE, 2, seed=1, reshuffle=False)
+    seen = {medium for epoch in range(1, 9) for media, _ in rows(once, epoch) for medium in media}
+    assert once.left_out == 5 - len(seen) == 1
+    assert EpochSampler(MEDIA_OF_SAMPLE, 2, seed=1).left_out == 0
+    assert EpochSampler(MEDIA_OF_SAMPLE, 2, 1, None, weight_m, reshuffle=False).left_out == 0
+    assert EpochSampler(MEDIA_OF_SAMPLE, 512, seed=1, reshuffle=False).left_out == 0
+
+
 def test_fewer_media_than_a_batch_are_one_batch() -> None:
     sampler = EpochSampler(MEDIA_OF_SAMPLE, 512, seed=0)
     assert (sampler.steps, sampler.batch_size) == (1, 5)

@@ -39,6 +39,13 @@ def test_every_strategy_trains(world, mmts, name) -> None:
     assert summary["validation"]["recall_sum"] > 250  # chance is 160
 
 
+def test_media_that_are_never_trained_on_are_told(world, mmts) -> None:
+    ran = mmts(*world.command("run", reshuffle="once", batch_size=20, epochs=1))
+    assert "--reshuffle once: 8 media fill no whole batch in any epoch and are never trained on" in ran.out + ran.err
+    ran = mmts(*world.command("other", batch_size=20, epochs=1))
+    assert "never trained on" not in ran.out + ran.err
+
+
 @pytest.mark.parametrize("name", ["fixed", "cosine", "mmts", "ts"])
 def test_margins_train_with_every_schedule(world, mmts, name) -> None:
     options, _ = SETTINGS[name]

@@ -96,6 +96,7 @@ WITH_A_TOWER: dict[str, Any] = {
 WITH_MORE: dict[str, tuple[dict[str, Any], Any]] = {
     "min_relevancy": ({"positives": "relevancy"}, 0.2),
     "pooling": ({"frames": 2}, "attention"),
+    "chunk_seconds": ({"frames": 2}, 15.0),
     **{name: ({"augment": "crop"}, given) for name, given in (("crop_scale", "0.5,1"), ("flip", 0.5), ("color", 0.1))},
     "lora_alpha": ({"lora_rank": 2}, 3.0),
     "lora_target": ({"lora_rank": 2}, ["query"]),

@@ -109,6 +109,16 @@ def test_a_recall_of_all_is_exact(monkeypatch) -> None:
     assert (every.sizes(matrix_nd).tolist(), every.recall) == (exact.sizes(matrix_nd).tolist(), pytest.approx(1))
 
 
+def test_recall_is_measured_on_rows_that_have_neighbors(monkeypatch) -> None:
+    monkeypatch.setattr(neighborhoods, "EXACT_ROWS", 1_000)
+    matrix_nd, count_n = normalised(rows(1_200, 16)), np.ones(1_200, dtype=np.int64)
+    found, with_others = (
+        neighborhoods.neighborhoods_of(matrix_nd, count_n, 0.6, sample_sd)
+        for sample_sd in (matrix_nd[:300], np.concatenate([matrix_nd[:300], -np.eye(16, dtype=np.float32)[:1]]))
+    )
+    assert (with_others.reach, with_others.recall) == (found.reach, pytest.approx(found.recall))
+
+
 def test_cells_take_rows_that_are_nearly_all_alike(monkeypatch) -> None:
     """Fewer are distinct than there are cells."""
     matrix_nd = normalised(np.repeat(rows(20, 64), 100, axis=0))
