@@ -54,8 +54,7 @@ def _read_pickled(path: Path) -> Any:
         InputError: It is damaged, or needs code to run.
     """
     try:
-        if _is_damaged(path):
-            raise InputError(_DAMAGED)
+        _require_whole(path)
         with warnings.catch_warnings(action="ignore"):
             return read_scripted(path) if is_scripted(path) else load_pickled(path)
     except pickle.UnpicklingError as error:
@@ -68,12 +67,22 @@ def _read_pickled(path: Path) -> Any:
         raise InputError(_DAMAGED) from error
 
 
-def _is_damaged(path: Path) -> bool:
-    """Whether a file is no pickle, or a zip whose checksums are not those of its content."""
+def _require_whole(path: Path) -> None:
+    """Check that a file is a pickle, or a zip whose content has the checksums that are stored with it.
+
+    Raises:
+        InputError: It isn't.
+    """
     if not zipfile.is_zipfile(path):
-        return _first_byte(path) != pickle.PROTO
+        if _first_byte(path) != pickle.PROTO:
+            raise InputError(_DAMAGED)
+        return
     with zipfile.ZipFile(path) as archive:
-        return archive.testzip() is not None
+        if name := archive.testzip():
+            raise InputError(
+                f"is damaged: the checksum of {name[:60]} is wrong; download it again, or save it with checksums if it "
+                "was saved without"
+            )
 
 
 def _first_byte(path: Path) -> bytes:

@@ -175,7 +175,7 @@ def test_damaged_and_missing_files(tmp_path, line, refused) -> None:
     rotten = bytearray(whole)
     rotten[len(whole) // 2] ^= 1  # of a weight: torch would read it
     (tmp_path / "weights.pt").write_bytes(bytes(rotten))
-    assert "weights.pt: is damaged, or no checkpoint; download it again" in refused(*line("avion"))
+    assert "weights.pt: is damaged: the checksum of weights/data/" in refused(*line("avion"))
     (tmp_path / "weights.safetensors").write_bytes(whole)
     message = refused(*line("avion", checkpoint="weights.safetensors"))
     assert "weights.safetensors: is damaged, or no checkpoint; download it again" in message
