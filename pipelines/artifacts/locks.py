@@ -3,7 +3,6 @@
 import contextlib
 import errno
 import os
-import re
 import socket
 import sys
 from pathlib import Path
@@ -27,7 +26,7 @@ _HELD = (errno.EACCES, errno.EAGAIN, errno.EDEADLK)
 _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 
 
-_OWNER = re.compile(r"process (\d+) on (.*)")
+_mine: set[str] = set()  # lock files that this process holds
 
 
 class HeldError(Exception):
@@ -62,6 +61,7 @@ class FileLock:
                 _lock(handle)
                 if self._is_named(handle):
                     self._handle = handle
+                    _mine.add(os.path.realpath(self._path))
             except OSError as error:
                 if error.errno in _HELD:
                     owner = os.pread(handle, 200, 0).decode(errors="replace") if hasattr(os, "pread") else ""
@@ -82,6 +82,7 @@ class FileLock:
         """Remove the lock file and give the lock back."""
         if self._handle is None:
             return
+        _mine.discard(os.path.realpath(self._path))
         if sys.platform != "win32":  # there an open file can't be removed
             self._path.unlink(missing_ok=True)
         os.close(self._handle)
@@ -99,17 +100,14 @@ class FileLock:
 
 
 def is_held(path: Path) -> bool:
-    """Whether the owner that a lock file names lives, on this machine.
-
-    The file is read alone: to try its lock would give it back, where it is this process's own.
-    """
-    try:
-        owner = _OWNER.fullmatch(path.read_text(errors="replace"))
-        if owner is None or owner[2] != socket.gethostname():
-            return False
-        os.kill(int(owner[1]), 0)
-    except PermissionError:  # somebody else's process
+    """Whether a living process, this one or another, holds a lock file; one that a killed process left is not held."""
+    if os.path.realpath(path) in _mine:  # to try it would give it back
         return True
-    except OSError:
-        return False
-    return True
+    try:
+        with path.open("r+b") as file:
+            _lock(file.fileno())
+    except PermissionError:  # locked, or somebody else's
+        return True
+    except OSError as error:
+        return error.errno in _HELD
+    return False

@@ -169,7 +169,7 @@ class _Batch:
 def _results(model: str) -> int:
     """The number of the results of images and clips, see `StagePlan`: that of the last change that concerns them."""
     if run_model(model) is None:
-        return 4  # the processor beside a model is read wherever transformers keeps it, and all that it says of pixels
+        return 5  # 4: all that the processor beside a model says of pixel values; 5: and of sizes
     # 2: transparency and wide greys; 3: large frames are scaled before their colours are converted.
     return 3 if takes_clips(model) else 2
 

@@ -43,7 +43,8 @@ class ClipMedia(DecodedMedia):
     def pictures(self, row: int, random: np.random.Generator | None) -> list[Image.Image]:
         """The frames, upright."""
         start_s, end_s = float(self._start_s[row]), float(self._end_s[row])
-        side = least_side(None if random is None else self.view.ranges, self.view.size)
+        ranges = None if random is None else self.view.ranges
+        side = least_side(ranges, self.view.size, self.view.shortest_edge)
         video = self.blobs.get(row)
         if self.view.chunk_seconds is not None and isinstance(video, tuple):
             video = in_seconds(video, self.view.chunk_seconds)

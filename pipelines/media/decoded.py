@@ -80,5 +80,5 @@ class DecodedMedia(ABC):
         except (OSError, ValueError) as error:
             raise DamagedMediumError(f"{self.blobs.where(row)}: {self.kind}", self.ids[row], error) from error
         augmentation = CENTRE if random is None else draw(self.view.ranges, pictures[0].size, random)
-        squares = [augmentation.square(picture, self.view.size) for picture in pictures]
+        squares = [augmentation.square(picture, self.view.size, self.view.shortest_edge) for picture in pictures]
         return squares[0] if self.view.frames is None else np.stack(squares)

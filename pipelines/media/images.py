@@ -17,4 +17,5 @@ class ImageMedia(DecodedMedia):
     def pictures(self, row: int, random: np.random.Generator | None) -> list[Image.Image]:
         """The picture; nothing is random before it is augmented."""
         data = read_whole(self.blobs.get(row))
-        return [decode_image(data, least_side(None if random is None else self.view.ranges, self.view.size))]
+        view = self.view
+        return [decode_image(data, least_side(None if random is None else view.ranges, view.size, view.shortest_edge))]

@@ -37,10 +37,16 @@ class Augmentation:
     colour: tuple[tuple[str, float], ...] = ()
     grey: bool = False
 
-    def square(self, image: Image.Image, size: int) -> Pixels:
-        """The square ``[3, size, size]`` of an RGB image."""
+    def square(self, image: Image.Image, size: int, shortest_edge: int | None = None) -> Pixels:
+        """The square ``[3, size, size]`` of an RGB image.
+
+        Args:
+            image: The image.
+            size: Side of the square, in pixels.
+            shortest_edge: What the shorter side is scaled to before the centre is taken; ``size`` if None.
+        """
         if self.box is None:
-            image = _centre(image, size)
+            image = _centre(image, size, shortest_edge or size)
         else:
             image = image.crop(self.box).resize((size, size), Image.Resampling.BICUBIC)
         if self.flip:
@@ -76,14 +82,16 @@ def draw(ranges: Ranges | None, size: tuple[int, int], random: np.random.Generat
     return Augmentation(box, flip, tuple(factors[place] for place in order) if jitter else (), grey)
 
 
-def least_side(ranges: Ranges | None, size: int) -> int:
+def least_side(ranges: Ranges | None, size: int, shortest_edge: int | None = None) -> int:
     """Shorter side that a picture needs so that every square cut from it is still made by halving at least."""
-    return math.ceil(2 * size / math.sqrt(1 if ranges is None else ranges.crop_scale[0] * _RATIOS[0]))
+    if ranges is None:
+        return 2 * (shortest_edge or size)
+    return math.ceil(2 * size / math.sqrt(ranges.crop_scale[0] * _RATIOS[0]))
 
 
-def _centre(image: Image.Image, size: int) -> Image.Image:
-    """The shorter side scaled to ``size``, the centre taken: to the pixel what transformers' CLIP processor does."""
-    wide, high = (size * side // min(image.size) for side in image.size)
+def _centre(image: Image.Image, size: int, shortest_edge: int) -> Image.Image:
+    """The shorter side scaled, the centre taken: to the pixel what transformers' CLIP processor does."""
+    wide, high = (shortest_edge * side // min(image.size) for side in image.size)
     if (wide, high) != image.size:
         image = image.resize((wide, high), Image.Resampling.BICUBIC)
     left, top = (wide - size) // 2, (high - size) // 2

@@ -17,6 +17,7 @@ class View:
             each begins, or there are none.
         ranges: What training does to pixels: random resized crops, flips, changes of color; None for the centre
             square, as in evaluation.
+        shortest_edge: What the shorter side is scaled to before the centre square is taken; ``size`` if None.
 
     Raises:
         InputError: A value is out of range.
@@ -26,6 +27,7 @@ class View:
     frames: int | None = None
     ranges: Ranges | None = None
     chunk_seconds: float | None = None
+    shortest_edge: int | None = None
 
     def __post_init__(self) -> None:
         """Check the values."""

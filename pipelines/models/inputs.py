@@ -24,7 +24,13 @@ def open_inputs(
     """
     tower = model.media_tower
     if tower is not None:
-        view = View(tower.image_size, model.settings["frames"], chunk_seconds=model.settings["chunk_seconds"])
+        settings = model.settings
+        view = View(
+            tower.image_size,
+            settings["frames"],
+            chunk_seconds=settings["chunk_seconds"],
+            shortest_edge=tower.shortest_edge,
+        )
         return open_media(path, media, view=view, cache_bytes=0)
     if path is None:
         raise InputError(f"--media annotations: {name} was trained on features; give their file")

@@ -1,5 +1,6 @@
 """Vision towers from transformers: from a config alone (from scratch), a local folder with weights, or a hub id."""
 
+import contextlib
 import os
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from pipelines.errors import InputError
 from pipelines.modeling.tower_vectors import media_vectors
 from pipelines.models.frames import frame_count, with_frames
 from pipelines.models.loading import load_transformers, model_errors, model_folder
-from pipelines.models.processors import normalisation, processed_size, read_processor, write_processor
+from pipelines.models.processors import framing, normalisation, read_processor, write_processor
 from pipelines.models.sides import is_dual, one_side
 
 _LARGEST_IMAGE = 4096
@@ -28,10 +29,13 @@ class VisionTower(nn.Module):
         model: The vision model; of a CLIP-like model its vision side is taken, with its projection.
         mean: Mean of each colour channel the model expects.
         std: Standard deviation of each colour channel the model expects.
-        image_size: Side of the images; that of the model's configuration if None.
+        image_size: Side of the images that its processor gives; that of the model's configuration if None, or if the
+            model takes no other.
+        shortest_edge: Pixels that its processor scales an image's shorter side to; ``image_size`` if None.
 
     Attributes:
         image_size: Side of the images it takes, in pixels.
+        shortest_edge: What the shorter side of an image is scaled to, before its centre is taken in evaluation.
         dimension: Size of its vectors.
 
     Raises:
@@ -41,17 +45,22 @@ class VisionTower(nn.Module):
     mean_c11: Tensor
     std_c11: Tensor
 
-    def __init__(self, model: nn.Module, mean: list[float], std: list[float], image_size: int | None = None) -> None:
+    def __init__(
+        self,
+        model: nn.Module,
+        mean: list[float],
+        std: list[float],
+        image_size: int | None = None,
+        shortest_edge: int | None = None,
+    ) -> None:
         super().__init__()
         self.model: Any = (one_side(model, "vision") if is_dual(model) else model).float()
         if self.model.main_input_name not in ("pixel_values", "pixel_values_videos"):
             raise InputError(f"{type(self.model).__name__} takes {self.model.main_input_name}, not pixels")
-        self.image_size = _image_size(self.model.config) or image_size or 224
-        if not 1 <= self.image_size <= _LARGEST_IMAGE:
-            raise InputError(f"takes images of {self.image_size:.3g} pixels a side; mmts takes 1 to {_LARGEST_IMAGE:,}")
         self.register_buffer("mean_c11", torch.tensor(mean).reshape(-1, 1, 1), persistent=False)
         self.register_buffer("std_c11", torch.tensor(std).reshape(-1, 1, 1), persistent=False)
-        self.dimension = _dimension(self)
+        self.image_size, self.dimension = self._fitting(image_size, _image_size(self.model.config))
+        self.shortest_edge = shortest_edge if shortest_edge and self.image_size == image_size else self.image_size
 
     @property
     def transformer(self) -> Any:
@@ -71,6 +80,19 @@ class VisionTower(nn.Module):
         """
         if frames is not None:
             self.model = with_frames(self.model, frames)
+
+    def _fitting(self, *sizes: int | None) -> tuple[int, int]:
+        """The first size of images that the model takes, and that of its vectors."""
+        wanted = list(dict.fromkeys(size for size in sizes if size)) or [224]
+        for size in wanted:
+            if not 1 <= size <= _LARGEST_IMAGE:
+                raise InputError(f"takes images of {size:.3g} pixels a side; mmts takes 1 to {_LARGEST_IMAGE:,}")
+        for size in wanted[:-1]:
+            self.image_size = size
+            with contextlib.suppress(ValueError, RuntimeError):  # what models say of positions that don't fit
+                return size, _dimension(self)
+        self.image_size = wanted[-1]
+        return self.image_size, _dimension(self)
 
     def example(self) -> Tensor:
         """One black image, or clip, as the tower takes it."""
@@ -96,7 +118,8 @@ class VisionTower(nn.Module):
         leaves a projection out.
         """
         self.model.save_pretrained(os.fspath(folder))
-        write_processor(folder, self.image_size, self.mean_c11.flatten().tolist(), self.std_c11.flatten().tolist())
+        mean, std = (each.flatten().tolist() for each in (self.mean_c11, self.std_c11))
+        write_processor(folder, self.image_size, mean, std, self.shortest_edge)
 
 
 def load_vision_tower(source: str, *, trust_remote_code: bool = False, name: str | None = None) -> VisionTower:
@@ -124,7 +147,7 @@ def vision_tower(model: Any, source: str, *, trust_remote_code: bool = False) ->
     """
     processor = read_processor(model_folder(source, trust_remote_code=trust_remote_code))
     mean, std = normalisation(processor)
-    return VisionTower(model, mean, std, processed_size(processor))
+    return VisionTower(model, mean, std, *framing(processor))
 
 
 def _image_size(config: Any) -> int | None:
@@ -139,7 +162,8 @@ def _dimension(tower: VisionTower) -> int:
     """The size of the vectors, from one forward pass: configurations name it in too many ways."""
     training = tower.training
     tower.eval()
-    with torch.no_grad():
-        size = tower(tower.example()).shape[1]
-    tower.train(training)
-    return int(size)
+    try:
+        with torch.no_grad():
+            return int(tower(tower.example()).shape[1])
+    finally:
+        tower.train(training)

@@ -28,6 +28,7 @@ _VERSIONS = (
 _EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gs", "gcs": "gs"}
 _TALKATIVE = ("fsspec", "s3fs", "gcsfs", "adlfs", "botocore", "aiobotocore", "aiohttp", "asyncio")
 _NOWHERE = logging.NullHandler()
+_NO_BUCKET = re.compile(r"NoSuchBucket|specified bucket (does not|doesn't) exist|no such bucket", re.IGNORECASE)
 _SHOWN = 100
 
 
@@ -64,6 +65,8 @@ def listing(path: RemotePath) -> dict[RemotePath, Remote]:
         system, name = _system(path)
         system.invalidate_cache()
         found = _found(system, name, path)
+    if nameless := next((place for place in found if "//" in place.removeprefix(name).strip("/")), None):
+        raise InputError(f"{path}: holds {nameless}, and no path can have '//' in its name; rename it there")
     return {
         where: Remote(int(info.get("size") or 0), version_of(info))
         for place, info in found.items()
@@ -82,9 +85,16 @@ def _found(system: Any, name: str, path: RemotePath) -> dict[str, dict[str, Any]
             return dict(matched)
         return dict(system.find(name, detail=True))
     except FileNotFoundError as error:
-        if "bucket" in str(error).lower() or "Connect" in type(error.__cause__).__name__:
+        is_fault = _status(error) not in (None, 404, 410)  # fsspec calls whatever a page's server says "not found"
+        if is_fault or _NO_BUCKET.search(str(error)) or "Connect" in type(error.__cause__).__name__:
             raise
         return {}
+
+
+def _status(error: Exception) -> int | None:
+    """The HTTP status that a fault of a page comes from."""
+    status = getattr(error.__cause__, "status", None) or getattr(error, "status", None)
+    return status if isinstance(status, int) else None
 
 
 def _named(path: RemotePath, name: str, place: str) -> RemotePath:
@@ -141,19 +151,21 @@ def put(path: RemotePath) -> str:
     """Make the remote file what the local copy is, at once: whoever reads it meanwhile gets the old or the new.
 
     Returns:
-        The version that it has now.
+        The version that it has now; an empty one where somebody else has put another file since.
 
     Raises:
         InputError: It can't be put; the remote file is as it was.
     """
     with _explaining(path):
         system, name = _system(path)
+        size = path.stat().st_size
         if _OBJECT_STORES.intersection(_protocols(system)):
             system.put_file(path.__fspath__(), name)
         else:
             _put_and_rename(system, path.__fspath__(), name)
         system.invalidate_cache()
-        return version_of(system.info(name))
+        info = system.info(name)
+        return version_of(info) if info.get("size") in (None, size) else ""
 
 
 def _put_and_rename(system: Any, source: str, name: str) -> None:
@@ -217,7 +229,11 @@ def _reason(path: RemotePath, error: Exception) -> str:
         return f"a package for {scheme}:// is missing; {remedy}"
     if isinstance(error, ValueError) and "protocol" in str(error).lower():
         return f"{scheme}:// is of no kind that fsspec knows; give a path, or a URL such as s3://BUCKET/NAME"
-    if isinstance(error, FileNotFoundError) and "bucket" in said.lower():
+    if (status := _status(error)) is not None and scheme in ("http", "https"):
+        if status in (401, 403):
+            return f"not allowed ({status}); check the credentials, or whether the URL's signature has expired"
+        return f"the server {'has an error' if status >= 500 else 'refuses'} ({status}); try again, or look there"
+    if isinstance(error, FileNotFoundError) and _NO_BUCKET.search(said):
         return "there is no such bucket; make it first"
     if "Credentials" in kind:
         return "no credentials were found; set them as for other tools (for s3:// AWS_PROFILE, or AWS_ACCESS_KEY_ID)"

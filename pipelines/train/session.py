@@ -226,11 +226,10 @@ def _pair_up_splits(config: TrainConfig, files: RunFiles, encoder: DualEncoder) 
 def view_of(config: TrainConfig, encoder: DualEncoder) -> View | None:
     """What the media tower takes; None for features."""
     tower = encoder.media_tower
-    return (
-        None
-        if tower is None
-        else View(tower.image_size, encoder.settings["frames"], config.ranges, encoder.settings["chunk_seconds"])
-    )
+    if tower is None:
+        return None
+    frames, chunk_seconds = (encoder.settings[name] for name in ("frames", "chunk_seconds"))
+    return View(tower.image_size, frames, config.ranges, chunk_seconds, tower.shortest_edge)
 
 
 def _relevant_captions(config: TrainConfig) -> RelevantCaptions | None:

@@ -105,7 +105,9 @@ def encode_test_split(world: TinyWorld, run: Path) -> TestSplit:
     path = world.folder / "films.parquet" if model.settings["frames"] else world.annotations
     table = read_annotations(path)
     table = table.filter(pa.compute.equal(table.column("split"), "test"))
-    view = None if model.media_tower is None else View(model.media_tower.image_size, frames=model.settings["frames"])
+    tower = model.media_tower
+    frames = model.settings["frames"]
+    view = None if tower is None else View(tower.image_size, frames, shortest_edge=tower.shortest_edge)
     where = world.media if view is None else None if view.frames else world.folder / "images"
     media = open_media(where, media_list(table, path), view=view)
     texts: Any = table.column("text").to_pylist()

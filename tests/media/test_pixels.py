@@ -100,6 +100,7 @@ def test_flip_grey_and_colours_do_what_they_are_called() -> None:
 
 def test_decoding_smaller_leaves_every_crop_twice_the_square() -> None:
     assert least_side(None, 100) == 200
+    assert least_side(None, 100, 120) == 240
     for augment in ("crop", "strong"):
         side = least_side(RANGES[augment], 100)
         boxes = np.array([a.box for a in drawn(augment, (side, side), 2000)])
@@ -112,6 +113,8 @@ def test_the_centre_square_is_that_of_clips_image_processor(shape) -> None:
     from transformers import CLIPImageProcessorPil
 
     image = Image.fromarray(np.random.default_rng(0).integers(0, 256, (*shape, 3), dtype=np.uint8))
-    processor = CLIPImageProcessorPil(size={"shortest_edge": 16}, crop_size=16, do_normalize=False, do_rescale=False)
-    expected = np.asarray(processor(image)["pixel_values"][0])
-    assert np.array_equal(CENTRE.square(image, 16), expected)
+    for edge in (16, 19, 32):
+        sizes = {"size": {"shortest_edge": edge}, "crop_size": 16}
+        processor = CLIPImageProcessorPil(**sizes, do_normalize=False, do_rescale=False)
+        expected = np.asarray(processor(image)["pixel_values"][0])
+        assert np.array_equal(CENTRE.square(image, 16, edge), expected)

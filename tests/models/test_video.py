@@ -13,7 +13,7 @@ from transformers import AutoModel, TimesformerModel, VideoMAEModel, VivitModel,
 from pipelines.errors import InputError
 from pipelines.models import LoraSettings, build_model, load_model, load_text_tower, load_vision_tower, save_model
 from pipelines.models.frames import with_frames
-from pipelines.models.processors import normalisation, processed_size, read_processor
+from pipelines.models.processors import framing, normalisation, read_processor
 from pipelines.train.parameters import parameter_groups
 
 CLIPS = torch.rand(2, FRAMES, 3, 16, 16, generator=torch.Generator().manual_seed(0))
@@ -274,8 +274,8 @@ def test_processors_are_found_where_transformers_keeps_them(tmp_path) -> None:
     parts["video_processor"] = {"image_mean": [0.2] * 3, "crop_size": 16}
     (tmp_path / "processor_config.json").write_text(json.dumps(parts))
     assert read_processor(tmp_path) == parts["video_processor"]
-    assert processed_size(parts["video_processor"]) == 16
+    assert framing(parts["video_processor"]) == (16, None)
     (tmp_path / "preprocessor_config.json").write_text(json.dumps({"size": {"height": 8, "width": 8}}))
-    assert processed_size(read_processor(tmp_path)) == 8
+    assert framing(read_processor(tmp_path)) == (8, 8)
     (tmp_path / "video_preprocessor_config.json").write_text(json.dumps({"size": {"shortest_edge": 24}}))
-    assert processed_size(read_processor(tmp_path)) == 24
+    assert framing(read_processor(tmp_path)) == (24, 24)

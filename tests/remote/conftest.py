@@ -1,6 +1,7 @@
 """Remote files in memory or on an S3-compatible server, and local copies in a folder of each test's own."""
 
 import logging
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 import fsspec
 import pytest
 
-from pipelines.remote import paths
+from pipelines.remote import paths, store
 
 KEY, SECRET = "AKIAKEYOFTHETESTS", "secret-of-the-tests"
 
@@ -72,3 +73,29 @@ def s3(server: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     yield system
     system.rm("bucket", recursive=True)
     fsspec.get_filesystem_class("s3").clear_instance_cache()
+
+
+@pytest.fixture
+def fetched(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The URLs that were fetched, in order."""
+    urls: list[str] = []
+    get = store.get
+    monkeypatch.setattr(store, "get", lambda files: (urls.extend(str(path) for path, _ in files), get(files)))
+    return urls
+
+
+@pytest.fixture
+def puts(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What was put or removed, in order."""
+    urls: list[str] = []
+    put, remove = store.put, store.remove
+    monkeypatch.setattr(store, "put", lambda path: (urls.append(str(path)), put(path))[1])
+    monkeypatch.setattr(store, "remove", lambda path: (urls.append(f"-{path}"), remove(path))[1])
+    return urls
+
+
+def write(path: Path, text: str, moment: int) -> None:
+    """Write a file, last changed at a moment."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    os.utime(path, (moment, moment))

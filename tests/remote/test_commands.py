@@ -308,6 +308,7 @@ def test_the_stages_take_urls_from_python_too(made, memory) -> None:
             "inspect nothing://b/a",
             "nothing://b/a: nothing:// is of no kind that fsspec knows; give a path, or a URL such as s3://BUCKET/NAME",
         ),
+        ("inspect simplecache::s3://b/a", "simplecache::s3://b/a: URLs in one another are not read; give the last one"),
         (
             "inspect s3://key:secret@b/a",
             "s3://b/a: credentials are no part of such a URL; give them in the environment",
@@ -328,12 +329,12 @@ def test_mistakes(refused, mmts, memory, line, said) -> None:
 def test_credentials_are_neither_printed_nor_recorded(mmts, memory, fake_encoder, monkeypatch) -> None:
     monkeypatch.setattr("pipelines.remote.paths._BUCKETS", ())
     monkeypatch.setattr("pipelines.remote.store.full_url", str)  # memory has no users
-    memory.pipe("/b/captions.csv", CAPTIONS.encode())
+    memory.pipe("/me@b/captions.csv", CAPTIONS.encode())
     printed = run(mmts, STAGES.replace("{d}", "memory://me:hush@b"), "")
     printed += run(mmts, "inspect {d}/clusters.parquet --json", "memory://me:hush@b")
     assert not any("hush" in text for text in printed)
-    assert len(memory.find("/b")) == 1 + len(OUTPUTS)
-    assert not any(b"hush" in memory.cat(name) for name in memory.find("/b"))
+    assert len(memory.find("/me@b")) == 1 + len(OUTPUTS)
+    assert not any(b"hush" in memory.cat(name) for name in memory.find("/me@b"))
 
 
 def test_a_backend_that_is_not_installed_is_named(refused, monkeypatch) -> None:
