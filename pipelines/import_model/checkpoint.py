@@ -57,6 +57,8 @@ def _read_pickled(path: Path) -> Any:
         _require_whole(path)
         with warnings.catch_warnings(action="ignore"):
             return read_scripted(path) if is_scripted(path) else load_pickled(path)
+    except InputError:
+        raise
     except pickle.UnpicklingError as error:
         named = re.search(r"GLOBAL ([\w.]+)", str(error))
         raise InputError(
