@@ -224,14 +224,15 @@ class _Reporter:
     def __init__(self, total: int, jobs: int, tell: Tell) -> None:
         self._total, self._jobs, self._tell = total, jobs, tell
         self._began = time.monotonic()
-        self._seen = 0
+        self._seen = self._skipped = 0
         self.done = 0
 
     def skip(self, count: int) -> None:
         """Runs that are there."""
         self._seen += count
+        self._skipped += count
         if count:
-            self._tell(f"{count} runs are there already")
+            self._tell(f"{self._skipped} of {self._total} runs are there already")
 
     def run(self, run: Run, found: Mapping[str, Any], metric: str) -> None:
         """A run that is done."""

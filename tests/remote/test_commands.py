@@ -241,8 +241,8 @@ def test_a_sweep_goes_on_elsewhere(mmts, memory, world, elsewhere) -> None:
     elsewhere()
     [text] = run(mmts, words, "memory://w")
     assert [line for line in text.splitlines() if "are there already" in line] == [
-        "2 runs are there already",
-        "1 runs are there already",
+        "2 of 4 runs are there already",
+        "3 of 4 runs are there already",
     ]
     assert names_below(memory, "/w/sweep") == names
 
