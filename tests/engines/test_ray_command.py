@@ -63,8 +63,8 @@ class Running:
 def test_killed_and_interrupted_it_leaves_nothing_running_and_goes_on(tmp_path, write_artifact, tiny) -> None:
     pytest.importorskip("ray", reason="needs Ray: pip install 'mmts[ray]'")
     Image.new("RGB", (32, 32), (5, 99, 200)).save(tmp_path / "image.png")
-    names = [f"m{row}" for row in range(3_000)]
-    columns = {"sample_id": names, "text": names, "media_id": names, "media": [str(tmp_path / "image.png")] * 3_000}
+    names = [f"m{row}" for row in range(6_000)]
+    columns = {"sample_id": names, "text": names, "media_id": names, "media": [str(tmp_path / "image.png")] * 6_000}
     annotations = write_artifact(tmp_path / "a.parquet", columns)
     output, model = tmp_path / "f.parquet", tiny("vit")
     arguments = ("embed", annotations, "-o", output, "--media", "annotations", "--model", model)

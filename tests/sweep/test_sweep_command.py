@@ -78,6 +78,7 @@ def test_processes_end_with_a_sweep_that_is_killed(world, flags) -> None:
     command = [sys.executable, "-m", "mmts_cli", "sweep", *map(str, flags), "-o", str(world.folder / "sweep")]
     with subprocess.Popen([*command, "--jobs", "2"], stderr=subprocess.PIPE, text=True) as made:
         assert made.stderr is not None
+        assert made.stderr.readline().startswith("needs about")
         assert made.stderr.readline().startswith("1/")
         made.kill()
         made.communicate(timeout=60)  # to the end of what its processes could still write
