@@ -155,6 +155,7 @@ def test_the_text_side_of_a_video_model(folder, tmp_path, kind) -> None:
     assert torch.equal(load_text_tower(str(tmp_path)).eval()(tokens), tower(tokens))
 
 
+@pytest.mark.slow
 def test_both_sides_of_one_model_keep_its_space(folder, tmp_path) -> None:
     for kind in DUAL:
         name = str(folder(kind))

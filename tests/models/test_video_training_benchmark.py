@@ -4,9 +4,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 SCRIPT = Path(__file__).parents[2] / "benchmarks" / "video_training.py"
 
 
+@pytest.mark.slow
 def test_it_runs_on_a_cpu_and_gradients_agree() -> None:
     command = [sys.executable, SCRIPT, "--tiny", "--no-compile", "--device", "cpu", "--batches", "2"]
     ran = subprocess.run(command, capture_output=True, text=True, timeout=300)

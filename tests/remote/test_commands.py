@@ -13,6 +13,8 @@ from pipelines.remote import store
 from pipelines.shifts import shifts
 from remote.conftest import forget_everything
 
+pytestmark = pytest.mark.slow  # whole commands
+
 CAPTIONS = "image,caption,split\n" + "".join(
     f"{row // 2}.jpg,caption number {row % 9},{'test' if row % 4 == 3 else 'train'}\n" for row in range(24)
 )
