@@ -57,8 +57,6 @@ def load_media_encoder(
     tower.take_frames(frames)
     size = tower.dimension
     frames = tower.frames or frames
-    if chunk_seconds is not None and frames is None:
-        raise InputError("--chunk-seconds: is for video clips; give --frames, or leave it out")
     return DualEncoder(size, size, size, "none", media_tower=tower, frames=frames, chunk_seconds=chunk_seconds).eval()
 
 

@@ -35,5 +35,7 @@ class View:
             raise InputError(f"image size {self.size}: at least 1 pixel was expected")
         if self.frames is not None and self.frames < 1:
             raise InputError(f"--frames {self.frames}: at least 1 was expected")
+        if self.chunk_seconds is not None and self.frames is None:
+            raise InputError("--chunk-seconds: is for video clips; give --frames, or leave it out")
         if self.chunk_seconds is not None and self.chunk_seconds <= 0:
             raise InputError(f"--chunk-seconds {self.chunk_seconds:g}: more than 0 was expected")

@@ -70,8 +70,6 @@ def build_model(
             raise InputError(f"--pooling: {media_model} sees all frames of a clip at once; leave it out")
         media_tower.take_frames(frames)
         frames = media_tower.frames
-    if chunk_seconds is not None and frames is None:
-        raise InputError("--chunk-seconds: is for video clips; give --frames, or leave it out")
     pooling = pooling or "mean"
     if dimension is None and projection != "none":
         raise ValueError(f"projection {projection!r} needs the size of the shared space")

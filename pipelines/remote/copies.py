@@ -124,12 +124,18 @@ def push(path: Path) -> None:
         _put(marker)
 
 
-def push_if_possible(path: Path) -> None:
-    """As `push`, with a warning where that fails: for work that goes on, and puts what is missing at its end."""
+def push_if_possible(path: Path) -> bool:
+    """As `push`, with a warning where that fails: for work that goes on, and puts what is missing at its end.
+
+    Returns:
+        Whether all was put.
+    """
     try:
         push(path)
     except InputError as error:
         warnings.warn(f"not put yet, tried again later: {error}", stacklevel=2)
+        return False
+    return True
 
 
 @contextlib.contextmanager

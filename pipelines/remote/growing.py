@@ -4,11 +4,9 @@ They are called as the file is, with where they begin: ``vectors.bin.00000000000
 """
 
 import shutil
-import warnings
 from pathlib import Path
 
-from pipelines.errors import InputError
-from pipelines.remote.copies import push
+from pipelines.remote.copies import push, push_if_possible
 from pipelines.remote.paths import RemotePath
 
 _DIGITS = 15
@@ -45,11 +43,8 @@ class Growing:
         with self._path.open("rb") as whole, piece.open("wb") as part:
             whole.seek(self._put)
             shutil.copyfileobj(whole, part)
-        try:
-            push(piece)
+        if push_if_possible(piece):
             self._put += piece.stat().st_size
-        except InputError as error:
-            warnings.warn(f"not put yet, tried again later: {error}", stacklevel=2)
 
     def _join(self, path: RemotePath) -> None:
         pieces = self._pieces(path)

@@ -70,8 +70,9 @@ def graded_scores_both_ways(
     Raises:
         InputError: As `graded_scores`.
     """
+    others, turned = source.transposed(), relevancy.transposed()
     _check(source, relevancy, ties)
-    _check(source.transposed(), relevancy.transposed(), ties)
+    _check(others, turned, ties)
     media, texts = source.shape
     spare = block_bytes - 2 * WORKERS * BLOCK_IN_CACHE
     kept_km = np.empty((min(media, max(0, spare // (4 * texts))), texts), dtype=np.int32)
@@ -91,9 +92,8 @@ def graded_scores_both_ways(
             worse_bn[:, len(kept_km) :] = _descending(others, columns, slice(len(kept_km), media))
         return worse_bn
 
-    others = source.transposed()
     to_texts = _score(of_media, relevancy, ties, block_bytes)
-    return to_texts, _score(of_texts, relevancy.transposed(), ties, block_bytes)
+    return to_texts, _score(of_texts, turned, ties, block_bytes)
 
 
 def _check(source: ScoreSource, relevancy: Relevancy, ties: Ties) -> None:

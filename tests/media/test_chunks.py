@@ -239,6 +239,8 @@ def test_chunks_may_be_numbered_where_their_length_is_given(kitchen) -> None:
         open_media(kitchen, CLIPS, view=View(32, 4, chunk_seconds=3)).load(0)
     with pytest.raises(InputError, match=r"^--chunk-seconds 0: more than 0 was expected$"):
         View(32, 4, chunk_seconds=0)
+    with pytest.raises(InputError, match=r"^--chunk-seconds: is for video clips; give --frames, or leave it out$"):
+        View(32, chunk_seconds=3)
 
 
 def test_a_missing_chunk_is_a_damaged_medium(kitchen) -> None:

@@ -94,8 +94,7 @@ class _TellingApart:
             plain = column.cast(column.type.value_type) if is_encoded else column
             encoded = pc.dictionary_encode(plain).combine_chunks()
             which_n = which_n * len(encoded.dictionary) + encoded.indices.to_numpy()
-            which_n = np.unique(which_n, return_inverse=True)[1]
-        first = np.unique(which_n, return_index=True)[1]
+            _, first, which_n = np.unique(which_n, return_index=True, return_inverse=True)
         yield part.take(first), which_n
 
 
