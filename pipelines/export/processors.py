@@ -4,8 +4,7 @@ import os
 from pathlib import Path
 
 from pipelines.models import DualEncoder
-
-PROCESSOR = "preprocessor_config.json"
+from pipelines.models.processors import PROCESSOR
 
 
 def save_processors(model: DualEncoder, media_tower: Path, folder: Path) -> None:
