@@ -1,5 +1,6 @@
 """What is in each cluster: the words that set its texts apart, and the texts nearest to its centre."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from pipelines.artifacts import (
     read_class_columns,
     read_table,
 )
+from pipelines.artifacts.strings import StringList
 
 WORDS = 5
 TEXTS = 3
@@ -80,6 +82,7 @@ def labels_of(table: pa.Table, annotations: Path, split_file: Path, fit_split: s
         InputError: The annotations can't be used, or lack samples.
     """
     texts = read_table(annotations, ANNOTATIONS)
+    texts = texts.select([name for name in ("sample_id", "text", "media_id") if name in texts.column_names])
     rows = align(table.column("sample_id"), texts.column("sample_id"), what="samples", path=annotations)
     texts = texts.take(pa.array(rows))
     splits = read_class_columns(split_file, [])
@@ -89,20 +92,25 @@ def labels_of(table: pa.Table, annotations: Path, split_file: Path, fit_split: s
         if pc.any(fitted).as_py():  # else all were fitted, as `cluster` has said
             table, texts = table.filter(fitted), texts.filter(fitted)
     return label_clusters(
-        pc.fill_null(texts.column("text"), "").to_pylist(),
+        StringList(pc.fill_null(texts.column("text"), "")),
         table.column("cluster").fill_null(NOISE).to_numpy(),
         table.column("cluster_size").to_numpy(),
         table.column("similarity").to_numpy() if "similarity" in table.column_names else None,
-        texts.column("media_id").to_numpy() if "media_id" in texts.column_names else None,
+        _numbers(texts.column("media_id")) if "media_id" in texts.column_names else None,
     )
 
 
+def _numbers(media_ids: pa.ChunkedArray) -> NDArray[np.float64]:
+    """A number for each distinct id, NaN for null."""
+    return np.asarray(media_ids.combine_chunks().dictionary_encode().indices.to_numpy(zero_copy_only=False), np.float64)
+
+
 def label_clusters(
-    texts: list[str],
+    texts: Sequence[str],
     cluster_n: NDArray[np.int32],
     size_n: NDArray[np.int64],
     similarity_n: NDArray[np.float32] | None = None,
-    medium_n: NDArray[np.object_] | None = None,
+    medium_n: NDArray[np.float64] | None = None,
 ) -> pa.Table:
     """Label clusters by their n texts.
 
@@ -112,7 +120,7 @@ def label_clusters(
         size_n: (n,) size of that cluster.
         similarity_n: (n,) cosine similarity to its centroid, NaN where there is none. There the similarity of words
             stands in, see `ClassTfIdf.similarity`.
-        medium_n: (n,) name of each one's medium, where several may share one.
+        medium_n: (n,) number of each one's medium, NaN where it has none, where several may share one.
 
     Returns:
         As `LABELS`, largest cluster first: ``words``, the five of largest weight by class-based TF-IDF (see
@@ -134,7 +142,7 @@ def label_clusters(
         repeat = pd.DataFrame({"cluster": inverse_n[order], "medium": medium_n[order]}).groupby(["cluster", "medium"])
         order = order[np.argsort(repeat.cumcount().to_numpy(), kind="stable")]
     nearest: list[dict[tuple[str, ...], str]] = [{} for _ in clusters]
-    for row in order.tolist():
+    for row in map(int, order):  # no list, which takes far more memory than the texts
         chosen = nearest[inverse_n[row]]
         if len(chosen) < TEXTS:
             chosen.setdefault(tuple(words_of(texts[row])) or (texts[row],), texts[row])

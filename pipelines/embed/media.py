@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from pipelines.artifacts import StagePlan, StageResult, read_annotations, vector_schema, with_vectors
 from pipelines.artifacts.needs import Need, announce
 from pipelines.artifacts.places import media_path
+from pipelines.artifacts.strings import string_column
 from pipelines.artifacts.writers import one_writer
 from pipelines.embed.parts import Parts, disk_of, parts_of, remove_parts
 from pipelines.encoders.towers import load_media_encoder
@@ -104,7 +105,7 @@ def embed_media(
         return done
     table = read_annotations(annotations)
     listed = media_list(table, annotations)
-    named = pa.table({"media_id": listed.ids})
+    named = pa.table({"media_id": string_column(listed.ids)})
     if "split" in table.column_names:
         named = named.append_column("split", table.column("split").take(pa.array(_first_rows(table))))
     scratch = output.parent if engine.name == "local" else None
@@ -221,7 +222,7 @@ class _MediaWork:
             yield _Batch(batch.rows[batch.whole_n].numpy(), whole_nd, damaged)
 
 
-def _found(parts: Parts, media_ids: list[str]) -> Iterator[_Batch]:
+def _found(parts: Parts, media_ids: Sequence[str]) -> Iterator[_Batch]:
     """The batches that an earlier run made."""
     stored_nd, made, seen = parts.read(), 0, 0
     for part in parts.found:

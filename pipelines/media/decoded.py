@@ -1,6 +1,7 @@
 """What images and clips have in common: decoded on demand, cut to squares, evaluation views kept."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -31,7 +32,7 @@ class DecodedMedia(ABC):
     is_in_memory = False
     kind: str
 
-    def __init__(self, blobs: Blobs, ids: list[str], view: View, cache_bytes: int) -> None:
+    def __init__(self, blobs: Blobs, ids: Sequence[str], view: View, cache_bytes: int) -> None:
         self.ids = ids
         self.blobs = blobs
         self.view = view

@@ -1,12 +1,14 @@
 """Media as feature vectors extracted beforehand."""
 
+from collections.abc import Sequence
+
 import numpy as np
-import pyarrow as pa
 import torch
 from torch import Tensor
 
 from pipelines.artifacts import Vectors
 from pipelines.artifacts.matrix import MappedMatrix, Matrix, take
+from pipelines.artifacts.strings import string_column
 
 
 class StoredVectors:
@@ -49,8 +51,8 @@ class FeatureMedia:
 
     is_in_memory = True
 
-    def __init__(self, vectors: Vectors, ids: list[str]) -> None:
-        rows = vectors.rows_of(pa.chunked_array([ids], pa.string()), "media")
+    def __init__(self, vectors: Vectors, ids: Sequence[str]) -> None:
+        rows = vectors.rows_of(string_column(ids), "media")
         self.ids = ids
         self._vectors = StoredVectors(take(vectors.matrix_nd, rows))
 

@@ -1,15 +1,18 @@
 """The distinct media that some samples name."""
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from pipelines.artifacts.ids import first_few, missing_there
+from pipelines.artifacts.ids import align, first_few
+from pipelines.artifacts.strings import StringList, string_column
 from pipelines.errors import InputError
 
 _DESCRIBING = ("media", "video_id", "start_s", "end_s")
@@ -28,9 +31,9 @@ class MediaList:
         source: The file that names them, for messages.
     """
 
-    ids: list[str]
-    places: list[str | None] | None = None
-    video_ids: list[str | None] | None = None
+    ids: Sequence[str]
+    places: Sequence[str | None] | None = None
+    video_ids: Sequence[str | None] | None = None
     start_s: NDArray[np.float64] | None = None
     end_s: NDArray[np.float64] | None = None
     source: Path = Path("annotations")
@@ -38,17 +41,13 @@ class MediaList:
     def __len__(self) -> int:
         return len(self.ids)
 
-    def select(self, ids: list[str]) -> "MediaList":
+    def select(self, ids: Sequence[str]) -> "MediaList":
         """Some of the media, in the order of ``ids``.
 
         Raises:
             InputError: Some are not in the list.
         """
-        row_of = {media_id: row for row, media_id in enumerate(self.ids)}
-        missing = [media_id for media_id in ids if media_id not in row_of]
-        if missing:
-            raise InputError(missing_there(str(self.source), missing, len(ids), "media", self.ids))
-        rows = [row_of[media_id] for media_id in ids]
+        rows = align(string_column(ids), string_column(self.ids), what="media", path=self.source)
         return MediaList(
             ids,
             None if self.places is None else [self.places[row] for row in rows],
@@ -72,18 +71,19 @@ def media_list(table: pa.Table, path: Path = Path("annotations")) -> MediaList:
             how many and which first.
     """
     encoded = table.column("media_id").combine_chunks().dictionary_encode()
-    ids: list[str] = encoded.dictionary.to_pylist()
+    ids: StringList[str] = StringList(pa.chunked_array([encoded.dictionary]))
     media_of_sample = encoded.indices.to_numpy()
     first = np.unique(media_of_sample, return_index=True)[1]
     columns = {name: table.column(name) for name in _DESCRIBING if name in table.column_names}
     for name, column in columns.items():
         codes = _codes(column)
         differ = np.unique(media_of_sample[codes[first][media_of_sample] != codes])
-        _refuse([ids[row] for row in differ], f"have samples that differ in '{name}'", path, "give each its media_id")
+        _refuse(ids, differ, f"have samples that differ in '{name}'", path, "give each its media_id")
     starts, ends = (_seconds(columns[name], first) if name in columns else None for name in ("start_s", "end_s"))
     starts = _times(ids, starts, ends, path)
     places, video_ids = (
-        columns[name].take(pa.array(first)).to_pylist() if name in columns else None for name in ("media", "video_id")
+        StringList[str | None](columns[name].take(pa.array(first))) if name in columns else None
+        for name in ("media", "video_id")
     )
     return MediaList(ids, places, video_ids, starts, ends, path)
 
@@ -102,27 +102,29 @@ def _seconds(column: pa.ChunkedArray, rows: NDArray[np.int64]) -> NDArray[np.flo
 
 
 def _times(
-    ids: list[str], starts: NDArray[np.float64] | None, ends: NDArray[np.float64] | None, path: Path
+    ids: Sequence[str], starts: NDArray[np.float64] | None, ends: NDArray[np.float64] | None, path: Path
 ) -> NDArray[np.float64] | None:
     """The starts of clips, those before their video's moved to it, which is said once."""
     if starts is not None and ends is not None:
-        _refuse([ids[row] for row in np.flatnonzero(ends < starts)], "end before they start", path, "correct the times")
+        _refuse(ids, np.flatnonzero(ends < starts), "end before they start", path, "correct the times")
     if ends is not None:
-        early = [ids[row] for row in np.flatnonzero(ends < 0)]
-        _refuse(early, "end before their video begins", path, "correct the times, which are seconds from its begin")
+        remedy = "correct the times, which are seconds from its begin"
+        _refuse(ids, np.flatnonzero(ends < 0), "end before their video begins", path, remedy)
     for times in (starts, ends):
         if times is not None:
-            endless = [ids[row] for row in np.flatnonzero(np.isinf(times))]
-            _refuse(endless, "have infinite times", path, "leave a time empty for the video's start or end")
-    if starts is not None and (early := [ids[row] for row in np.flatnonzero(starts < 0)]):
+            remedy = "leave a time empty for the video's start or end"
+            _refuse(ids, np.flatnonzero(np.isinf(times)), "have infinite times", path, remedy)
+    if starts is not None and len(early := np.flatnonzero(starts < 0)):
+        first = first_few(ids[row] for row in early.tolist())
         warnings.warn(
-            f"{path}: {len(early)} media start before their video, first: {first_few(early)}; they begin with it",
+            f"{path}: {len(early)} media start before their video, first: {first}; they begin with it",
             stacklevel=3,
         )
         return starts.clip(0)
     return starts
 
 
-def _refuse(ids: list[str], what: str, path: Path, remedy: str) -> None:
-    if ids:
-        raise InputError(f"{path}: {len(ids)} media {what}, first: {first_few(ids)}; {remedy}")
+def _refuse(ids: Sequence[str], rows: NDArray[np.integer[Any]], what: str, path: Path, remedy: str) -> None:
+    if len(rows):
+        first = first_few(ids[row] for row in rows.tolist())
+        raise InputError(f"{path}: {len(rows)} media {what}, first: {first}; {remedy}")

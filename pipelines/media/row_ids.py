@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from pipelines.artifacts import open_parquet, require_unique, text_column
 from pipelines.artifacts.media_tables import media_ids_of_rows
+from pipelines.artifacts.strings import string_column
 from pipelines.errors import InputError
 from pipelines.media.finding import find, refuse_missing
 from pipelines.media.listing import MediaList
@@ -28,7 +29,7 @@ def rows_of_media(media: MediaList, paths: Sequence[Path], where: str, suffixes:
     Raises:
         InputError: Media are missing; an id is there twice; or two columns hold all ids, in different rows.
     """
-    wanted = pa.array(media.ids, pa.string())
+    wanted = string_column(media.ids).combine_chunks()
     columns = _columns_of_ids(paths)
     usual = [name for name in _ID_COLUMNS if name in columns]
     others = [name for name in columns if name not in usual]

@@ -1,10 +1,10 @@
 """What training and evaluation need of media, whatever they are stored as."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-import pyarrow as pa
 from torch import Tensor
 
 from pipelines.artifacts import Vectors, open_parquet, read_vectors
@@ -13,6 +13,7 @@ from pipelines.artifacts.media_tables import byte_column
 from pipelines.artifacts.opening import files_matching, is_pattern
 from pipelines.artifacts.places import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 from pipelines.artifacts.provenance import is_table_in_parts
+from pipelines.artifacts.strings import string_column
 from pipelines.errors import InputError
 from pipelines.media.blobs import Blobs
 from pipelines.media.byte_tables import TableBlobs
@@ -32,7 +33,7 @@ class MediaSource(Protocol):
     """A fixed list of media, each read when it is asked for. Pickles, and works in forked and spawned processes."""
 
     @property
-    def ids(self) -> list[str]:
+    def ids(self) -> Sequence[str]:
         """Media ids; a row is a place in this list."""
 
     @property
@@ -101,7 +102,7 @@ def open_media(
 
 
 def read_features(
-    path: Path | None, annotations: Path, scratch: Path | None = None, *, only: list[str] | None = None
+    path: Path | None, annotations: Path, scratch: Path | None = None, *, only: Sequence[str] | None = None
 ) -> Vectors:
     """Read the features that media are, where no model takes pixels.
 
@@ -116,8 +117,7 @@ def read_features(
     """
     if path is None or not holds_features(path):
         raise InputError(f"{path or annotations}: holds images, which need a vision model; give one with --media-model")
-    wanted = None if only is None else pa.chunked_array([only], pa.string())
-    return read_vectors(path, only=wanted, scratch=scratch)
+    return read_vectors(path, only=None if only is None else string_column(only), scratch=scratch)
 
 
 def media_files(path: Path) -> list[Path]:

@@ -8,10 +8,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-import pyarrow as pa
-
 from pipelines.artifacts import SHIFTS, StagePlan, mean_frequency, read_table
 from pipelines.artifacts.files import read_json, replacing_json, write_json
+from pipelines.artifacts.strings import string_column
 from pipelines.errors import InputError
 from pipelines.evaluate.query_table import Ids, query_table
 from pipelines.remote import remove_folder
@@ -153,7 +152,9 @@ def _write(
         metrics["cluster_sizes"] = files.frequency.said
     metrics["trained"] = train_plan(run.config).provenance().made_from
     metrics["run"] = about
-    table = query_table(evaluation, Ids(pa.array(pairs.media.ids), pa.array(pairs.sample_ids)))
+    table = query_table(
+        evaluation, Ids(string_column(pairs.media.ids).combine_chunks(), pairs.sample_ids.column.combine_chunks())
+    )
     with replacing_json(plan.output.parent / METRICS, metrics), plan.writer(table.schema) as writer:
         writer.summary = metrics
         writer.write(table)

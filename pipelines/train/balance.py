@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-import pyarrow as pa
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
@@ -78,7 +77,7 @@ def find_balance(config: TrainConfig, files: RunFiles, training: PairedData) -> 
 def _sizes(config: TrainConfig, files: RunFiles, training: PairedData) -> NDArray[np.float64]:
     """Training cluster size of each training sample ``(n,)``."""
     if files.clusters is not None:
-        size_n = files.clusters.of(pa.chunked_array([training.sample_ids], pa.string()))
+        size_n = files.clusters.of(training.sample_ids.column)
     else:
         assert training.shifts is not None  # `TrainConfig` wants one of both
         size_n = training.shifts.cluster_size_n.astype(np.float64)

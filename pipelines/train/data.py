@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
@@ -27,6 +26,7 @@ from pipelines.artifacts import (
 )
 from pipelines.artifacts.matrix import take
 from pipelines.artifacts.needs import Need, extent_of
+from pipelines.artifacts.strings import StringList, string_column
 from pipelines.errors import InputError
 from pipelines.media import (
     CACHE_BYTES,
@@ -43,7 +43,7 @@ from pipelines.scores.thirds import THIRDS, frequency_edges, frequency_third, me
 from pipelines.train.config import SCORES, TrainConfig
 
 _BASE, _PER_ROW = 0.6 * 2**30, 600  # bytes, measured by benchmarks/scale.py
-Texts = StoredVectors | list[str]
+Texts = StoredVectors | StringList[str]
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ class PairedData:
     """
 
     media: MediaSource
-    sample_ids: list[str]
+    sample_ids: StringList[str]
     texts: Texts
     media_of_sample_n: Tensor
     shifts: Shifts | None = None
@@ -162,7 +162,7 @@ def pair_up(
     sample_ids = table.column("sample_id")
     listed = media_list(table, config.annotations)
     if files.text is None:
-        texts: Texts = table.column("text").to_pylist()
+        texts: Texts = StringList(table.column("text"))
     else:
         rows = align(sample_ids, files.text.ids, what="samples", path=files.text.path)
         texts = StoredVectors(take(files.text.matrix_nd, rows))
@@ -170,15 +170,15 @@ def pair_up(
         media: MediaSource = open_media(config.media_path, listed, view=view, cache_bytes=cache_bytes)
     else:
         media = FeatureMedia(files.features, listed.ids)
-    row_of = pc.index_in(table.column("media_id"), value_set=pa.array(listed.ids, pa.string()))
+    row_of = align(table.column("media_id"), string_column(listed.ids), what="media", path=config.annotations)
     shifts = None
     if files.shifts is not None and config.shifts is not None:
         shifts = select_shifts(files.shifts, config.shifts, sample_ids)
     return PairedData(
         media,
-        sample_ids.to_pylist(),
+        StringList(sample_ids),
         texts,
-        torch.from_numpy(row_of.to_numpy().astype(np.int64)),
+        torch.from_numpy(row_of),
         shifts,
         _sizes(files, shifts, sample_ids),
     )

@@ -28,7 +28,7 @@ def test_the_largest_cluster_is_first_with_the_texts_nearest_to_its_centroid() -
 
 def test_texts_are_of_different_media_where_there_are_as_many() -> None:
     similarity = np.array([0.9, 0.8, 0.7, 0.6, 0.5, 0.9, 0.8], dtype=np.float32)
-    media = np.array(["m", "m", "m", "n", "o", "m", "m"], dtype=object)
+    media = np.array([0, 0, 0, 1, 2, 0, 0], dtype=np.float64)
     texts = label_clusters(list("abcdefg"), CLUSTER, SIZE, similarity, media).column("texts").to_pylist()
     assert texts == [["a", "d", "e"], ["f", "g"]]
 
