@@ -2,7 +2,10 @@
 
 import contextlib
 import mmap
+import os
 import tempfile
+from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +17,6 @@ from pipelines.artifacts.writers import writing
 # Up to which size, as float32, a matrix is held in memory: 700,000 rows of 384.
 IN_MEMORY_BYTES = 2**30
 RESIDENT_BYTES = 256 * 2**20  # of a file on the disk that may be mapped at a time
-_FAULT_BYTES = 64 * 2**10  # what a system maps around a byte that is read
 _COPIED_BYTES = 32 * 2**20  # that are converted to float32 at a time
 
 
@@ -70,14 +72,30 @@ class MappedMatrix:
         if self._rows is not None:
             chosen = self._rows[chosen]
         row_bytes = self._stored_nd.strides[0]
-        mapped = row_bytes if in_order else max(row_bytes, _FAULT_BYTES)  # a row, at most
-        step = max(1, min(_COPIED_BYTES // row_bytes, RESIDENT_BYTES // mapped))
+        step = max(1, min(_COPIED_BYTES, RESIDENT_BYTES) // row_bytes)
         block_nd = np.empty((len(chosen), self.shape[1]), dtype=np.float32)
         for start in range(0, len(chosen), step):
             part = chosen[start : start + step]
-            block_nd[start : start + step] = self._stored_nd[part]
-            self._forget(len(part) * mapped)
+            if in_order or not hasattr(os, "pread"):  # as on Windows
+                block_nd[start : start + step] = self._stored_nd[part]
+                self._forget(len(part) * row_bytes)
+            else:
+                block_nd[start : start + step] = self._scattered(part)
         return block_nd
+
+    def _scattered(self, rows: NDArray[np.integer[Any]]) -> NDArray[Any]:
+        """Some rows as they are stored, read from the file.
+
+        Of a row that is mapped, a system may map up to two megabytes around it, and all that counts as memory of this
+        process: a batch of rows from all over the file would have most of the file there.
+        """
+        row_bytes = self._stored_nd.strides[0]
+        rows = np.where(rows < 0, rows + len(self._stored_nd), rows)
+        runs = [0, *(np.flatnonzero(np.diff(rows) != 1) + 1).tolist(), len(rows)]
+        offsets = (rows[runs[:-1]] * row_bytes).tolist()
+        lengths = [(end - start) * row_bytes for start, end in pairwise(runs)]
+        found = b"".join(map(partial(os.pread, self._file.fileno()), lengths, offsets))
+        return np.frombuffer(found, dtype=self._stored_nd.dtype).reshape(len(rows), -1)
 
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:
         """All of it in memory, for what can't take it row by row."""

@@ -1,6 +1,8 @@
 """Matrices that are on the disk where they are large."""
 
 import errno
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,8 +16,7 @@ VALUES = np.random.default_rng(0).standard_normal((1_000, 6)).astype(np.float16)
 
 @pytest.fixture(params=["float16", "float32"])
 def mapped(request, tmp_path, monkeypatch) -> MappedMatrix:
-    """`VALUES` on the disk, of which 20 rows at a time may be in memory."""
-    monkeypatch.setattr(matrix, "_FAULT_BYTES", 64)
+    """`VALUES` on the disk, of which a few rows at a time are in memory."""
     monkeypatch.setattr(matrix, "RESIDENT_BYTES", 20 * 64)
     monkeypatch.setattr(matrix, "_COPIED_BYTES", 300)
     made = MappedMatrix(VALUES.shape, request.param, tmp_path)
@@ -47,6 +48,19 @@ def test_rows_of_chosen_rows(mapped) -> None:
     assert (taken.shape, len(taken), np.ndim(taken)) == ((295, 6), 295, 2)
     assert taken[10:20].tolist() == VALUES[chosen][5:300][10:20].tolist()
     assert taken[np.array([294, 0])].tolist() == VALUES[chosen][5:300][[294, 0]].tolist()
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="says what of a process's memory is mapped")
+def test_rows_from_all_over_a_file_do_not_have_it_all_in_memory(tmp_path) -> None:
+    large = MappedMatrix((40_000, 256), np.float32, tmp_path)
+    large[0:40_000] = np.ones((40_000, 256), np.float32)
+    before = _mapped_bytes()
+    assert large[np.random.default_rng(0).permutation(40_000)[:500]].all()
+    assert _mapped_bytes() - before < 4 * 2**20
+
+
+def _mapped_bytes() -> int:
+    return 1024 * int(re.findall(r"RssFile:\s+(\d+) kB", Path("/proc/self/status").read_text())[0])
 
 
 def test_all_of_it_where_a_library_wants_an_array(mapped) -> None:
