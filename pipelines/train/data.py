@@ -42,7 +42,7 @@ from pipelines.media import (
 from pipelines.scores.thirds import THIRDS, frequency_edges, frequency_third, media_sizes
 from pipelines.train.config import SCORES, TrainConfig
 
-_BASE, _PER_ROW = 0.6 * 2**30, 600  # bytes, measured by benchmarks/scale.py
+_BASE, _PER_ROW = 0.6 * 2**30, 400  # bytes, measured by benchmarks/scale.py
 Texts = StoredVectors | StringList[str]
 
 
@@ -138,7 +138,7 @@ def needs_of(config: TrainConfig) -> Need:
     files = [path for path in (config.text, config.media_path) if path is not None and holds_features(path)]
     vectors = [extent_of(path) for path in files]
     rows = extent_of(config.annotations).rows
-    held = sum(each.copies for each in vectors)  # as the files have them, and in the order of the splits
+    held = sum(each.copies for each in vectors if each.is_small)  # others are read a batch at a time, and never mapped
     disk = config.devices * config.nodes * sum(each.disk for each in vectors)
     return Need(_BASE + held + _PER_ROW * rows, disk)
 

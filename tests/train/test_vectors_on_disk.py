@@ -35,7 +35,6 @@ def test_what_is_needed_counts_copies_and_processes(world, monkeypatch) -> None:
     values = sum(extent.rows * extent.dimension for extent in map(extent_of, (world.media, world.text)))
     small = needs_of(config)
     monkeypatch.setattr(matrix, "IN_MEMORY_BYTES", 0)
-    monkeypatch.setattr(matrix, "RESIDENT_BYTES", 0)
     large = needs_of(config)
     assert small.memory - large.memory == 2 * 4 * values  # as the file has them, and in the order of the split
     assert (small.disk, large.disk) == (0, 2 * 3 * 4 * values)
