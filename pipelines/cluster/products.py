@@ -81,8 +81,7 @@ class Products:
             targets_kd: (k, d) targets, held.
             low_n: (n,) the smallest products, held.
         """
-        row_p, target_p = np.nonzero(rows_nd @ targets_kd.T >= low_n[:, None])
-        return row_p, target_p
+        return _pairs(rows_nd @ targets_kd.T >= low_n[:, None])
 
     def near(self, rows_nd: Held, targets_kd: Held, count_k: Held, low: float, high: float) -> Near:
         """For each row the counts of the targets with which its product is ``high`` or more, and who else is near.
@@ -99,7 +98,7 @@ class Products:
             ``high``.
         """
         score_nk = rows_nd @ targets_kd.T
-        row_p, target_p = np.nonzero(score_nk > low)
+        row_p, target_p = _pairs(score_nk > low)
         is_sure = score_nk[row_p, target_p] >= high
         size_n = np.bincount(row_p[is_sure], count_k[target_p[is_sure]], minlength=len(rows_nd)).astype(np.int64)
         return size_n, row_p[~is_sure], target_p[~is_sure]
@@ -181,6 +180,11 @@ class ProductsOnDevice(Products):
         """As `Products.reached`."""
         score_kn = targets_kd @ rows_nd.T
         return self.fetch(score_kn >= score_kn.amax(dim=0).clamp(max=reach))
+
+
+def _pairs(is_nk: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The rows and columns of what is true; NumPy's `nonzero` takes ten times as long where that is little."""
+    return np.divmod(np.flatnonzero(is_nk), is_nk.shape[1])
 
 
 NUMPY = Products()

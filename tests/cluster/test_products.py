@@ -121,6 +121,8 @@ def test_pairs_that_are_near_are_counted_or_left_open(torch_on_the_cpu) -> None:
         assert (row_p.tolist(), target_p.tolist()) == ([0, 0, 1], [0, 2, 1])
         assert products.reached(targets, rows, 0.5).tolist() == [[True, False], [False, True], [True, False]]
         assert products.reached(targets, rows, 0.2).all()
+        of_none = products.near(rows, targets[:0], count[:0], 0.4, 0.6)
+        assert [each.tolist() for each in of_none] == [[0, 0], [], []]
 
 
 @pytest.fixture
