@@ -29,7 +29,7 @@ Near = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]
 
 
 class Products:
-    """Products by NumPy.
+    """Products by NumPy, and what is found by them.
 
     Attributes:
         blocks: How many of a thread's blocks are worth one call.
@@ -132,7 +132,8 @@ class ProductsOnDevice(Products):
         self._device = device
         torch.set_float32_matmul_precision("highest")
         fine = 1 + 2.0**-12
-        product = torch.full((1_024, 512), fine, device=device) @ torch.eye(512, device=device)
+        kind: Any = {"dtype": torch.float32, "device": device}
+        product = torch.full((1_024, 512), fine, **kind) @ torch.eye(512, **kind)
         if not bool((product == fine).all()):
             raise InputError(f"--device {device}: float32 products are not exact there; unset NVIDIA_TF32_OVERRIDE")
 
@@ -174,7 +175,8 @@ class ProductsOnDevice(Products):
         row_p, target_p = (score_nk > low).nonzero(as_tuple=True)
         is_sure = score_nk[row_p, target_p] >= high
         size_n = count_k.new_zeros(len(rows_nd)).index_add_(0, row_p, count_k[target_p] * is_sure)
-        return self.fetch(size_n), self.fetch(row_p[~is_sure]), self.fetch(target_p[~is_sure])
+        (open_p,) = (~is_sure).nonzero(as_tuple=True)
+        return self.fetch(size_n), self.fetch(row_p[open_p]), self.fetch(target_p[open_p])
 
     def reached(self, targets_kd: Held, rows_nd: Held, reach: float) -> NDArray[np.bool_]:
         """As `Products.reached`."""
@@ -229,6 +231,7 @@ def memory_of(device: str) -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
-        if type(error).__name__ != "OutOfMemoryError":  # torch's: without a device it isn't imported
+        is_torchs = type(error).__name__ == "OutOfMemoryError"  # which is imported only where there is a device
+        if not is_torchs and "ALLOC_FAILED" not in str(error):  # and what cuBLAS says
             raise
         raise InputError(f"--device {device}: its memory is not enough, or in use by others; leave it out") from error

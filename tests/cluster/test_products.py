@@ -175,9 +175,20 @@ def test_tf32_is_turned_off_or_refused(monkeypatch) -> None:
         ProductsOnDevice(torch.device("cpu"))
 
 
-def test_memory_that_is_not_enough_is_told() -> None:
-    with pytest.raises(InputError, match=r"^--device cuda: its memory is not enough"), memory_of("cuda"):
-        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+@pytest.mark.parametrize(
+    "error", [torch.OutOfMemoryError("CUDA out of memory."), RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED")]
+)
+def test_memory_that_is_not_enough_is_told(monkeypatch, refused, tmp_path, write_artifact, error) -> None:
+    def fail(*_):
+        raise error
+
+    monkeypatch.setattr(CentroidFit, "fit_seeds", fail)
+    source = write_artifact(tmp_path / "e.parquet", {"sample_id": list("abcd"), "embedding": rows(4, 3).tolist()})
+    said = refused("cluster", source, "-o", tmp_path / "c.parquet", "--k", 2)
+    assert said == "--device cpu: its memory is not enough, or in use by others; leave it out"
+
+
+def test_other_errors_are_no_matter_of_memory() -> None:
     with pytest.raises(RuntimeError, match=r"^else$"), memory_of("cuda"):
         raise RuntimeError("else")
 
