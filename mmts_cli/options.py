@@ -41,6 +41,14 @@ AddressOption = Annotated[
         rich_help_panel=_WHERE,
     ),
 ]
+ClusterDeviceOption = Annotated[
+    str,
+    typer.Option(
+        "--device",
+        help="Torch device of the matrix products of kmeans and knn, such as cuda; the file is the same.",
+        rich_help_panel=_WHERE,
+    ),
+]
 MaxBadOption = Annotated[int, typer.Option("--max-bad", min=0, help="Damaged media to tolerate; they are left out.")]
 
 # What else than a run's own files is scored or searched.

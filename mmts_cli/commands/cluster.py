@@ -13,6 +13,7 @@ from mmts_cli.options import (
     AddressOption,
     ByOption,
     ClusterAnnotationsOption,
+    ClusterDeviceOption,
     EngineOption,
     FitSplitOption,
     ForceOption,
@@ -75,6 +76,7 @@ def cluster(
     ] = None,
     engine: EngineOption = "local",
     address: AddressOption = None,
+    device: ClusterDeviceOption = "cpu",
     force: ForceOption = False,
     **options: Any,
 ) -> None:
@@ -106,6 +108,8 @@ def cluster(
             raise InputError(f"--sweep: is for --method kmeans; leave it out with {method}")
         if engine != "local":
             raise InputError(f"--engine {engine}: is for one clustering; leave it out with --sweep")
+        if device != "cpu":
+            raise InputError(f"--device {device}: is for one clustering; leave it out with --sweep")
         _sweep(output, source, path, sweep, seeds, force, what, options)
         return
     if seeds is not None:
@@ -115,6 +119,7 @@ def cluster(
         path,
         method=method,
         engine=Engine(engine, address),
+        device=device,
         force=force,
         progress=output,
         **what,

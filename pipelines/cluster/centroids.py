@@ -11,6 +11,7 @@ from pipelines.artifacts.matrix import Matrix
 from pipelines.cluster.duplicates import count_distinct
 from pipelines.cluster.geometry import normalised
 from pipelines.cluster.lloyd import BLOCK_ROWS, Centroids, Clusters, in_threads
+from pipelines.cluster.products import products_on
 
 
 @dataclass(frozen=True)
@@ -21,11 +22,13 @@ class CentroidFit:
         niter: Iterations, at most: fewer where no row changes cluster any more.
         spherical: Whether centroids are directions, the nearest being that of the highest cosine similarity.
         max_points_per_centroid: Fit on a sample of at most this many rows a centroid; on all if None.
+        device: Where rows are compared with centroids, see `products_on`; the result is the same.
     """
 
     niter: int
     spherical: bool
     max_points_per_centroid: int | None = None
+    device: str = "cpu"
 
     def fit(
         self, rows_md: Matrix, k: int, seed: int, start_kd: NDArray[np.float32] | None = None
@@ -44,12 +47,13 @@ class CentroidFit:
 
     def nearest(self, rows_nd: Matrix, centroids_kd: NDArray[np.float32]) -> NDArray[np.int64]:
         """(n,) the centroid nearest to each row; of several that are equally near the first."""
-        centroids = Centroids(centroids_kd, self.spherical)
+        products = products_on(self.device)
+        centroids = Centroids(centroids_kd, self.spherical, products)
         nearest_n = np.empty(len(rows_nd), dtype=np.int64)
 
         def assign(part: slice) -> None:
             block_nd = rows_nd[part]
-            nearest_n[part] = centroids.nearest(block_nd, _lengths(block_nd))[0]
+            nearest_n[part] = centroids.nearest(products.hold(block_nd), _lengths(block_nd))[0]
 
         with in_threads() as each:
             for _ in each(assign, _blocks(rows_nd)):
@@ -76,14 +80,15 @@ class CentroidFit:
 
     def _fit(self, rows_md: Matrix, starts: list[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
         """Lloyd's iterations from several starts, which share each pass over the rows."""
-        found = moving = [Clusters(Centroids(start_kd, self.spherical), len(rows_md)) for start_kd in starts]
-        length_m = np.empty(len(rows_md))
+        products = products_on(self.device)
+        found = moving = [Clusters(Centroids(start_kd, self.spherical, products), len(rows_md)) for start_kd in starts]
+        held_md, length_m = products.hold(rows_md), np.empty(len(rows_md))
 
         def measure(part: slice) -> None:
             length_m[part] = _lengths(rows_md[part])
 
         def assign(part: slice) -> None:
-            block_nd = rows_md[part]
+            block_nd = held_md[part]
             for clusters in moving:
                 clusters.assign(part, block_nd, length_m[part])
 
@@ -91,7 +96,7 @@ class CentroidFit:
             for _ in each(measure, _blocks(rows_md)):
                 pass
             for _ in range(self.niter):
-                for _ in each(assign, _blocks(rows_md)):
+                for _ in each(assign, _blocks(rows_md, products.blocks)):
                     pass
                 for clusters in moving:
                     clusters.move(rows_md, length_m, each)
@@ -100,8 +105,9 @@ class CentroidFit:
         return [clusters.centroids.centroids_kd for clusters in found]
 
 
-def _blocks(rows_nd: Matrix) -> list[slice]:
-    return [slice(start, start + BLOCK_ROWS) for start in range(0, len(rows_nd), BLOCK_ROWS)]
+def _blocks(rows_nd: Matrix, together: int = 1) -> list[slice]:
+    step = BLOCK_ROWS * together
+    return [slice(start, start + step) for start in range(0, len(rows_nd), step)]
 
 
 def _lengths(rows_nd: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -1,4 +1,4 @@
-"""Lloyd's iterations for k-means, the same to the last bit whatever the blocks, the threads or the BLAS.
+"""Lloyd's iterations for k-means, the same to the last bit whatever the blocks, the threads, the BLAS or the device.
 
 Which centroid is nearest float32 products decide where they can: their largest possible error is known, and what is
 closer than that is compared again in float64. Sums are kept in float64, and follow the rows that change cluster.
@@ -18,15 +18,15 @@ from scipy.sparse import csr_array
 
 from pipelines.artifacts.matrix import Matrix
 from pipelines.blas import blas_threads, limit_blas, one_blas_thread
+from pipelines.cluster.products import NUMPY, PRODUCT_ROWS, PRODUCT_SCORES, Held, Products
 
 BLOCK_ROWS = 2_048  # that a thread takes at a time
-_PRODUCT_ROWS, _PRODUCT_SCORES = 512, 2**19  # at least, and at most beyond that: scores that stay in a core's cache
 _NEARLY_ALL = 0.9  # rows, which are not worth a copy without the others
 _SUMMED_ROWS = 4_096  # at least in a sum
 _SUMS_AT_ONCE = 8  # that may be made, or wait to be added up
 _SUMS_BYTES = 2**30  # that these may take, but for one of them
 _UNIT, _LEAST = 2.0**-24, 2.0**-149  # float32: largest relative error of rounding, smallest positive number
-_MOST = 2.0**127  # and about the largest
+_NORMAL, _MOST = 2.0**-126, 2.0**127  # the smallest that no device takes for 0, and about the largest
 _SPLIT = 1 / 1024  # by how much the halves of a cluster that is split start apart, as in faiss
 
 
@@ -58,52 +58,54 @@ class Centroids:
 
     The nearest has the highest score: the inner product, less half the square of its length unless centroids are
     directions.
+
+    Args:
+        centroids_kd: The centroids.
+        spherical: Whether they are directions.
+        products: Where rows are compared with them.
     """
 
-    def __init__(self, centroids_kd: NDArray[np.float32], spherical: bool) -> None:
+    def __init__(self, centroids_kd: NDArray[np.float32], spherical: bool, products: Products = NUMPY) -> None:
         self.centroids_kd = centroids_kd
         self.spherical = spherical
+        self.products = products
         self._exact_kd = centroids_kd.astype(np.float64)
         square_k = np.einsum("kd,kd->k", self._exact_kd, self._exact_kd)
         self._half_k = np.zeros(len(centroids_kd)) if spherical else square_k / 2
         self._length, self._half = float(np.sqrt(square_k.max())), float(self._half_k.max())
+        with np.errstate(over="ignore"):
+            self._minus_k = None if spherical else products.hold(self._half_k.astype(np.float32))
+        self._held_kd = products.hold(centroids_kd)
 
-    def nearest(
-        self, rows_nd: NDArray[np.float32], length_n: NDArray[np.float64]
-    ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    def nearest(self, rows_nd: Held, length_n: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """The nearest centroid of each row, and by how much its score is higher than the next, at least.
 
         Args:
-            rows_nd: (n, d) rows.
+            rows_nd: (n, d) rows, held by the products.
             length_n: (n,) their lengths.
         """
         label_n, lead_n = np.empty(len(rows_nd), dtype=np.int64), np.empty(len(rows_nd))
-        step = min(BLOCK_ROWS, max(_PRODUCT_ROWS, _PRODUCT_SCORES // len(self.centroids_kd)))
+        step = min(BLOCK_ROWS * self.products.blocks, self.products.rows_at_once(len(self.centroids_kd)))
         for start in range(0, len(rows_nd), step):
             part = slice(start, start + step)
             label_n[part], lead_n[part] = self._nearest(rows_nd[part], length_n[part])
         return label_n, lead_n
 
     @np.errstate(over="ignore", invalid="ignore")
-    def _nearest(
-        self, rows_nd: NDArray[np.float32], length_n: NDArray[np.float64]
-    ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        score_nk = rows_nd @ self.centroids_kd.T
-        if not self.spherical:
-            score_nk -= self._half_k.astype(np.float32)
-        every_n = np.arange(len(rows_nd))
-        label_n = score_nk.argmax(axis=1)
-        best_n = score_nk[every_n, label_n].astype(np.float64)
-        score_nk[every_n, label_n] = -np.inf
+    def _nearest(self, rows_nd: Held, length_n: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        label_n, best_n, next_n = self.products.two_best(rows_nd, self._held_kd, self._minus_k)
         dimensions = rows_nd.shape[1]
         largest_n = length_n * self._length + self._half  # that a score, or a part of its sum, can be
-        error_n = (dimensions + 2) * (_UNIT * largest_n + _LEAST)
-        lead_n = best_n - score_nk.max(axis=1) - 2 * error_n
+        lost_n = _NORMAL * (length_n + self._length + 1)  # where a factor, or a product, was taken for 0
+        error_n = (dimensions + 2) * (_UNIT * largest_n + lost_n)
+        lead_n = best_n.astype(np.float64) - next_n - 2 * error_n
         lead_n[largest_n > _MOST] = 0  # where float32 may have overflown
         close = np.flatnonzero(lead_n <= 0)
-        if len(close):
-            exact_ck = rows_nd[close].astype(np.float64) @ self._exact_kd.T - self._half_k
-            label_n[close] = exact_ck.argmax(axis=1)
+        step = NUMPY.rows_at_once(len(self.centroids_kd))
+        for start in range(0, len(close), step):
+            part = close[start : start + step]
+            row_cd = self.products.fetch(self.products.take(rows_nd, part)).astype(np.float64)
+            label_n[part] = (row_cd @ self._exact_kd.T - self._half_k).argmax(axis=1)
         return label_n, lead_n
 
     def drift_from(self, other: "Centroids") -> NDArray[np.float64]:
@@ -133,11 +135,11 @@ class Clusters:
         self._lead_m = np.zeros(rows)  # of their centroids, per unit of reach
         self._sum_kd = np.zeros(start.centroids_kd.shape)
 
-    def assign(self, part: slice, rows_nd: NDArray[np.float32], length_n: NDArray[np.float64]) -> None:
-        """Find the nearest centroids of the rows of a part; parts may be assigned at the same time."""
+    def assign(self, part: slice, rows_nd: Held, length_n: NDArray[np.float64]) -> None:
+        """Find the nearest centroids of the rows of a part, held by the products; parts may be assigned at once."""
         open_n = self._lead_m[part] <= 0
         if open_n.mean() < _NEARLY_ALL:
-            rows_nd, length_n = rows_nd[open_n], length_n[open_n]
+            rows_nd, length_n = self.centroids.products.take(rows_nd, open_n), length_n[open_n]
         else:
             open_n[:] = True
         label_n, lead_n = self.centroids.nearest(rows_nd, length_n)
@@ -169,7 +171,8 @@ class Clusters:
                 self._sum_kd += gained_kd
         self._summed_m[:] = self._label_m
         size_k = np.bincount(self._label_m, minlength=k)
-        self.centroids = Centroids(_means(self._sum_kd, size_k, before.spherical), before.spherical)
+        mean_kd = _means(self._sum_kd, size_k, before.spherical)
+        self.centroids = Centroids(mean_kd, before.spherical, before.products)
         drift_k = self.centroids.drift_from(before)
         largest = int(drift_k.argmax())
         of_others_k = np.full(k, drift_k[largest])
@@ -181,7 +184,7 @@ def bytes_of(k: int, dimension: int, seeds: int = 1) -> int:
     """Bytes that the fits of k centroids for several seeds hold at the most, beside what they hold of each row."""
     # Sums and centroids of each seed; the centroids that one moves to; the sums that move it; each thread's scores.
     elements = k * dimension * (20 * seeds + 40 + 24 * _sums_at_once(k, dimension))
-    return elements + blas_threads() * max(_PRODUCT_ROWS * k, _PRODUCT_SCORES) * 4
+    return elements + blas_threads() * max(PRODUCT_ROWS * k, PRODUCT_SCORES) * 4
 
 
 def _sums_at_once(k: int, dimension: int) -> int:

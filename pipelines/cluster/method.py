@@ -120,6 +120,7 @@ class Method:
             all vectors are held in memory.
         has_labels: Whether there are clusters of several samples, for labels to say what is in them.
         has_engines: Whether ``fit`` takes an ``engine``, whose workers find each row's cluster.
+        has_devices: Whether ``fit`` takes a ``device``, which may be a GPU.
         require_effect: Refuses options that were given and have no effect beside the others:
             ``require_effect(given, values)``.
     """
@@ -137,6 +138,7 @@ class Method:
     is_bounded: bool = True
     has_labels: bool = True
     has_engines: bool = False
+    has_devices: bool = False
     require_effect: Callable[[Values, Values], None] = lambda given, values: None
 
     def values(self, given: Values, others: "tuple[Method, ...]") -> dict[str, Any]:

@@ -20,6 +20,7 @@ from pipelines.cluster.duplicates import describe_duplicates
 from pipelines.cluster.labels import write_labels
 from pipelines.cluster.method import Samples, Values
 from pipelines.cluster.methods import DEFAULT, METHODS
+from pipelines.cluster.products import device_here, memory_of, products_on
 from pipelines.cluster.subject import Subject, What, subject_of
 from pipelines.engines import LOCAL, Engine
 from pipelines.errors import InputError
@@ -48,6 +49,7 @@ def cluster(
     media_weight: float | None = None,
     fit_split: str | None = None,
     engine: Engine = LOCAL,
+    device: str = "cpu",
     force: bool = False,
     progress: Progress = SILENT,
     **options: Any,
@@ -72,6 +74,8 @@ def cluster(
         fit_split: Split to fit on and to count; ``train`` where the file has such rows, else all, if None.
         engine: Where each row's cluster is found, for ``kmeans``, ``knn`` and ``class``; clusters are fitted in this
             process.
+        device: ``cpu``, ``cuda`` or ``cuda:N``, for ``kmeans`` and ``knn``: where matrix products are made. The file is
+            the same. With Ray each worker takes a GPU; what this process does is done on its own, if there is one.
         force: Cluster even if the output is up to date.
         progress: Is told what memory and disk will be needed, where that is much.
         **options: Options of the method, by the names in its ``options``: for ``kmeans`` ``k``, ``seed``, ``niter``,
@@ -93,6 +97,9 @@ def cluster(
     values = chosen.values(options, tuple(METHODS.values()))
     if engine.name != "local" and not chosen.has_engines:
         raise InputError(f"--engine {engine.name}: --method {method} is done in one process; leave it out")
+    if device != "cpu" and not chosen.has_devices:
+        raise InputError(f"--device {device}: --method {method} is done on cores; leave it out")
+    here = device_here(device, engine)
     what = What(by=by, annotations=annotations, media=media, media_weight=media_weight)
     subject = subject_of(chosen, source, what)
     if subject.annotations is not None:
@@ -100,11 +107,13 @@ def cluster(
     plan = cluster_plan(subject, output, values, fit_split)
     result = plan.finished(force=force)
     if result is None:
+        products_on(here)  # before the work that needs it
         announce(progress.note, subject.needs(values), output.parent)
         fitted = read_fitted(subject, values, fit_split, output.parent)
-        of_items = chosen.fit(
-            fitted.samples.content, fitted.count_m, **values, **({"engine": engine} if chosen.has_engines else {})
-        )
+        where: dict[str, Any] = {"engine": engine} if chosen.has_engines else {}
+        where |= {"device": device} if chosen.has_devices else {}
+        with memory_of(device):
+            of_items = chosen.fit(fitted.samples.content, fitted.count_m, **values, **where)
         result = write_clustering(plan, fitted, of_items, source)
     if (texts := subject.text_file) is None:
         return result

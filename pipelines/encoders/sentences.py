@@ -36,7 +36,7 @@ class SentenceEncoder:
         os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
         from transformers.utils import logging
 
-        from pipelines.models.device import choose_device
+        from pipelines.device import choose_device
         from pipelines.models.loading import load_sentence_transformer, model_errors
 
         logging.disable_progress_bar()  # weights of a small model load in a blink; ours is the bar people see

@@ -1,8 +1,8 @@
 """Dual encoders: a tower and a head per side, saved so that they load anywhere."""
 
+from pipelines.device import choose_device
 from pipelines.models.acceleration import compile_towers, enable_gradient_checkpointing
 from pipelines.models.build import build_model
-from pipelines.models.device import choose_device
 from pipelines.models.dual_encoder import DualEncoder
 from pipelines.models.encode import EncodedBatch, encode_batches, encode_media, encode_texts, media_batch_size
 from pipelines.models.freezing import freeze

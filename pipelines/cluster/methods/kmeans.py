@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -38,10 +39,11 @@ def kmeans_seeds(
     spherical: bool = True,
     max_points_per_centroid: int | None = None,
     engine: Engine = LOCAL,
+    device: str = "cpu",
 ) -> "Iterator[Clustering]":
     """Cluster rows with k-means for each seed, fitted on some of them, every row assigned to its nearest centroid.
 
-    The fits share each pass over the rows. What a seed gives does not depend on the others, nor on threads.
+    The fits share each pass over the rows. What a seed gives does not depend on the others, threads or device.
 
     With two levels, rows are clustered coarsely and each coarse cluster again by itself, see
     `pipelines.cluster.hierarchical`: for k of tens of thousands. The nearest centroid is that of all.
@@ -57,6 +59,7 @@ def kmeans_seeds(
         max_points_per_centroid: Fit on a sample of at most this many rows a centroid; on all if None, or as many as
             `rows_to_fit` allows.
         engine: Where the nearest centroids are found.
+        device: ``cpu``, ``cuda`` or ``cuda:N``: where rows are compared with centroids.
 
     Raises:
         InputError: k is larger than the number of distinct rows to fit on.
@@ -66,8 +69,9 @@ def kmeans_seeds(
     from pipelines.cluster.centroids import CentroidFit
     from pipelines.cluster.clustering import Clustering
     from pipelines.cluster.hierarchical import fit_two_levels
+    from pipelines.cluster.products import device_here
 
-    centroids = CentroidFit(niter, spherical, max_points_per_centroid)
+    centroids = CentroidFit(niter, spherical, max_points_per_centroid, device_here(device, engine))
     training_md = training_rows(matrix_nd, count_n)
     _require_distinct(training_md, k, centroids)
     sampled = len(training_md) < np.count_nonzero(count_n)
@@ -78,7 +82,8 @@ def kmeans_seeds(
     )
     for centroids_kd in fitted:
         blocks = (matrix_nd[start : start + _BLOCK_ROWS] for start in range(0, len(matrix_nd), _BLOCK_ROWS))
-        with engine.workers(partial(_Assigning, centroids, centroids_kd)) as workers:
+        assigning = partial(_Assigning, replace(centroids, device=device), centroids_kd)
+        with engine.workers(assigning, device=device) as workers:
             clusters, similarities = zip(*workers.map(blocks), strict=True)
         cluster_n = np.concatenate(clusters)
         if (found := len(np.unique(cluster_n))) < k:
@@ -168,4 +173,5 @@ METHOD = Method(
     results=2,  # 2: Lloyd's iterations of our own, from other initial centroids than faiss's
     state_bytes=_state_bytes,
     has_engines=True,
+    has_devices=True,
 )

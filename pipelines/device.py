@@ -1,4 +1,4 @@
-"""Which device a model runs on."""
+"""Which device torch computes on."""
 
 import torch
 

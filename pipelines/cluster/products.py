@@ -1,0 +1,174 @@
+"""Products of float32 rows, by NumPy or on a torch device: where the arithmetic of clustering is done.
+
+They are sums in any order, fused or not, so they differ in the last bits from one machine to another. Those who ask
+know how far off they can be, and decide again in float64 what is closer than that. So a device changes no result.
+"""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipelines.engines import Engine
+from pipelines.errors import InputError
+
+if TYPE_CHECKING:
+    import torch
+
+PRODUCT_ROWS, PRODUCT_SCORES = 512, 2**19  # at least, and at most beyond that: scores that stay in a core's cache
+
+_DEVICE_BLOCKS = 16
+_DEVICE_SCORES = 2**25  # that a thread makes at a time on a device: 128 MiB
+
+Held = Any  # rows where the products are made: an array, or a tensor on a device
+Best = tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.float32]]
+
+
+class Products:
+    """Products by NumPy.
+
+    Attributes:
+        blocks: How many of a thread's blocks are worth one call.
+    """
+
+    blocks = 1
+
+    def rows_at_once(self, targets: int) -> int:
+        """How many rows to compare with so many targets at a time."""
+        return max(PRODUCT_ROWS, PRODUCT_SCORES // targets)
+
+    def hold(self, array: Any) -> Held:
+        """An array where products are made."""
+        return array
+
+    def take(self, held: Held, which: NDArray[Any]) -> Held:
+        """Some rows, by number or by a mask."""
+        return held[which]
+
+    def fetch(self, held: Held) -> NDArray[Any]:
+        """What is held as an array."""
+        return np.asarray(held)
+
+    def two_best(self, rows_nd: Held, targets_kd: Held, minus_k: Held = None) -> Best:
+        """For each row which target has the highest score, that score, and the next.
+
+        Args:
+            rows_nd: (n, d) rows, held.
+            targets_kd: (k, d) targets, held.
+            minus_k: (k,) what scores are less than the products, held; nothing if None.
+
+        Returns:
+            ``label_n``, of equal scores the first; ``best_n``; ``next_n``, minus infinity where there is one target.
+        """
+        score_nk = rows_nd @ targets_kd.T
+        if minus_k is not None:
+            score_nk -= minus_k
+        every_n = np.arange(len(score_nk))
+        label_n = score_nk.argmax(axis=1)
+        best_n = score_nk[every_n, label_n]
+        score_nk[every_n, label_n] = -np.inf
+        return label_n, best_n, score_nk.max(axis=1)
+
+
+class ProductsOnDevice(Products):
+    """Products by torch, on a device.
+
+    Products of float32 may be made of numbers rounded to TF32, of 10 bits, if a caller of torch or the environment
+    wants it so. Torch is told not to, which has precedence over ``TORCH_ALLOW_TF32_CUBLAS_OVERRIDE``; what else there
+    may be, such as ``NVIDIA_TF32_OVERRIDE``, a product shows that has to be exact.
+
+    Args:
+        device: The device.
+
+    Raises:
+        InputError: Its products are not those of float32.
+    """
+
+    blocks = _DEVICE_BLOCKS
+
+    def __init__(self, device: "torch.device") -> None:
+        import torch
+
+        self._device = device
+        torch.set_float32_matmul_precision("highest")
+        fine = 1 + 2.0**-12
+        product = torch.full((1_024, 512), fine, device=device) @ torch.eye(512, device=device)
+        if not bool((product == fine).all()):
+            raise InputError(f"--device {device}: float32 products are not exact there; unset NVIDIA_TF32_OVERRIDE")
+
+    def rows_at_once(self, targets: int) -> int:
+        """How many rows to compare with so many targets at a time."""
+        return max(1, _DEVICE_SCORES // targets)
+
+    def hold(self, array: Any) -> Held:
+        """An array on the device; all of it, if it is on the disk."""
+        import torch
+
+        return torch.tensor(array[:], device=self._device)
+
+    def take(self, held: Held, which: NDArray[Any]) -> Held:
+        """Some rows, by number or by a mask."""
+        return held[self.hold(which)]
+
+    def fetch(self, held: Held) -> NDArray[Any]:
+        """What is held as an array."""
+        return np.asarray(held.cpu().numpy())
+
+    def two_best(self, rows_nd: Held, targets_kd: Held, minus_k: Held = None) -> Best:
+        """As `Products.two_best`."""
+        score_nk = rows_nd @ targets_kd.T
+        if minus_k is not None:
+            score_nk -= minus_k
+        best_n, label_n = score_nk.max(dim=1)
+        score_nk.scatter_(1, label_n[:, None], -np.inf)
+        return self.fetch(label_n), self.fetch(best_n), self.fetch(score_nk.amax(dim=1))
+
+
+NUMPY = Products()
+
+
+def products_on(device: str) -> Products:
+    """The products of a device, by its name.
+
+    Raises:
+        InputError: It can't be used here.
+    """
+    if device == "cpu":
+        return NUMPY
+    from pipelines.device import choose_device
+
+    return ProductsOnDevice(choose_device(device))
+
+
+def device_here(device: str, engine: Engine) -> str:
+    """The device for what an engine's workers don't do: this machine may lack the GPUs that theirs have.
+
+    Args:
+        device: The device asked for: ``cpu``, ``cuda`` or ``cuda:N``; with Ray each worker has one GPU, of no number.
+        engine: The engine.
+
+    Raises:
+        InputError: It is no such name.
+    """
+    if not re.fullmatch(r"cpu|cuda" if engine.name == "ray" else r"cpu|cuda(:\d+)?", device):
+        expected = "cpu or cuda with --engine ray" if engine.name == "ray" else "cpu, cuda or cuda:N"
+        raise InputError(f"--device {device}: expected {expected}")
+    if device == "cpu" or engine.name == "local":
+        return device
+    import torch
+
+    return device if torch.cuda.is_available() else "cpu"
+
+
+@contextmanager
+def memory_of(device: str) -> Iterator[None]:
+    """Say so where the memory of a device is not enough."""
+    try:
+        yield
+    except RuntimeError as error:
+        if type(error).__name__ != "OutOfMemoryError":  # torch's: without a device it isn't imported
+            raise
+        raise InputError(f"--device {device}: its memory is not enough, or in use by others; leave it out") from error

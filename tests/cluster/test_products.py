@@ -1,0 +1,184 @@
+"""Products by torch in place of NumPy's, here on the CPU: other sums, and the same bytes of what is decided."""
+
+import numpy as np
+import pytest
+import torch
+
+from pipelines.artifacts.matrix import MappedMatrix
+from pipelines.cluster import centroids, cluster
+from pipelines.cluster.centroids import CentroidFit
+from pipelines.cluster.methods.kmeans import kmeans, kmeans_seeds
+from pipelines.cluster.products import NUMPY, ProductsOnDevice, device_here, memory_of
+from pipelines.engines import Engine
+from pipelines.errors import InputError
+
+TORCH = "torch"
+SPHERICAL = pytest.mark.parametrize("spherical", [True, False])
+
+
+@pytest.fixture(autouse=True)
+def torch_on_the_cpu(monkeypatch) -> ProductsOnDevice:
+    """Torch on the CPU is a device by a name of its own."""
+    products = ProductsOnDevice(torch.device("cpu"))
+    monkeypatch.setattr(centroids, "products_on", lambda device: {"cpu": NUMPY, TORCH: products}[device])
+    return products
+
+
+def rows(count=3_000, dimensions=24, seed=0) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    centres_kd = rng.standard_normal((20, dimensions))[rng.integers(20, size=count)]
+    return (centres_kd + rng.standard_normal((count, dimensions))).astype(np.float32)
+
+
+def near_ones(dimensions=384) -> tuple[np.ndarray, np.ndarray]:
+    """Rows, and pairs of centroids that float32 can't tell apart for them."""
+    rng = np.random.default_rng(0)
+    near_kd = np.repeat(rng.standard_normal((4, dimensions)), 2, axis=0) / dimensions**0.5
+    near_kd[1::2, 0] += 1e-7
+    return rng.standard_normal((500, dimensions)).astype(np.float32), near_kd.astype(np.float32)
+
+
+def test_the_two_best_scores(torch_on_the_cpu) -> None:
+    rows_nd = np.array([[1, 0], [0, 2], [1, 1], [np.nan, 0]], dtype=np.float32)
+    targets_kd, minus_k = np.array([[1, 0], [0, 1], [1, 0]], dtype=np.float32), np.array([0, 1, 0.5], dtype=np.float32)
+    for products in (NUMPY, torch_on_the_cpu):
+        held = [products.hold(each) for each in (rows_nd, targets_kd, minus_k)]
+        label_n, best_n, next_n = products.two_best(*held)
+        assert label_n.tolist() == [0, 1, 0, 0]
+        assert best_n[:3].tolist() == [1, 1, 1]
+        assert next_n[:3].tolist() == [0.5, 0, 0.5]
+        assert products.two_best(*held[:2])[0].tolist() == [0, 1, 0, 0]
+        assert products.two_best(held[0], products.hold(targets_kd[:1]))[2][0] == -np.inf
+
+
+@SPHERICAL
+@pytest.mark.parametrize("k", [1, 40])
+def test_k_means_has_the_bytes_of_numpy(spherical, k) -> None:
+    matrix_nd, found = rows(), []
+    for device in ("cpu", TORCH):
+        fit = CentroidFit(9, spherical, device=device)
+        seeds = fit.fit_seeds(matrix_nd, k, [0, 1])
+        found.append([each.tobytes() for each in (*seeds, fit.nearest(matrix_nd, seeds[0]))])
+    assert found[0] == found[1]
+
+
+@SPHERICAL
+def test_close_calls_are_decided_in_float64(spherical, torch_on_the_cpu) -> None:
+    rows_nd, near_kd = near_ones()
+    half_k = 0 if spherical else (near_kd.astype(np.float64) ** 2).sum(axis=1) / 2
+    exact_n = (rows_nd.astype(np.float64) @ near_kd.astype(np.float64).T - half_k).argmax(axis=1)
+    minus_k = None if spherical else torch.tensor(half_k.astype(np.float32))
+    by_float32_n = torch_on_the_cpu.two_best(torch.tensor(rows_nd), torch.tensor(near_kd), minus_k)[0]
+    assert (by_float32_n != exact_n).sum() > 10
+    assert CentroidFit(1, spherical, device=TORCH).nearest(rows_nd, near_kd).tolist() == exact_n.tolist()
+
+
+@SPHERICAL
+@pytest.mark.parametrize("scale", [1e-30, 1e-21, 1e19, 1e37])
+def test_what_float32_does_not_hold_is_decided_in_float64(spherical, scale) -> None:
+    rows_nd, near_kd = near_ones(24)
+    rows_nd, near_kd = rows_nd * np.float32(scale), near_kd * np.float32(scale)
+    exact_kd = near_kd.astype(np.float64)
+    half_k = 0 if spherical else (exact_kd**2).sum(axis=1) / 2
+    exact_n = (rows_nd.astype(np.float64) @ exact_kd.T - half_k).argmax(axis=1)
+    assert CentroidFit(1, spherical, device=TORCH).nearest(rows_nd, near_kd).tolist() == exact_n.tolist()
+
+
+def test_a_device_that_takes_the_smallest_numbers_for_0_decides_no_close_call(monkeypatch, torch_on_the_cpu) -> None:
+    """Those below 2**-126, as some do: the first product is 2**-110, the second 0.75 of that, and there the larger."""
+    rows_nd = np.array([[2.0**-130, 2.0**-110]], dtype=np.float32)
+    centroids_kd = np.array([[2.0**20, 0], [0, 0.75]], dtype=np.float32)
+    two_best = torch_on_the_cpu.two_best
+
+    def flushing(rows_nd, *held):
+        return two_best(torch.where(rows_nd < 2.0**-126, 0, rows_nd), *held)
+
+    monkeypatch.setattr(torch_on_the_cpu, "two_best", flushing)
+    assert flushing(torch.tensor(rows_nd), torch.tensor(centroids_kd))[0].tolist() == [1]
+    assert CentroidFit(1, True, device=TORCH).nearest(rows_nd, centroids_kd).tolist() == [0]
+
+
+def test_rows_on_the_disk_have_the_bytes_of_numpy(tmp_path) -> None:
+    matrix_nd = rows()
+    mapped = MappedMatrix(matrix_nd.shape, np.float32, tmp_path)
+    mapped[0:3_000] = matrix_nd
+    start_kd = CentroidFit(3, True).fit(matrix_nd, 30, 0)
+    assert CentroidFit(3, True, device=TORCH).fit(mapped, 30, 0).tobytes() == start_kd.tobytes()
+
+
+@pytest.fixture
+def any_device(monkeypatch) -> None:
+    monkeypatch.setattr("pipelines.cluster.products.device_here", lambda device, engine: device)
+
+
+@pytest.mark.parametrize("levels", [1, 2])
+def test_clusterings_are_the_same(any_device, levels) -> None:
+    matrix_nd, count_n = rows(), np.arange(3_000) % 3
+    first, second = (
+        list(kmeans_seeds(matrix_nd, count_n, k=25, seeds=[0, 1], niter=5, levels=levels, device=device))
+        for device in ("cpu", TORCH)
+    )
+    for one, other in zip(first, second, strict=True):
+        assert one.cluster_n.tobytes() == other.cluster_n.tobytes()
+        assert one.similarity_n.tobytes() == other.similarity_n.tobytes()
+
+
+def test_tf32_is_turned_off_or_refused(monkeypatch) -> None:
+    torch.backends.cuda.matmul.fp32_precision = "tf32"
+    ProductsOnDevice(torch.device("cpu"))
+    assert torch.backends.cuda.matmul.fp32_precision == "ieee"
+    exact = torch.Tensor.__matmul__
+    monkeypatch.setattr(torch.Tensor, "__matmul__", lambda a, b: exact(a.bfloat16(), b.bfloat16()).float())
+    with pytest.raises(InputError, match=r"^--device cpu: float32 products are not exact there; unset NVIDIA_TF32_OVE"):
+        ProductsOnDevice(torch.device("cpu"))
+
+
+def test_memory_that_is_not_enough_is_told() -> None:
+    with pytest.raises(InputError, match=r"^--device cuda: its memory is not enough"), memory_of("cuda"):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+    with pytest.raises(RuntimeError, match=r"^else$"), memory_of("cuda"):
+        raise RuntimeError("else")
+
+
+class Workers(Engine):
+    """Workers elsewhere, that have GPUs."""
+
+    def workers(self, load, **how):
+        self.__dict__["asked"] = (load.args[0].device, how["device"])
+        raise InterruptedError
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+def test_workers_have_the_device_and_this_process_what_it_has(monkeypatch, device) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr("pipelines.engines.engine.importlib.util.find_spec", lambda name: name)
+    engine = Workers("ray")
+    with pytest.raises(InterruptedError):
+        kmeans(rows(), np.ones(3_000), k=3, engine=engine, device=device)
+    assert engine.asked == (device, device)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert device_here(device, engine) == device
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("gpu", "--k", 2), "--device gpu: expected cpu, cuda or cuda:N"),
+        (("mps", "--k", 2), "--device mps: expected cpu, cuda or cuda:N"),
+        (("cuda:1", "--k", 2, "--engine", "ray"), "--device cuda:1: expected cpu or cuda with --engine ray"),
+        (("cuda:77", "--k", 2), "--device cuda:77: can't be used here ("),
+        (("cuda", "--method", "hdbscan"), "--device cuda: --method hdbscan is done on cores; leave it out"),
+        (("cuda", "--sweep", "2,3"), "--device cuda: is for one clustering; leave it out with --sweep"),
+    ],
+)
+def test_devices_that_are_refused(monkeypatch, refused, tmp_path, write_artifact, options, message) -> None:
+    monkeypatch.setattr("pipelines.engines.engine.importlib.util.find_spec", lambda name: name)
+    source = write_artifact(tmp_path / "e.parquet", {"sample_id": list("abcd"), "embedding": rows(4, 3).tolist()})
+    assert refused("cluster", source, "-o", tmp_path / "c.parquet", "--device", *options).startswith(message)
+
+
+def test_a_device_is_no_setting(tmp_path, write_artifact, monkeypatch) -> None:
+    """What is up to date on one is on the other, even where it can't be used."""
+    source = write_artifact(tmp_path / "e.parquet", {"sample_id": list("abcd"), "embedding": rows(4, 3).tolist()})
+    assert not cluster(source, tmp_path / "c.parquet", k=2).up_to_date
+    assert cluster(source, tmp_path / "c.parquet", k=2, device="cuda:77").up_to_date
