@@ -25,6 +25,7 @@ _DEVICE_SCORES = 2**25  # that a thread makes at a time on a device: 128 MiB
 
 Held = Any  # rows where the products are made: an array, or a tensor on a device
 Best = tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.float32]]
+Near = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]
 
 
 class Products:
@@ -71,6 +72,42 @@ class Products:
         best_n = score_nk[every_n, label_n]
         score_nk[every_n, label_n] = -np.inf
         return label_n, best_n, score_nk.max(axis=1)
+
+    def above(self, rows_nd: Held, targets_kd: Held, low_n: Held) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """The pairs of a row and a target whose product is ``low_n``, that of the row, or more; by rows.
+
+        Args:
+            rows_nd: (n, d) rows, held.
+            targets_kd: (k, d) targets, held.
+            low_n: (n,) the smallest products, held.
+        """
+        return _pairs(rows_nd @ targets_kd.T >= low_n[:, None])
+
+    def near(self, rows_nd: Held, targets_kd: Held, count_k: Held, low: float, high: float) -> Near:
+        """For each row the counts of the targets with which its product is ``high`` or more, and who else is near.
+
+        Args:
+            rows_nd: (n, d) rows, held.
+            targets_kd: (k, d) targets, held.
+            count_k: (k,) how much each of these counts, held.
+            low: From where a target is near.
+            high: From where it is counted.
+
+        Returns:
+            ``size_n``, int64; ``row_p`` and ``target_p`` of the pairs whose product is above ``low`` and below
+            ``high``.
+        """
+        score_nk = rows_nd @ targets_kd.T
+        row_p, target_p = _pairs(score_nk > low)
+        is_sure = score_nk[row_p, target_p] >= high
+        size_n = np.bincount(row_p[is_sure], count_k[target_p[is_sure]], minlength=len(rows_nd)).astype(np.int64)
+        return size_n, row_p[~is_sure], target_p[~is_sure]
+
+    def reached(self, targets_kd: Held, rows_nd: Held, reach: float) -> NDArray[np.bool_]:
+        """(k, n) whether the product of a target and a row is ``reach`` or more, or the row's largest."""
+        score_kn = targets_kd @ rows_nd.T
+        reached_kn: NDArray[np.bool_] = score_kn >= np.minimum(score_kn.max(axis=0), np.float32(reach))
+        return reached_kn
 
 
 class ProductsOnDevice(Products):
@@ -125,6 +162,29 @@ class ProductsOnDevice(Products):
         best_n, label_n = score_nk.max(dim=1)
         score_nk.scatter_(1, label_n[:, None], -np.inf)
         return self.fetch(label_n), self.fetch(best_n), self.fetch(score_nk.amax(dim=1))
+
+    def above(self, rows_nd: Held, targets_kd: Held, low_n: Held) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """As `Products.above`."""
+        row_p, target_p = (rows_nd @ targets_kd.T >= low_n[:, None]).nonzero(as_tuple=True)
+        return self.fetch(row_p), self.fetch(target_p)
+
+    def near(self, rows_nd: Held, targets_kd: Held, count_k: Held, low: float, high: float) -> Near:
+        """As `Products.near`."""
+        score_nk = rows_nd @ targets_kd.T
+        row_p, target_p = (score_nk > low).nonzero(as_tuple=True)
+        is_sure = score_nk[row_p, target_p] >= high
+        size_n = count_k.new_zeros(len(rows_nd)).index_add_(0, row_p, count_k[target_p] * is_sure)
+        return self.fetch(size_n), self.fetch(row_p[~is_sure]), self.fetch(target_p[~is_sure])
+
+    def reached(self, targets_kd: Held, rows_nd: Held, reach: float) -> NDArray[np.bool_]:
+        """As `Products.reached`."""
+        score_kn = targets_kd @ rows_nd.T
+        return self.fetch(score_kn >= score_kn.amax(dim=0).clamp(max=reach))
+
+
+def _pairs(is_nk: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The rows and columns of what is true; NumPy's `nonzero` takes ten times as long where that is little."""
+    return np.divmod(np.flatnonzero(is_nk), is_nk.shape[1])
 
 
 NUMPY = Products()

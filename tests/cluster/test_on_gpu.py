@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from pipelines.artifacts import ArtifactWriter, Provenance, with_vectors
+from pipelines.cluster import neighborhoods
 from pipelines.cluster.centroids import CentroidFit
 from pipelines.cluster.geometry import normalised
 
@@ -66,6 +67,14 @@ def same_bytes(embeddings: Path, mmts: Callable[..., Any]) -> Callable[..., bool
 )
 def test_k_means(same_bytes: Callable[..., bool], options: tuple[object, ...]) -> None:
     assert same_bytes(*options)
+
+
+@pytest.mark.parametrize("exact_rows", [1_000, 50_000])
+@pytest.mark.parametrize("neighbors", [3, 50])
+def test_knn(same_bytes: Callable[..., bool], monkeypatch: pytest.MonkeyPatch, exact_rows: int, neighbors: int) -> None:
+    """With cells, and without."""
+    monkeypatch.setattr(neighborhoods, "EXACT_ROWS", exact_rows)
+    assert same_bytes("--method", "knn", "--neighbors", neighbors)
 
 
 @pytest.mark.parametrize("spherical", [True, False])
