@@ -69,6 +69,12 @@ def test_k_means(same_bytes: Callable[..., bool], options: tuple[object, ...]) -
     assert same_bytes(*options)
 
 
+@pytest.mark.parametrize("options", [("--k", 300), ("--method", "knn")])
+def test_workers_of_ray(same_bytes: Callable[..., bool], options: tuple[object, ...]) -> None:
+    pytest.importorskip("ray")
+    assert same_bytes(*options, "--engine", "ray")
+
+
 @pytest.mark.parametrize("exact_rows", [1_000, 50_000])
 @pytest.mark.parametrize("neighbors", [3, 50])
 def test_knn(same_bytes: Callable[..., bool], monkeypatch: pytest.MonkeyPatch, exact_rows: int, neighbors: int) -> None:
@@ -93,7 +99,11 @@ def test_close_calls_and_overflow(spherical: bool) -> None:
 
 @pytest.mark.parametrize("wanted", ["high", "medium"])
 def test_whoever_wants_tf32_has_the_same_bytes(wanted: str) -> None:
+    before = torch.get_float32_matmul_precision()
     matrix_nd = mixture()
     on_cores = CentroidFit(5, True).fit(matrix_nd, 300, 0)
     torch.set_float32_matmul_precision(wanted)
-    assert CentroidFit(5, True, device="cuda").fit(matrix_nd, 300, 0).tobytes() == on_cores.tobytes()
+    try:
+        assert CentroidFit(5, True, device="cuda").fit(matrix_nd, 300, 0).tobytes() == on_cores.tobytes()
+    finally:
+        torch.set_float32_matmul_precision(before)

@@ -1,4 +1,4 @@
-"""Video towers trained, compiled and used on a GPU. Whoever has one can run the other tests there, see contributing."""
+"""Towers trained, compiled and used on a GPU. Whoever has one can run the other tests there, see contributing."""
 
 import json
 import signal
@@ -106,15 +106,15 @@ def test_a_run_embeds_and_is_scored_there_as_on_a_cpu(filmed, mmts) -> None:
 
 
 @pytest.mark.parametrize("engine", ["local", "ray"])
-def test_clips_are_embedded_there_as_on_a_cpu(filmed, mmts, engine) -> None:
+@pytest.mark.parametrize("side", ["media", "text"])
+def test_images_and_texts_are_embedded_there_as_on_a_cpu(world, tiny, mmts, side, engine) -> None:
     if engine == "ray":
         pytest.importorskip("ray")
-    model = options(filmed, "joint")["media_model"]
+    model, media = {"media": (tiny("clip"), ["--media", world.images()]), "text": (tiny("bert"), [])}[side]
     vectors = {}
     for device in ("cpu", "cuda"):
-        output = filmed.folder / f"{device}.parquet"
-        line = ["embed", filmed.annotations, "-o", output, "--model", model, "--media", filmed.folder / "videos"]
-        line += ["--frames", FRAMES, "--device", device]
+        output = world.folder / f"{device}.parquet"
+        line = ["embed", world.annotations, "-o", output, "--model", model, *media, "--device", device]
         ran = mmts(*line, *(["--engine", engine] if device == "cuda" else []))
         assert ran.code == 0, ran.err
         rows = pq.read_table(output)["embedding"].combine_chunks()
