@@ -2,11 +2,13 @@
 
     python benchmarks/contrast_losses.py            all tables (about three minutes on two cores)
     python benchmarks/contrast_losses.py --quick    the first tables only
+    python benchmarks/contrast_losses.py --device cuda   those of a GPU only
 
 The first tables compare everything with three bare matrix products of the same sizes (scores, and the gradients of both
 sides), which no exact loss can avoid: at two sizes, with one thread and with two, alone and beside a process that
 keeps a core busy. Repeats of all candidates are interleaved in one process, and medians reported. The last table is the
-growth with n, each size in a process of its own, whose peak memory beyond the inputs is read from the system (Linux).
+growth with n, each size on a CPU in a process of its own, whose peak memory beyond the inputs is read from the system
+(Linux).
 On a machine with a GPU the same is printed for it.
 """
 
@@ -161,8 +163,8 @@ def resident(kind: str) -> int:
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(kind))
 
 
-def one_size(name: str, n: int, d: int, device: str) -> None:
-    """Print the seconds of a step and the peak memory beyond the inputs, in floats."""
+def one_size(name: str, n: int, d: int, device: str) -> tuple[float, float]:
+    """The seconds of a step and the peak memory beyond the inputs, in floats."""
     loss = {"max-margin": max_margin, "InfoNCE": info_nce, "sigmoid": sigmoid}[name]
     training_step(loss, 1024, d, device)()  # libraries load their parts on first use
     step = training_step(loss, n, d, device)
@@ -176,7 +178,7 @@ def one_size(name: str, n: int, d: int, device: str) -> None:
         before = resident("VmRSS")
         step()
         peak = resident("VmHWM") - before
-    print(min(seconds(step, device) for _ in range(3)), peak / 4)
+    return min(seconds(step, device) for _ in range(3)), peak / 4
 
 
 def growth(sizes: list[int], d: int, device: str) -> None:
@@ -184,9 +186,12 @@ def growth(sizes: list[int], d: int, device: str) -> None:
     print(f"{'':12}{'n':>8}{'ms':>10}{'ns / n^2':>10}{'MiB':>9}{'floats / n':>12}{'floats / n^2':>14}")
     for name in ("max-margin", "InfoNCE", "sigmoid"):
         for n in sizes:
-            command = [sys.executable, __file__, "--one", name, str(n), str(d), device]
-            out = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
-            taken, floats = float(out[0]), float(out[1])
+            if device == "cuda":
+                taken, floats = one_size(name, n, d, device)
+            else:
+                command = [sys.executable, __file__, "--one", name, str(n), str(d)]
+                out = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+                taken, floats = float(out[0]), float(out[1])
             print(
                 f"{name:12}{n:8}{taken * 1e3:10.1f}{taken * 1e9 / n**2:10.2f}{floats * 4 / 2**20:9.1f}"
                 f"{floats / n:12.0f}{floats / n**2:14.3f}"
@@ -196,25 +201,27 @@ def growth(sizes: list[int], d: int, device: str) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="the first tables only")
+    parser.add_argument("--device", choices=("cpu", "cuda"), help="this only (default: also a GPU, if there is one)")
     parser.add_argument("--repeats", type=int, default=9)
     parser.add_argument("--sizes", type=int, nargs="+", default=[4096, 16_384], help="pairs (default: 4096 16384)")
-    parser.add_argument("--one", nargs=4, metavar=("LOSS", "N", "D", "DEVICE"), help=argparse.SUPPRESS)
+    parser.add_argument("--one", nargs=3, metavar=("LOSS", "N", "D"), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.one:
-        name, n, d, device = arguments.one
-        one_size(name, int(n), int(d), device)
+        name, n, d = arguments.one
+        print(*one_size(name, int(n), int(d), "cpu"))
         return
     print(f"torch {torch.__version__}, {torch.get_num_threads()} threads")
-    for threads, busy in ((1, 0), (2, 0), (2, 1)):
-        torch.set_num_threads(threads)
-        for n in arguments.sizes:
-            compare(n, 256, "cpu", arguments.repeats, plain=n <= 4096 and not busy, busy=busy)
-    if not arguments.quick:
-        growth([1024, 2048, 4096, 8192, 16_384, 32_768], 256, "cpu")
-    if torch.cuda.is_available():
+    if arguments.device != "cuda":
+        for threads, busy in ((1, 0), (2, 0), (2, 1)):
+            torch.set_num_threads(threads)
+            for n in arguments.sizes:
+                compare(n, 256, "cpu", arguments.repeats, plain=n <= 4096 and not busy, busy=busy)
+        if not arguments.quick:
+            growth([1024, 2048, 4096, 8192, 16_384, 32_768], 256, "cpu")
+    if arguments.device == "cuda" or (arguments.device is None and torch.cuda.is_available()):
         print(f"\n{torch.cuda.get_device_name()}")
         for n in arguments.sizes:
-            compare(n, 256, "cuda", arguments.repeats, plain=True)
+            compare(n, 256, "cuda", arguments.repeats, plain=n <= 16_384)
         if not arguments.quick:
             growth([4096, 8192, 16_384, 32_768, 65_536], 256, "cuda")
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -30,7 +31,7 @@ _DEFAULTS: dict[str, Any] = {
     "batch_size": 16,
     "dimension": 8,
     "lr": 0.01,
-    "device": "cpu",
+    "device": os.environ.get("MMTS_TEST_DEVICE", "cpu"),
 }
 
 

@@ -25,10 +25,11 @@ _DEVICE_SCORES = 2**25  # that a thread makes at a time on a device: 128 MiB
 
 Held = Any  # rows where the products are made: an array, or a tensor on a device
 Best = tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.float32]]
+Near = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]
 
 
 class Products:
-    """Products by NumPy.
+    """Products by NumPy, and what is found by them.
 
     Attributes:
         blocks: How many of a thread's blocks are worth one call.
@@ -72,6 +73,42 @@ class Products:
         score_nk[every_n, label_n] = -np.inf
         return label_n, best_n, score_nk.max(axis=1)
 
+    def above(self, rows_nd: Held, targets_kd: Held, low_n: Held) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """The pairs of a row and a target whose product is ``low_n``, that of the row, or more; by rows.
+
+        Args:
+            rows_nd: (n, d) rows, held.
+            targets_kd: (k, d) targets, held.
+            low_n: (n,) the smallest products, held.
+        """
+        return _pairs(rows_nd @ targets_kd.T >= low_n[:, None])
+
+    def near(self, rows_nd: Held, targets_kd: Held, count_k: Held, low: float, high: float) -> Near:
+        """For each row the counts of the targets with which its product is ``high`` or more, and who else is near.
+
+        Args:
+            rows_nd: (n, d) rows, held.
+            targets_kd: (k, d) targets, held.
+            count_k: (k,) how much each of these counts, held.
+            low: From where a target is near.
+            high: From where it is counted.
+
+        Returns:
+            ``size_n``, int64; ``row_p`` and ``target_p`` of the pairs whose product is above ``low`` and below
+            ``high``.
+        """
+        score_nk = rows_nd @ targets_kd.T
+        row_p, target_p = _pairs(score_nk > low)
+        is_sure = score_nk[row_p, target_p] >= high
+        size_n = np.bincount(row_p[is_sure], count_k[target_p[is_sure]], minlength=len(rows_nd)).astype(np.int64)
+        return size_n, row_p[~is_sure], target_p[~is_sure]
+
+    def reached(self, targets_kd: Held, rows_nd: Held, reach: float) -> NDArray[np.bool_]:
+        """(k, n) whether the product of a target and a row is ``reach`` or more, or the row's largest."""
+        score_kn = targets_kd @ rows_nd.T
+        reached_kn: NDArray[np.bool_] = score_kn >= np.minimum(score_kn.max(axis=0), np.float32(reach))
+        return reached_kn
+
 
 class ProductsOnDevice(Products):
     """Products by torch, on a device.
@@ -95,7 +132,8 @@ class ProductsOnDevice(Products):
         self._device = device
         torch.set_float32_matmul_precision("highest")
         fine = 1 + 2.0**-12
-        product = torch.full((1_024, 512), fine, device=device) @ torch.eye(512, device=device)
+        kind: Any = {"dtype": torch.float32, "device": device}
+        product = torch.full((1_024, 512), fine, **kind) @ torch.eye(512, **kind)
         if not bool((product == fine).all()):
             raise InputError(f"--device {device}: float32 products are not exact there; unset NVIDIA_TF32_OVERRIDE")
 
@@ -125,6 +163,30 @@ class ProductsOnDevice(Products):
         best_n, label_n = score_nk.max(dim=1)
         score_nk.scatter_(1, label_n[:, None], -np.inf)
         return self.fetch(label_n), self.fetch(best_n), self.fetch(score_nk.amax(dim=1))
+
+    def above(self, rows_nd: Held, targets_kd: Held, low_n: Held) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """As `Products.above`."""
+        row_p, target_p = (rows_nd @ targets_kd.T >= low_n[:, None]).nonzero(as_tuple=True)
+        return self.fetch(row_p), self.fetch(target_p)
+
+    def near(self, rows_nd: Held, targets_kd: Held, count_k: Held, low: float, high: float) -> Near:
+        """As `Products.near`."""
+        score_nk = rows_nd @ targets_kd.T
+        row_p, target_p = (score_nk > low).nonzero(as_tuple=True)
+        is_sure = score_nk[row_p, target_p] >= high
+        size_n = count_k.new_zeros(len(rows_nd)).index_add_(0, row_p, count_k[target_p] * is_sure)
+        (open_p,) = (~is_sure).nonzero(as_tuple=True)
+        return self.fetch(size_n), self.fetch(row_p[open_p]), self.fetch(target_p[open_p])
+
+    def reached(self, targets_kd: Held, rows_nd: Held, reach: float) -> NDArray[np.bool_]:
+        """As `Products.reached`."""
+        score_kn = targets_kd @ rows_nd.T
+        return self.fetch(score_kn >= score_kn.amax(dim=0).clamp(max=reach))
+
+
+def _pairs(is_nk: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The rows and columns of what is true; NumPy's `nonzero` takes ten times as long where that is little."""
+    return np.divmod(np.flatnonzero(is_nk), is_nk.shape[1])
 
 
 NUMPY = Products()
@@ -169,6 +231,7 @@ def memory_of(device: str) -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
-        if type(error).__name__ != "OutOfMemoryError":  # torch's: without a device it isn't imported
+        is_torchs = type(error).__name__ == "OutOfMemoryError"  # which is imported only where there is a device
+        if not is_torchs and "ALLOC_FAILED" not in str(error):  # and what cuBLAS says
             raise
         raise InputError(f"--device {device}: its memory is not enough, or in use by others; leave it out") from error

@@ -107,12 +107,12 @@ def cluster(
     plan = cluster_plan(subject, output, values, fit_split)
     result = plan.finished(force=force)
     if result is None:
-        products_on(here)  # before the work that needs it
-        announce(progress.note, subject.needs(values), output.parent)
-        fitted = read_fitted(subject, values, fit_split, output.parent)
         where: dict[str, Any] = {"engine": engine} if chosen.has_engines else {}
         where |= {"device": device} if chosen.has_devices else {}
         with memory_of(device):
+            products_on(here)  # before the work that needs it
+            announce(progress.note, subject.needs(values), output.parent)
+            fitted = read_fitted(subject, values, fit_split, output.parent)
             of_items = chosen.fit(fitted.samples.content, fitted.count_m, **values, **where)
         result = write_clustering(plan, fitted, of_items, source)
     if (texts := subject.text_file) is None:

@@ -17,14 +17,23 @@ def enable_gradient_checkpointing(model: DualEncoder) -> None:
         raise InputError("--gradient-checkpointing needs a tower; give --media-model or --text-model, or leave it out")
     for tower in towers:
         transformer = tower.transformer
-        # transformers 5.20 renamed the method.
-        enable = getattr(transformer, "activation_checkpointing_enable", None)
         try:
-            (enable or transformer.gradient_checkpointing_enable)({"use_reentrant": False})
+            checkpoint_layers(transformer)
         except ValueError as error:
             raise InputError(
                 f"--gradient-checkpointing: {type(transformer).__name__} can't do it; leave it out"
             ) from error
+
+
+def checkpoint_layers(transformer: Any) -> None:
+    """Let a model of transformers recompute its layers.
+
+    Raises:
+        ValueError: It can't.
+    """
+    # transformers 5.20 renamed the method.
+    enable = getattr(transformer, "activation_checkpointing_enable", None)
+    (enable or transformer.gradient_checkpointing_enable)({"use_reentrant": False})
 
 
 def compile_towers(model: DualEncoder, *, backend: str = "inductor") -> None:

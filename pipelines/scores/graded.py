@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from pipelines.blas import one_blas_thread
 from pipelines.errors import InputError
-from pipelines.scores.graded_block import CODE_BITS, BlockScorer, GradedScores
+from pipelines.scores.graded_block import BlockScorer, GradedScores
 from pipelines.scores.ranks import BLOCK_BYTES, WORKERS, Ties
 from pipelines.scores.relevancy import Relevancy
 from pipelines.scores.similarity import ScoreSource
@@ -17,10 +17,8 @@ from pipelines.scores.similarity import ScoreSource
 BYTES_A_SCORE = 48
 SCORES_IN_CACHE = 2**17
 BLOCK_IN_CACHE = 2**23  # bytes of a product that the last cache still holds when it is sorted
-TILE = 512  # rows of a matrix whose columns are turned into rows at once
-MOST_ITEMS = 2 ** (31 - CODE_BITS)
 
-Worse = NDArray[np.int32]
+Worse = NDArray[np.float32]
 
 
 def graded_scores(
@@ -45,13 +43,13 @@ def graded_scores(
         block_bytes: Memory bound of the blocks that are worked on at once, in bytes. It changes no score.
 
     Raises:
-        InputError: The shapes differ, an unknown rule for ties, more than 2**19 items, or NaN in the similarities.
+        InputError: The shapes differ, an unknown rule for ties, or NaN in the similarities.
 
     Source:
         Damen et al., Rescaling Egocentric Vision (2022), and the code of its retrieval challenge.
     """
     _check(source, relevancy, ties)
-    return _score(lambda rows: _descending(source, rows), relevancy, ties, block_bytes)
+    return _score(lambda rows: _negated(source, rows), relevancy, ties, block_bytes)
 
 
 def graded_scores_both_ways(
@@ -75,22 +73,19 @@ def graded_scores_both_ways(
     _check(others, turned, ties)
     media, texts = source.shape
     spare = block_bytes - 2 * WORKERS * BLOCK_IN_CACHE
-    kept_km = np.empty((min(media, max(0, spare // (4 * texts))), texts), dtype=np.int32)
+    # Turned here, where a block is in the cache.
+    kept_mk = np.empty((texts, min(media, max(0, spare // (4 * texts)))), dtype=np.float32)
+    kept = kept_mk.shape[1]
 
     def of_media(rows: slice) -> Worse:
-        worse_bm = _descending(source, rows)
-        kept = kept_km[rows]
-        kept[:] = worse_bm[: len(kept)]
+        worse_bm = _negated(source, rows)
+        kept_mk[:, rows] = worse_bm[: max(0, kept - rows.start)].T
         return worse_bm
 
     def of_texts(columns: slice) -> Worse:
-        worse_bn = np.empty((columns.stop - columns.start, media), dtype=np.int32)
-        for start in range(0, len(kept_km), TILE):  # a tile stays within the cache
-            tile = kept_km[start : start + TILE, columns]
-            worse_bn[:, start : start + len(tile)] = tile.T
-        if len(kept_km) < media:
-            worse_bn[:, len(kept_km) :] = _descending(others, columns, slice(len(kept_km), media))
-        return worse_bn
+        if kept == media:
+            return kept_mk[columns]
+        return np.concatenate([kept_mk[columns], _negated(others, columns, slice(kept, media))], axis=1)
 
     to_texts = _score(of_media, relevancy, ties, block_bytes)
     return to_texts, _score(of_texts, turned, ties, block_bytes)
@@ -101,13 +96,10 @@ def _check(source: ScoreSource, relevancy: Relevancy, ties: Ties) -> None:
         raise InputError(f"ties={ties!r} is not a rule for ties: use one of {', '.join(get_args(Ties))}")
     if relevancy.shape != source.shape:
         raise InputError(f"similarities are {source.shape}, relevancies {relevancy.shape}: give both the same shape")
-    items = source.shape[1]
-    if items > MOST_ITEMS:
-        raise InputError(f"{items} items are too many for graded relevancy: at most {MOST_ITEMS}")
 
 
 def _score(worse_of: Callable[[slice], Worse], relevancy: Relevancy, ties: Ties, block_bytes: int) -> GradedScores:
-    """Score all queries, where ``worse_of`` gives the integers of `_descending` for some of them."""
+    """Score all queries, where ``worse_of`` gives the negated similarities of some of them."""
     queries, items = relevancy.shape
     scorer = BlockScorer(relevancy, ties)
     block_bytes = min(BLOCK_IN_CACHE, block_bytes // (2 * WORKERS))
@@ -128,13 +120,10 @@ def _score(worse_of: Callable[[slice], Worse], relevancy: Relevancy, ties: Ties,
     return GradedScores(ndcg, published, binary, tied)
 
 
-def _descending(source: ScoreSource, rows: slice, columns: slice | None = None) -> Worse:
-    """Integers that order the similarities of some rows, in float32, from the highest on."""
+def _negated(source: ScoreSource, rows: slice, columns: slice | None = None) -> Worse:
+    """The similarities of some rows, in float32, the highest as the lowest; a zero has no sign."""
     block_qi = source.block(rows, columns or slice(0, source.shape[1]))
-    worse_qi = np.subtract(0, block_qi, dtype=np.float32, order="C", casting="same_kind").view(np.int32)
-    # As integers, negative floats are in reverse order; flipping their other bits mends that.
-    worse_qi ^= (worse_qi >> 31) & 0x7FFFFFFF
-    return worse_qi
+    return np.subtract(0, block_qi, dtype=np.float32, order="C", casting="same_kind")
 
 
 def _slices(start: int, stop: int, step: int) -> list[slice]:

@@ -46,13 +46,6 @@ class Relevancy:
         """The same relevancy with texts as rows."""
         return Relevancy(self.grades, np.ascontiguousarray(self.codes.T), self.column_key, self.row_key)
 
-    def counts(self) -> IntArray:
-        """How many columns have which grade, for each distinct row key; shape ``(row keys, grades)``."""
-        repeats = np.bincount(self.column_key, minlength=self.codes.shape[1])
-        # Row by row stays within the first cache.
-        counts = [np.bincount(code, repeats, len(self.grades)) for code in self.codes]
-        return np.array(counts).astype(np.int64)
-
 
 def matrix_relevancy(relevancy_nm: NDArray[Any]) -> Relevancy:
     """Relevancy from a matrix of values in 0..1.
@@ -125,15 +118,18 @@ def _grades(keys: list[tuple[int, frozenset[int]]]) -> tuple[NDArray[np.float64]
     triple_ss = (has_noun_sc @ has_noun_sc.T).astype(np.int32) * (2 * most + 1) + size_s + size_s[:, None]
     other_verb_ss, same_verb_ss = code_of[0][triple_ss], code_of[1][triple_ss]
     set_k = np.array([sets[nouns] for _, nouns in keys])
-    verb_k = np.array([verb for verb, _ in keys])
-    codes_kk = np.empty((len(keys), len(keys)), dtype=np.uint16)
+    verbs, verb_k = np.unique([verb for verb, _ in keys], return_inverse=True)
+    has_verb_sv = np.zeros((len(sets), len(verbs)), dtype=np.float32)
+    has_verb_sv[set_k, verb_k] = 1
+    # Two sets meet with the same verb as often as they share one, otherwise with different verbs.
+    verbs_s, shared_verbs_ss = has_verb_sv.sum(axis=1), has_verb_sv @ has_verb_sv.T
     is_used_t = grade_t == 0
-    for code_k, verb, noun_set in zip(codes_kk, verb_k, set_k, strict=True):
-        other_verb_ss[noun_set].take(set_k, out=code_k)
-        same = np.flatnonzero(verb_k == verb)
-        code_k[same] = same_verb_ss[noun_set, set_k[same]]
-        is_used_t[code_k] = True
+    is_used_t[same_verb_ss[shared_verbs_ss > 0]] = True
+    is_used_t[other_verb_ss[shared_verbs_ss < verbs_s * verbs_s[:, None]]] = True
     among_used_t = (np.cumsum(is_used_t) - 1).astype(np.uint16)
-    for code_k in codes_kk:
-        code_k[:] = among_used_t[code_k]
+
+    codes_kk = among_used_t[other_verb_ss].take(set_k, axis=1)[set_k]
+    for verb in range(len(verbs)):
+        own = np.flatnonzero(verb_k == verb)
+        codes_kk[np.ix_(own, own)] = among_used_t[same_verb_ss[np.ix_(set_k[own], set_k[own])]]
     return grade_t[is_used_t], codes_kk

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from pipelines.artifacts import ArtifactWriter, Provenance, with_vectors
+from pipelines.cluster import neighborhoods
 from pipelines.cluster.centroids import CentroidFit
 from pipelines.cluster.geometry import normalised
 
@@ -68,6 +69,20 @@ def test_k_means(same_bytes: Callable[..., bool], options: tuple[object, ...]) -
     assert same_bytes(*options)
 
 
+@pytest.mark.parametrize("options", [("--k", 300), ("--method", "knn")])
+def test_workers_of_ray(same_bytes: Callable[..., bool], options: tuple[object, ...]) -> None:
+    pytest.importorskip("ray")
+    assert same_bytes(*options, "--engine", "ray")
+
+
+@pytest.mark.parametrize("exact_rows", [1_000, 50_000])
+@pytest.mark.parametrize("neighbors", [3, 50])
+def test_knn(same_bytes: Callable[..., bool], monkeypatch: pytest.MonkeyPatch, exact_rows: int, neighbors: int) -> None:
+    """With cells, and without."""
+    monkeypatch.setattr(neighborhoods, "EXACT_ROWS", exact_rows)
+    assert same_bytes("--method", "knn", "--neighbors", neighbors)
+
+
 @pytest.mark.parametrize("spherical", [True, False])
 def test_close_calls_and_overflow(spherical: bool) -> None:
     rng = np.random.default_rng(0)
@@ -84,7 +99,11 @@ def test_close_calls_and_overflow(spherical: bool) -> None:
 
 @pytest.mark.parametrize("wanted", ["high", "medium"])
 def test_whoever_wants_tf32_has_the_same_bytes(wanted: str) -> None:
+    before = torch.get_float32_matmul_precision()
     matrix_nd = mixture()
     on_cores = CentroidFit(5, True).fit(matrix_nd, 300, 0)
     torch.set_float32_matmul_precision(wanted)
-    assert CentroidFit(5, True, device="cuda").fit(matrix_nd, 300, 0).tobytes() == on_cores.tobytes()
+    try:
+        assert CentroidFit(5, True, device="cuda").fit(matrix_nd, 300, 0).tobytes() == on_cores.tobytes()
+    finally:
+        torch.set_float32_matmul_precision(before)

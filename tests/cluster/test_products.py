@@ -5,9 +5,10 @@ import pytest
 import torch
 
 from pipelines.artifacts.matrix import MappedMatrix
-from pipelines.cluster import centroids, cluster
+from pipelines.cluster import centroids, cluster, neighborhoods
 from pipelines.cluster.centroids import CentroidFit
 from pipelines.cluster.methods.kmeans import kmeans, kmeans_seeds
+from pipelines.cluster.methods.knn import knn
 from pipelines.cluster.products import NUMPY, ProductsOnDevice, device_here, memory_of
 from pipelines.engines import Engine
 from pipelines.errors import InputError
@@ -20,7 +21,8 @@ SPHERICAL = pytest.mark.parametrize("spherical", [True, False])
 def torch_on_the_cpu(monkeypatch) -> ProductsOnDevice:
     """Torch on the CPU is a device by a name of its own."""
     products = ProductsOnDevice(torch.device("cpu"))
-    monkeypatch.setattr(centroids, "products_on", lambda device: {"cpu": NUMPY, TORCH: products}[device])
+    for module in (centroids, neighborhoods):
+        monkeypatch.setattr(module, "products_on", lambda device: {"cpu": NUMPY, TORCH: products}[device])
     return products
 
 
@@ -106,6 +108,23 @@ def test_rows_on_the_disk_have_the_bytes_of_numpy(tmp_path) -> None:
     assert CentroidFit(3, True, device=TORCH).fit(mapped, 30, 0).tobytes() == start_kd.tobytes()
 
 
+def test_pairs_that_are_near_are_counted_or_left_open(torch_on_the_cpu) -> None:
+    """Products 0.75, 0.5 and 0.25, of which the second is neither far nor near for sure."""
+    rows_nd = np.array([[0.75, 0.25], [0.25, 0.5]], dtype=np.float32)
+    targets_kd, count_k = np.array([[1, 0], [0, 1], [1, 0]], dtype=np.float32), np.array([5, 2, 2**40])
+    for products in (NUMPY, torch_on_the_cpu):
+        rows, targets, count = (products.hold(each) for each in (rows_nd, targets_kd, count_k))
+        size_n, row_p, target_p = products.near(rows, targets, count, 0.4, 0.6)
+        assert (size_n.tolist(), size_n.dtype) == ([5 + 2**40, 0], np.int64)
+        assert (row_p.tolist(), target_p.tolist()) == ([1], [1])
+        row_p, target_p = products.above(rows, targets, products.hold(np.array([0.75, 0.5], dtype=np.float32)))
+        assert (row_p.tolist(), target_p.tolist()) == ([0, 0, 1], [0, 2, 1])
+        assert products.reached(targets, rows, 0.5).tolist() == [[True, False], [False, True], [True, False]]
+        assert products.reached(targets, rows, 0.2).all()
+        of_none = products.near(rows, targets[:0], count[:0], 0.4, 0.6)
+        assert [each.tolist() for each in of_none] == [[0, 0], [], []]
+
+
 @pytest.fixture
 def any_device(monkeypatch) -> None:
     monkeypatch.setattr("pipelines.cluster.products.device_here", lambda device, engine: device)
@@ -123,6 +142,29 @@ def test_clusterings_are_the_same(any_device, levels) -> None:
         assert one.similarity_n.tobytes() == other.similarity_n.tobytes()
 
 
+@pytest.mark.parametrize("exact_rows", [500, 10_000])
+@pytest.mark.parametrize("neighbors", [1, 20])
+def test_neighborhoods_are_the_same(any_device, monkeypatch, exact_rows, neighbors) -> None:
+    monkeypatch.setattr(neighborhoods, "EXACT_ROWS", exact_rows)
+    matrix_nd, count_n = rows(), np.arange(3_000) % 3
+    matrix_nd[-500:] = matrix_nd[:500]
+    one, other = (knn(matrix_nd, count_n, neighbors=neighbors, device=device) for device in ("cpu", TORCH))
+    assert one.size_n.tobytes() == other.size_n.tobytes()
+    assert one.figures == other.figures
+
+
+def test_neighborhoods_of_close_calls_are_the_same() -> None:
+    """Similarities that float32 can't tell from the least one."""
+    angles = np.arccos(0.5 - 1e-5 + np.linspace(-3e-9, 3e-9, 200))
+    rows_nd = np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
+    one, other = (
+        neighborhoods.Neighborhoods(np.eye(2, dtype=np.float32), np.array([3, 4]), np.array([0, 2]), 0.5, device)
+        for device in ("cpu", TORCH)
+    )
+    assert one.sizes(rows_nd).tolist() == other.sizes(rows_nd).tolist()
+    assert set(one.sizes(rows_nd)) == {4, 7}
+
+
 def test_tf32_is_turned_off_or_refused(monkeypatch) -> None:
     torch.backends.cuda.matmul.fp32_precision = "tf32"
     ProductsOnDevice(torch.device("cpu"))
@@ -133,9 +175,20 @@ def test_tf32_is_turned_off_or_refused(monkeypatch) -> None:
         ProductsOnDevice(torch.device("cpu"))
 
 
-def test_memory_that_is_not_enough_is_told() -> None:
-    with pytest.raises(InputError, match=r"^--device cuda: its memory is not enough"), memory_of("cuda"):
-        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+@pytest.mark.parametrize(
+    "error", [torch.OutOfMemoryError("CUDA out of memory."), RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED")]
+)
+def test_memory_that_is_not_enough_is_told(monkeypatch, refused, tmp_path, write_artifact, error) -> None:
+    def fail(*_):
+        raise error
+
+    monkeypatch.setattr(CentroidFit, "fit_seeds", fail)
+    source = write_artifact(tmp_path / "e.parquet", {"sample_id": list("abcd"), "embedding": rows(4, 3).tolist()})
+    said = refused("cluster", source, "-o", tmp_path / "c.parquet", "--k", 2)
+    assert said == "--device cpu: its memory is not enough, or in use by others; leave it out"
+
+
+def test_other_errors_are_no_matter_of_memory() -> None:
     with pytest.raises(RuntimeError, match=r"^else$"), memory_of("cuda"):
         raise RuntimeError("else")
 
@@ -144,17 +197,18 @@ class Workers(Engine):
     """Workers elsewhere, that have GPUs."""
 
     def workers(self, load, **how):
-        self.__dict__["asked"] = (load.args[0].device, how["device"])
+        self.__dict__["asked"] = (load.args[0].device, how["device"])  # it is frozen
         raise InterruptedError
 
 
 @pytest.mark.parametrize("device", ["cpu", "cuda"])
-def test_workers_have_the_device_and_this_process_what_it_has(monkeypatch, device) -> None:
+@pytest.mark.parametrize(("method", "options"), [(kmeans, {"k": 3}), (knn, {"neighbors": 3})])
+def test_workers_have_the_device_and_this_process_what_it_has(monkeypatch, method, options, device) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr("pipelines.engines.engine.importlib.util.find_spec", lambda name: name)
     engine = Workers("ray")
     with pytest.raises(InterruptedError):
-        kmeans(rows(), np.ones(3_000), k=3, engine=engine, device=device)
+        method(rows(300), np.ones(300), engine=engine, device=device, **options)
     assert engine.asked == (device, device)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     assert device_here(device, engine) == device

@@ -26,22 +26,32 @@ RULES = ("index", "optimistic", "pessimistic")
     queries=st.integers(1, 8),
     items=st.integers(1, 12),
     levels=st.integers(1, 20),
+    first_and_step=st.sampled_from([(0, 1 / 4), (0, 1 / 3), (1, 2.0**-23), (-1, 2.0**-20)]),  # upper or lower bits
     grades=st.lists(st.sampled_from([0.0, 0.0, 0.25, 1 / 3, 0.5, 2 / 3, 1.0, 1.0]), min_size=1, max_size=5),
     dtype=st.sampled_from([np.float32, np.float64]),
     ties=st.sampled_from(RULES),
     block_bytes=st.sampled_from([1, 2000, 10**7]),
     seed=st.integers(0, 2**16),
 )
-def test_measures_equal_the_loop(queries, items, levels, grades, dtype, ties, block_bytes, seed) -> None:
+def test_measures_equal_the_loop(
+    queries, items, levels, first_and_step, grades, dtype, ties, block_bytes, seed
+) -> None:
     rng = np.random.default_rng(seed)
     # Negative, positive and both zeros.
-    scores_qi = (rng.integers(-levels, levels + 1, (queries, items)) / 4 * rng.choice([-1, 1])).astype(dtype)
+    first, step = first_and_step
+    level_qi = rng.integers(-levels, levels + 1, (queries, items))
+    scores_qi = ((first + level_qi * step) * rng.choice([-1, 1])).astype(dtype)
     relevancy_qi = rng.choice(grades, (queries, items))
     actual = graded_scores(DenseScores(scores_qi), matrix_relevancy(relevancy_qi), ties=ties, block_bytes=block_bytes)
     for query in range(queries):
         expected = graded_of(scores_qi[query].tolist(), relevancy_qi[query].tolist(), ties)
         for field, value in zip(FIELDS, expected, strict=True):
             assert getattr(actual, field)[query] == pytest.approx(value, rel=1e-12, nan_ok=True), field
+
+
+def test_items_of_two_queries_do_not_tie() -> None:
+    scores_qi = np.array([[2.0, 1.0], [1.0, 0.0]])
+    assert not graded_scores(DenseScores(scores_qi), matrix_relevancy(np.array([[0, 1], [0, 1]]))).tied.any()
 
 
 def test_block_size_and_direction_change_no_bit() -> None:
@@ -69,7 +79,6 @@ def test_block_size_and_direction_change_no_bit() -> None:
 @pytest.mark.parametrize("kept_rows", [0, 1, 70, 699, 700, 10_000])
 def test_both_ways_equals_two_calls_whatever_is_kept(kept_rows, monkeypatch) -> None:
     monkeypatch.setattr("pipelines.scores.graded.BLOCK_IN_CACHE", 2**13)  # blocks of ten rows
-    monkeypatch.setattr("pipelines.scores.graded.TILE", 64)
     rng = np.random.default_rng(0)
     row_nd, column_md = rng.standard_normal((700, 8)), rng.standard_normal((90, 8))
     column_md[1::2] = column_md[::2]

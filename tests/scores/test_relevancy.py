@@ -23,9 +23,14 @@ def test_classes_equal_the_formula() -> None:
             assert (actual_nm[row, column] == 1) == (verbs[row] == verbs[clip] and one == other)
     turned = relevancy.transposed()
     np.testing.assert_array_equal(turned.grades[turned.rows(slice(3, 11))], actual_nm.T[3:11])
-    counts_ng = relevancy.counts()[relevancy.row_key]
-    assert counts_ng.sum(axis=1).tolist() == [25] * 60
-    np.testing.assert_array_equal(counts_ng[:, 0], (actual_nm == 0).sum(axis=1))
+
+
+def test_grades_are_those_of_some_pair() -> None:
+    relevancy = class_relevancy([0, 0, 1, 2], [[1], [1, 2], [2, 3, 4], [1]], np.array([0]))
+    # Not 0.625: the clips that share a quarter of their nouns are of different verbs.
+    assert relevancy.grades.tolist() == [0, 0.125, 0.25, 0.5, 0.75, 1]
+    assert relevancy.grades[relevancy.codes[0]].tolist() == [1, 0.75, 0, 0.5]
+    assert class_relevancy([0, 0], [[1], [1, 2]], np.array([0])).grades.tolist() == [0, 0.75, 1]
 
 
 def test_equal_annotations_share_a_key() -> None:

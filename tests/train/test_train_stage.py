@@ -265,7 +265,9 @@ def test_a_loss_that_is_not_finite_stops_with_step_and_samples(world) -> None:
 
 
 def test_a_gradient_that_is_not_finite_is_not_followed(world, monkeypatch) -> None:
-    monkeypatch.setattr("pipelines.train.step.gradient_norm", lambda *_: torch.tensor(math.inf))
+    monkeypatch.setattr(
+        "pipelines.train.step.gradient_norm", lambda weights, _: next(iter(weights)).new_tensor(math.inf)
+    )
     with pytest.raises(InputError, match=r"^the gradient's norm is inf at step 0, in a batch of 16 .*; lower --lr"):
         train(world.config("run"))
 

@@ -1,6 +1,7 @@
 """Local density from nearest neighbors: how many training samples are about as near as a neighbor usually is."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,7 @@ def knn(
     *,
     neighbors: int = DEFAULT_NEIGHBORS,
     engine: Engine = LOCAL,
+    device: str = "cpu",
 ) -> "Clustering":
     """Count the training samples around each row, in a neighborhood that is equally wide for all.
 
@@ -40,6 +42,7 @@ def knn(
         count_n: (n,) how many training samples each row stands for; rows of 0 are counted in no neighborhood.
         neighbors: k.
         engine: Where neighbors are counted.
+        device: ``cpu``, ``cuda`` or ``cuda:N``: where rows are compared; it holds the fitted ones.
 
     Returns:
         Each row as the cluster of its own number, of the size that was counted; figures ``least_similarity`` (how wide
@@ -53,12 +56,14 @@ def knn(
 
     from pipelines.cluster.clustering import Clustering
     from pipelines.cluster.geometry import directions_of, rows_to_fit
-    from pipelines.cluster.neighborhoods import BLOCK_ROWS, kth_similarity, neighborhoods_of
+    from pipelines.cluster.neighborhoods import block_rows, kth_similarity, neighborhoods_of
+    from pipelines.cluster.products import device_here
 
     def in_blocks(rows: "NDArray[np.int64]") -> "Iterator[NDArray[np.float32]]":
-        for start in range(0, len(rows), BLOCK_ROWS):
-            yield directions_of(matrix_nd, rows[start : start + BLOCK_ROWS])
+        for start in range(0, len(rows), step):
+            yield directions_of(matrix_nd, rows[start : start + step])
 
+    here, step = device_here(device, engine), block_rows(device)
     fitted = np.flatnonzero(count_n)
     if neighbors >= len(fitted):
         raise InputError(
@@ -68,11 +73,11 @@ def knn(
     counted = rows_to_fit(count_n, matrix_nd.shape[1])
     chosen = np.random.default_rng(0).permutation(len(fitted))[:_SAMPLE]
     sample_sd = directions_of(matrix_nd, fitted[chosen])
-    kth_s = kth_similarity(sample_sd, in_blocks(fitted), neighbors + 1)  # the nearest is the row itself
+    kth_s = kth_similarity(sample_sd, in_blocks(fitted), neighbors + 1, here)  # the nearest is the row itself
     least = float(np.median(kth_s))
     count_m = count_n[counted].astype(np.int64)
-    around = neighborhoods_of(directions_of(matrix_nd, counted), count_m, least, sample_sd)
-    with engine.workers(partial(_Counting, around)) as workers:
+    around = neighborhoods_of(directions_of(matrix_nd, counted), count_m, least, sample_sd, here)
+    with engine.workers(partial(_Counting, replace(around, device=device)), device=device) as workers:
         size_n = np.concatenate([*workers.map(in_blocks(np.arange(len(matrix_nd))))])
     if sampled := len(counted) < len(fitted):
         size_n = _scaled(size_n, count_n, counted)
@@ -126,4 +131,5 @@ METHOD = Method(
     fitted_copies=2.0,  # they, and once more in the order of their cells
     has_labels=False,
     has_engines=True,
+    has_devices=True,
 )

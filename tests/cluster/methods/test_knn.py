@@ -140,16 +140,46 @@ def test_counts_are_the_same_to_the_last_whatever_the_blocks_and_the_threads(exa
     assert one.figures == other.figures
 
 
-def test_close_calls_are_decided_in_float64(monkeypatch) -> None:
+def test_close_calls_are_decided_in_float64() -> None:
     """Similarities that float32 can't tell from the least one."""
     angles = np.arccos(0.5 - 1e-5 + np.linspace(-3e-9, 3e-9, 200))
     rows_nd = np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
     fitted_md = np.array([[1, 0]], dtype=np.float32)
-    row, member = neighborhoods.near(rows_nd, fitted_md, 0.5)
+    around = neighborhoods.Neighborhoods(fitted_md, np.array([3]), np.array([0, 1]), 0.5)
     exact_n = np.rint(rows_nd[:, 0].astype(np.float64) * 2**26) / 2**26
-    assert row.tolist() == np.flatnonzero(exact_n >= 0.5 - 1e-5).tolist()
-    assert 0 < len(row) < 200
-    assert not member.any()
+    assert around.sizes(rows_nd).tolist() == np.where(exact_n >= 0.5 - 1e-5, 3, 0).tolist()
+    assert set(around.sizes(rows_nd)) == {0, 3}
+
+
+@pytest.mark.parametrize("k", [1, 5, 90, 700])
+@pytest.mark.parametrize("block", [600, 100_000])
+def test_the_kth_similarity_by_definition(monkeypatch, k, block) -> None:
+    """Of rows that come in any order, those nearest first or last, and of which many are equally near."""
+    monkeypatch.setattr(neighborhoods, "_BLOCK_VALUES", block)
+    rng = np.random.default_rng(0)
+    fitted_md = normalised(np.concatenate([np.repeat(rows(50, 8), 6, axis=0), rows(400, 8, seed=1)]))
+    rows_nd = fitted_md[rng.permutation(700)[:30]]
+    exact_nm = (np.rint(rows_nd.astype(np.float64) * 2**26) @ np.rint(fitted_md.astype(np.float64) * 2**26).T) / 2**52
+    expected = np.sort(exact_nm, axis=1)[:, -k].tolist()
+    toward = np.argsort(fitted_md @ rows_nd[0])
+    for order in (rng.permutation(700), toward, toward[::-1]):
+        parts = np.array_split(fitted_md[order], 3)
+        assert neighborhoods.kth_similarity(rows_nd, parts, k).tolist() == expected
+
+
+def test_few_pairs_are_compared_in_float64(monkeypatch) -> None:
+    """Of a row and another for the k-th similarity: about k times the logarithm of how many there are."""
+    compared, similarities = [], neighborhoods._similarities
+
+    def spied(rows_nd, row, *others):
+        compared.append(len(row))
+        return similarities(rows_nd, row, *others)
+
+    monkeypatch.setattr(neighborhoods, "_similarities", spied)
+    fitted_md = normalised(np.random.default_rng(0).standard_normal((8_000, 32)).astype(np.float32))
+    neighborhoods.kth_similarity(fitted_md[:100], [fitted_md], 10)
+    assert sum(compared) < 100 * 10 * 12
+    assert len(compared) > 3
 
 
 def test_overlapping_sizes_of_real_clusters_are_described_as_those() -> None:
