@@ -5,6 +5,7 @@ know how far off they can be, and decide again in float64 what is closer than th
 """
 
 import re
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -130,6 +131,8 @@ class ProductsOnDevice(Products):
         import torch
 
         self._device = device
+        # Of each thread's first product; it sets the context, and there is nothing to do.
+        warnings.filterwarnings("ignore", "Attempting to run cuBLAS, but there was no current CUDA context")
         torch.set_float32_matmul_precision("highest")
         fine = 1 + 2.0**-12
         kind: Any = {"dtype": torch.float32, "device": device}
