@@ -34,6 +34,10 @@ ELSEWHERE = {
     ("cluster, class", "processes"): "engines/test_ray_workers.py::test_classes_have_the_bytes_of_the_local_engine",
     ("train, features", "blocks"): "train/test_vectors_on_disk.py::test_vectors_on_the_disk_give_the_same_run",
     ("train, features", "resumed"): "train/test_never_lost.py::test_twenty_kills",
+    **{
+        (stage, "machines"): "test_machines.py::test_columns_are_those_of_other_machines"
+        for stage in ("prepare", "cluster, kmeans", "cluster, knn", "shifts", "eval of two files")
+    },
     ("eval of two files", "blocks"): "scores/test_ranks.py::test_block_size_changes_no_rank_even_with_duplicates",
 }
 
