@@ -110,7 +110,7 @@ def main() -> None:
     parser.add_argument("--device", default="cuda")
     args = parser.parse_args()
     if args.device == "cuda" and not torch.cuda.is_available():
-        print("there is no GPU here")
+        print("left out: there is no GPU here")
         return
     name = torch.cuda.get_device_name() if args.device != "cpu" else "cpu"
     print(f"{name}, torch {torch.__version__}; {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}", flush=True)

@@ -153,7 +153,8 @@ def main() -> None:
     arguments = parser.parse_args()
     device = torch.device(arguments.device or ("cuda" if torch.cuda.is_available() else "cpu"))
     if device.type == "cpu" and not arguments.tiny:
-        parser.error("a ViT-B on 16 frames takes a GPU; --tiny tries the script")
+        print("left out: a ViT-B on 16 frames takes a GPU; --tiny tries the script")
+        return
     print(f"torch {torch.__version__}, {torch.cuda.get_device_name(device) if device.type == 'cuda' else 'cpu'}")
     good = compare_gradients(arguments.tiny, device, 4)
     batches = arguments.batches or ([4] if arguments.tiny else [16, 64, 128])
