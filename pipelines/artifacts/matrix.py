@@ -90,12 +90,12 @@ class MappedMatrix:
     def _places(self, rows: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
         """Where some rows are in the file; int64, since their offsets in bytes may be beyond that of other integers."""
         count = len(self)
-        rows = np.asarray(rows).astype(np.int64, casting="same_kind")
-        outside = (rows < -count) | (rows >= count)
+        places: NDArray[np.int64] = np.asarray(rows).astype(np.int64, casting="same_kind")
+        outside = (places < -count) | (places >= count)
         if outside.any():
-            raise IndexError(f"row {rows[outside][0]} is out of bounds for a matrix of {count} rows")
-        rows = np.where(rows < 0, rows + count, rows)
-        return rows if self._rows is None else self._rows[rows]
+            raise IndexError(f"row {places[outside][0]} is out of bounds for a matrix of {count} rows")
+        places = np.where(places < 0, places + count, places)
+        return places if self._rows is None else self._rows[places]
 
     def _scattered(self, rows: NDArray[np.int64]) -> NDArray[Any]:
         """Some rows as they are stored, read from the file.
