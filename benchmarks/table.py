@@ -3,8 +3,8 @@
     python benchmarks/table.py [--runs 3] [--only startup losses ...]
 
 Runs go round over the benchmarks, so that those of one are apart in time. Of each figure the table shows the lowest
-and highest of the runs, and beside it the threads, the BLAS libraries, and the load of the machine (processes that
-wait for or have a core, for each core, before a run began). With --only the other rows stay as they are.
+and highest of the runs, and beside it their number, the threads, the BLAS libraries, and the load of the machine
+(processes that wait for or have a core, for each core, before a run began). With --only the other rows stay.
 """
 
 import argparse
@@ -22,9 +22,9 @@ from threadpoolctl import threadpool_info
 HERE = Path(__file__).resolve().parent
 PAGE = HERE.parent / "docs" / "speed.md"
 BEGIN, END = "<!-- benchmarks/table.py writes from here -->", "<!-- to here -->"
-HEAD = "| what | against | ratio | of | threads unless said | load a core | BLAS |\n|---|---|---|---|---|---|---|"
+HEAD = "| what | against | ratio | of | runs | threads unless said | load a core | BLAS |\n" + "|---" * 8 + "|"
 SCRIPTS = {
-    "losses": ["contrast_losses.py", "--quick"],
+    "losses": ["contrast_losses.py", "--quick", "--repeats", "5"],
     "ek100": ["ek100_evaluation.py", "--repeats", "1"],
     "gallery": ["big_gallery.py", "--quick"],
     "embed": ["embed_distinct.py"],
@@ -69,7 +69,7 @@ def measure(names: list[str], runs: int) -> dict[tuple[str, str], str]:
                 loads[what, against, unit].append(load)
     told = f"{torch.get_num_threads()} | {{load}} | {libraries()} |"
     return {
-        (what, against): f"| {what} | {against} | {span(values, '.2f')} | {unit} | "
+        (what, against): f"| {what} | {against} | {span(values, '.2f')} | {unit} | {len(values)} | "
         + told.format(load=span(loads[what, against, unit], ".1f"))
         for (what, against, unit), values in ratios.items()
     }

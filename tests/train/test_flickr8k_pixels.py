@@ -23,7 +23,7 @@ TOWER = {
 }
 
 
-def test_it_beats_chance_fivefold(data_dir, tmp_path) -> None:
+def test_it_beats_chance_sixfold(data_dir, tmp_path) -> None:
     images = data_dir / "flickr8k" / "images_128px.zip"
     annotations, text, tower = (tmp_path / name for name in ("annotations.parquet", "text.parquet", "tower"))
     captions = pd.read_csv(data_dir / "flickr8k" / "captions.csv")
@@ -55,4 +55,4 @@ def test_it_beats_chance_fivefold(data_dir, tmp_path) -> None:
     for direction in ("text_to_media", "media_to_text"):
         for name, chance in CHANCE.items():
             # 8 to 12 times it, by the seed and the kind of processor.
-            assert scores[direction][name]["value"] > 5 * chance, (direction, name, scores[direction])
+            assert scores[direction][name]["value"] > 6 * chance, (direction, name, scores[direction])

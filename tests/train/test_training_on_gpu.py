@@ -102,7 +102,9 @@ def test_a_run_embeds_and_is_scored_there_as_on_a_cpu(filmed, mmts) -> None:
     for direction, scores in found["cpu"].items():
         for name, score in scores.items():
             if isinstance(score, dict):
-                assert found["cuda"][direction][name]["value"] == pytest.approx(score["value"], abs=5.0), name
+                assert found["cuda"][direction][name]["value"] == pytest.approx(score["value"], abs=100 / 24), (
+                    name
+                )  # one of 24 queries
 
 
 @pytest.mark.parametrize("engine", ["local", "ray"])
