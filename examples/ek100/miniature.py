@@ -6,6 +6,7 @@ The rows of a few videos that end in their first 45 seconds are kept as they are
 are the official ones. In place of the video that each is cut from, a film of 32 x 32 pixels at 10 frames a second shows
 a color for the verb and one for the noun while a segment lasts. OUT gets the annotations in ``annotations``, the films
 in ``videos``, and the same cut into chunks of 15 seconds, as the released training code keeps them, in ``chunks``.
+Beside them are a checkpoint of AVION's model in small with random weights, ``avion.pt``, and its vocabulary.
 """
 
 import argparse
@@ -18,11 +19,12 @@ from pathlib import Path
 import av
 import numpy as np
 from numpy.typing import NDArray
+from small_avion import write_checkpoint, write_vocabulary
 
 SECONDS, CHUNK_S, RATE, SIDE = 45, 15, 10, 32
 SIDES = {"EPIC_100_train.csv": 8, "EPIC_100_retrieval_test.csv": 6}  # videos of each file
-# Train narrations of the first participants are in this file too, where the large one isn't there.
-INSTEAD = {"EPIC_100_train.csv": "EPIC_100_uda_source_train.csv"}
+# The part of the training narrations that suffices; the large file is read only where this one isn't there.
+PARTS = {"EPIC_100_train.csv": "EPIC_100_uda_source_train.csv"}
 SENTENCES = {
     "EPIC_100_train.csv": "EPIC_100_retrieval_train_sentence.csv",
     "EPIC_100_retrieval_test.csv": "EPIC_100_retrieval_test_sentence.csv",
@@ -34,6 +36,14 @@ Row = dict[str, str]
 def seconds(timestamp: str) -> float:
     hours, minutes, rest = timestamp.split(":")
     return int(hours) * 3600 + int(minutes) * 60 + float(rest)
+
+
+def find(official: Path, *names: str) -> Path:
+    """The first of some files that is in the folder of the official annotations, at any depth."""
+    for name in names:
+        if found := sorted(official.rglob(name)):
+            return found[0]
+    raise SystemExit(f"miniature.py: {official}: has no {names[-1]}; give the clone of epic-kitchens-100-annotations")
 
 
 def early_rows(path: Path, videos: int) -> list[Row]:
@@ -84,11 +94,11 @@ def encode(path: Path, frames: list[NDArray[np.uint8]]) -> None:
 
 
 def make(official: Path, out: Path) -> None:
+    tail = find(official, TAIL)
     (out / "annotations").mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(official / TAIL, out / "annotations" / TAIL)
+    shutil.copyfile(tail, out / "annotations" / TAIL)
     for name, videos in SIDES.items():
-        source = official / name
-        rows = early_rows(source if source.exists() else official / INSTEAD[name], videos)
+        rows = early_rows(find(official, PARTS.get(name, name), name), videos)
         write_rows(out / "annotations" / name, rows)
         first: dict[str, Row] = {}
         for row in rows:
@@ -102,6 +112,8 @@ def make(official: Path, out: Path) -> None:
                 part = frames[begin * RATE : (begin + CHUNK_S) * RATE]
                 encode(out / "chunks" / place / f"{begin}.MP4", part)
         print(f"{name}: {len(rows)} segments of {videos} videos")
+    for written in (write_checkpoint(out), write_vocabulary(out)):
+        print(f"{written}: written")
 
 
 def main() -> None:

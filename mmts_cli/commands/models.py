@@ -63,7 +63,7 @@ def import_(
 
     Nothing in the checkpoint runs: a pickle is read as far as it holds plain weights, or refused.
 
-    Example: mmts models import avion_pretrain_vitb.pt --from avion --frames 16 -o avion-vitb
+    Example: mmts models import avion_pretrain_lavila_vitb_best.pt --from avion --frames 16 -o avion-vitb
     """
     from pipelines.import_model import import_model
 

@@ -75,7 +75,7 @@ def run(
 
     Outputs that are up to date are kept, and an unfinished run is resumed.
 
-    Example: mmts run ek100-max-margin --root epic-kitchens-100-annotations --media-root videos
+    Example: mmts run ek100-avion --root epic-kitchens-100-annotations --media-root videos
 
     Example: mmts run youcook2-ablations --root downloads --media features.parquet --set train.epochs=5 --dry-run
     """

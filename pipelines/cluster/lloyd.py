@@ -1,15 +1,18 @@
 """Lloyd's iterations for k-means, the same to the last bit whatever the blocks, the threads, the BLAS or the device.
 
 Which centroid is nearest float32 products decide where they can: their largest possible error is known, and what is
-closer than that is compared again in float64. Sums are kept in float64, and follow the rows that change cluster.
+closer than that is compared again in float64, and what is closer than that can tell by exact sums, which are rounded
+once. So whoever decides, it is what exact sums say. Sums are kept in float64, and follow the rows that change cluster.
 
 A row that is far nearer to its centroid than to any other stays where it is until centroids have moved as far as that
 (Hamerly, Making k-means even faster, SDM 2010): it is left out of the product, and the result is that of plain k-means.
 """
 
+import math
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -26,6 +29,7 @@ _SUMMED_ROWS = 4_096  # at least in a sum
 _SUMS_AT_ONCE = 8  # that may be made, or wait to be added up
 _SUMS_BYTES = 2**30  # that these may take, but for one of them
 _UNIT, _LEAST = 2.0**-24, 2.0**-149  # float32: largest relative error of rounding, smallest positive number
+_UNIT_64 = 2.0**-53  # float64: largest relative error of rounding
 _NORMAL, _MOST = 2.0**-126, 2.0**127  # the smallest that no device takes for 0, and about the largest
 _SPLIT = 1 / 1024  # by how much the halves of a cluster that is split start apart, as in faiss
 
@@ -56,8 +60,8 @@ def in_threads() -> Iterator[Map]:
 class Centroids:
     """Centroids ``(k, d)``, and which of them is nearest to a row.
 
-    The nearest has the highest score: the inner product, less half the square of its length unless centroids are
-    directions.
+    The nearest has the highest score, of equal ones the first: the inner product, less half the square of its length
+    unless centroids are directions; the exact sum, rounded to float64.
 
     Args:
         centroids_kd: The centroids.
@@ -71,7 +75,7 @@ class Centroids:
         self.products = products
         self._exact_kd = centroids_kd.astype(np.float64)
         square_k = np.einsum("kd,kd->k", self._exact_kd, self._exact_kd)
-        self._half_k = np.zeros(len(centroids_kd)) if spherical else square_k / 2
+        self._half_k = np.zeros(len(centroids_kd)) if spherical else _exact_sums(self._exact_kd**2) / 2
         self._length, self._half = float(np.sqrt(square_k.max())), float(self._half_k.max())
         with np.errstate(over="ignore"):
             self._minus_k = None if spherical else products.hold(self._half_k.astype(np.float32))
@@ -101,12 +105,48 @@ class Centroids:
         lead_n = best_n.astype(np.float64) - next_n - 2 * error_n
         lead_n[largest_n > _MOST] = 0  # where float32 may have overflown
         close = np.flatnonzero(lead_n <= 0)
-        step = NUMPY.rows_at_once(len(self.centroids_kd))
+        step = max(1, PRODUCT_SCORES // len(self.centroids_kd))
         for start in range(0, len(close), step):
             part = close[start : start + step]
             row_cd = self.products.fetch(self.products.take(rows_nd, part)).astype(np.float64)
-            label_n[part] = (row_cd @ self._exact_kd.T - self._half_k).argmax(axis=1)
+            label_n[part] = self._nearest_in_float64(row_cd, largest_n[part])
         return label_n, lead_n
+
+    def _nearest_in_float64(self, row_cd: NDArray[np.float64], largest_c: NDArray[np.float64]) -> NDArray[np.int64]:
+        """(c,) the nearest centroids of rows ``(c, d)``, where sums are at most ``largest_c``."""
+        score_ck = row_cd @ self._exact_kd.T - self._half_k
+        label_c: NDArray[np.int64] = score_ck.argmax(axis=1)
+        # What each addition can round away, also that of the half, of the exact sum, and of these comparisons. Products
+        # of float32 numbers are exact.
+        error = (row_cd.shape[1] + 4) * _UNIT_64
+        low_c = score_ck.max(axis=1) - 2 * error * largest_c
+        close = np.flatnonzero(np.count_nonzero(score_ck >= low_c[:, None], axis=1) > 1)
+        if len(close):
+            label_c[close] = self._nearest_by_exact_sums(row_cd[close], score_ck[close], error)
+        return label_c
+
+    def _nearest_by_exact_sums(
+        self, row_cd: NDArray[np.float64], score_ck: NDArray[np.float64], error: float
+    ) -> NDArray[np.int64]:
+        """(c,) the nearest centroids of rows ``(c, d)``, whose scores are known but for a share of what is summed."""
+        sum_ck = np.abs(row_cd) @ np.abs(self._exact_kd).T
+        error_ck = error * (sum_ck + self._half_k)
+        low_c = (score_ck - error_ck).max(axis=1)
+        near_ck = (score_ck + error_ck >= low_c[:, None]) & self._is_first_k
+        score_ck = np.where(near_ck, score_ck, -np.inf)
+        for row, centroid in np.argwhere(near_ck & (sum_ck > 0)):  # others are exact: 0, less a half that is
+            point_d = self._exact_kd[centroid]
+            parts = [row_cd[row] * point_d] if self.spherical else [row_cd[row] * point_d, point_d**2 / -2]
+            score_ck[row, centroid] = math.fsum(np.concatenate(parts).tolist())
+        return np.asarray(score_ck.argmax(axis=1))
+
+    @cached_property
+    def _is_first_k(self) -> NDArray[np.bool_]:
+        """(k,) whether no centroid before it is the same."""
+        first_of = {point_d.tobytes(): number for number, point_d in reversed(list(enumerate(self.centroids_kd)))}
+        is_first_k = np.zeros(len(self.centroids_kd), dtype=np.bool_)
+        is_first_k[list(first_of.values())] = True
+        return is_first_k
 
     def drift_from(self, other: "Centroids") -> NDArray[np.float64]:
         """(k,) by how much a score can have changed, per unit of a row's reach, see `reach`."""
@@ -185,6 +225,11 @@ def bytes_of(k: int, dimension: int, seeds: int = 1) -> int:
     # Sums and centroids of each seed; the centroids that one moves to; the sums that move it; each thread's scores.
     elements = k * dimension * (20 * seeds + 40 + 24 * _sums_at_once(k, dimension))
     return elements + blas_threads() * max(PRODUCT_ROWS * k, PRODUCT_SCORES) * 4
+
+
+def _exact_sums(values_kd: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(k,) sums that are rounded once, and so don't depend on their order."""
+    return np.array([math.fsum(value_d.tolist()) for value_d in values_kd])
 
 
 def _sums_at_once(k: int, dimension: int) -> int:

@@ -18,6 +18,7 @@ from pipelines.remote import located
 
 DEFAULT_MEDIA_WEIGHT = 0.5
 _BASE, _PER_ROW, _PER_ID_BYTE = 0.3 * 2**30, 30, 1  # bytes, measured by benchmarks/scale.py
+_PER_TEXT_BYTE = 5  # that labels are made of: the texts twice, and counts of their words
 BY = ("text", "media", "joint")
 
 
@@ -131,6 +132,8 @@ class Subject:
         fitted = 4 * joint * (vectors[0].rows if vectors else 0)
         held = [*vectors, *([clustered] if clustered else [])]
         memory = _BASE + _PER_ROW * of_samples.rows + _PER_ID_BYTE * of_samples.id_bytes
+        if self.text_file is not None:
+            memory += _PER_TEXT_BYTE * extent_of(self.text_file).text_bytes
         memory += self.method.state_bytes(options, of_samples.rows, joint, clusterings)
         if not self.method.is_bounded:
             memory += sum(each.vector_bytes for each in held) + self.method.fitted_copies * fitted
@@ -154,7 +157,7 @@ class Subject:
                 self._require_key(self.source, "sample_id")
             return self.method.read(self.source, options, scratch)
         assert self.annotations is not None
-        table = read_annotations(self.annotations)
+        table = read_annotations(self.annotations, texts=False)
         split = table.column("split") if "split" in table.column_names else None
         ids, media_ids = table.column("sample_id"), table.column("media_id")
         if self.by == "media":

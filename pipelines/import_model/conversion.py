@@ -1,6 +1,7 @@
 """From a checkpoint's file to a model of transformers, its tokenizer, and what its pixels are like."""
 
 import os
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -96,7 +97,23 @@ def convert(checkpoint: Path, settings: ImportSettings) -> Converted:
             "this model with --tokenizer"
         )
     tokenizer.model_max_length = text.max_position_embeddings
+    _warn_if_fine_tuned(checkpoint, arguments)
     return Converted(model, tokenizer, mean, std)
+
+
+def _warn_if_fine_tuned(checkpoint: Path, arguments: dict[str, Any]) -> None:
+    """Warn of a checkpoint that has seen a benchmark already, by the arguments that it keeps.
+
+    Only AVION's and LaViLa's fine-tuning is told a model to begin with; their pretraining is told ``pretrain_path``.
+    """
+    dataset = arguments.get("dataset")
+    dataset = dataset[:40] if isinstance(dataset, str) else ""
+    if arguments.get("pretrain_model") or arguments.get("finetune") or dataset.startswith("ek100"):
+        warnings.warn(
+            f"{checkpoint}: was fine-tuned{f' on {dataset}' if dataset else ''} already; start from a pretrained "
+            "checkpoint to reproduce published results",
+            stacklevel=2,
+        )
 
 
 def _model(weights: Weights, settings: ImportSettings, described: dict[str, Any] | None) -> Any:

@@ -76,6 +76,38 @@ def test_what_float32_can_not_tell_float64_decides(spherical) -> None:
 
 
 @SPHERICAL
+def test_of_equal_centroids_the_first_is_nearest_however_many_rows_are_compared(spherical) -> None:
+    rng = np.random.default_rng(0)
+    centroids_kd = rng.normal(size=(203, 384)).astype(np.float32)
+    centroids_kd[-1] = centroids_kd[0]
+    rows_nd = (centroids_kd[[0] * 64] + rng.normal(size=(64, 384)) * 0.01).astype(np.float32)
+    fit = CentroidFit(1, spherical)
+    assert not fit.nearest(rows_nd, centroids_kd).any()
+    assert not any(fit.nearest(row_d[None], centroids_kd)[0] for row_d in rows_nd)
+
+
+@SPHERICAL
+def test_what_float64_can_not_tell_exact_sums_decide(spherical) -> None:
+    """Centroids that differ by 2**-60 of the largest product, which float64 loses or not as it sums."""
+    big, small = 2.0**30, 2.0**-30
+    rows_nd = np.array([[big, small, -big, 1], [big, small, -big, -1]], dtype=np.float32)
+    centroids_kd = np.array([[big, 1, big, 0], [big, 2, big, 0], [big, 2, big, 0]], dtype=np.float32)
+    by_hand = [1, 1] if spherical else [0, 0]  # small, or twice that; less about 2**60 they round to the same
+    for order in ([0, 1, 2, 3], [0, 2, 1, 3], [3, 1, 0, 2]):
+        columns_nd, points_kd = (np.ascontiguousarray(each[:, order]) for each in (rows_nd, centroids_kd))
+        assert CentroidFit(1, spherical).nearest(columns_nd, points_kd).tolist() == by_hand
+
+
+def test_rows_and_centroids_without_a_common_column_are_not_summed(monkeypatch) -> None:
+    """As of many kinds: each is as far from all centroids but its own, and would be summed with each."""
+    monkeypatch.setattr(Centroids, "_is_first_k", np.ones(40, dtype=np.bool_))
+    centroids = Centroids(np.eye(40, 90, dtype=np.float32), spherical=False)
+    monkeypatch.setattr(lloyd.math, "fsum", lambda _: pytest.fail("was summed"))
+    rows_nd = np.eye(90, dtype=np.float32)[40:]
+    assert centroids.nearest(rows_nd, np.ones(50))[0].tolist() == [0] * 50
+
+
+@SPHERICAL
 def test_rows_that_can_not_change_are_left_out(spherical, monkeypatch) -> None:
     compared = []
     nearest = Centroids.nearest

@@ -76,6 +76,20 @@ def test_close_calls_are_decided_in_float64(spherical, torch_on_the_cpu) -> None
 
 
 @SPHERICAL
+@pytest.mark.parametrize("apart", [0, 1e-7])
+def test_repeated_centroids_are_told_apart_as_by_numpy_row_by_row(spherical, apart) -> None:
+    rng = np.random.default_rng(0)
+    centroids_kd = rng.normal(size=(203, 384)).astype(np.float32)
+    centroids_kd[-3:] = centroids_kd[:3]
+    centroids_kd[-3:, 0] += np.float32(apart)
+    rows_nd = (centroids_kd[np.arange(200) % 3] + rng.normal(size=(200, 384)) * 0.01).astype(np.float32)
+    one, other = (CentroidFit(1, spherical, device=device) for device in ("cpu", TORCH))
+    row_by_row = [int(one.nearest(row_d[None], centroids_kd)[0]) for row_d in rows_nd]
+    assert other.nearest(rows_nd, centroids_kd).tolist() == row_by_row
+    assert apart or set(row_by_row) == {0, 1, 2}
+
+
+@SPHERICAL
 @pytest.mark.parametrize("scale", [1e-30, 1e-21, 1e19, 1e37])
 def test_what_float32_does_not_hold_is_decided_in_float64(spherical, scale) -> None:
     rows_nd, near_kd = near_ones(24)

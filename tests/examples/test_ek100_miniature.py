@@ -1,8 +1,8 @@
 """``examples/ek100``: the recipe of EPIC-KITCHENS-100 run to its end on films of real segments, whole and in chunks."""
 
-import importlib.util
 import json
 import os
+import shlex
 import subprocess
 import sys
 import time
@@ -10,31 +10,54 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-import torch
-from import_model.checkpoints import avion_state, write_vocabulary
 
 pytest.importorskip("av")
-EXAMPLE = Path(__file__).parents[2] / "examples" / "ek100" / "miniature.py"
-SMALL = {
-    **{"prepare.ek100.allow-partial": "true", "towers.devices": "[]", "towers.precision": 32, "towers.frames": 8},
-    **{"train.epochs": 2, "train.batch-size": 32, "train.checkpoint-steps": 1, "train.device": "cpu"},
-    **{"runs.mmts.oscillations": 1, "eval.resamples": 20, "eval.device": "cpu"},
-}
+import miniature  # after av, which it needs
+
+GUIDE = Path(__file__).parents[2] / "docs" / "ek100.md"
+QUICK = {"train.checkpoint-steps": 1, "train.device": "cpu", "eval.resamples": 20, "eval.device": "cpu"}
+
+
+def printed() -> list[list[str]]:
+    """The words of the commands in the guide's section on the miniature."""
+    section = GUIDE.read_text(encoding="utf-8").partition("## The miniature")[2]
+    block = section.partition("```sh\n")[2].partition("```")[0]
+    return [shlex.split(line) for line in block.replace("\\\n", " ").splitlines()]
 
 
 @pytest.fixture
-def miniature(tmp_path, data_dir, mmts):
-    """The annotations, the films, and AVION's model in small with random weights."""
-    spec = importlib.util.spec_from_file_location("miniature", EXAMPLE)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    module.make(data_dir / "ek100", tmp_path)
-    torch.save({"state_dict": avion_state(4)}, tmp_path / "avion.pt")
-    vocabulary = write_vocabulary(tmp_path)
-    given = ["--from", "avion", "--tokenizer", vocabulary, "--frames", 8]
-    ran = mmts("models", "import", tmp_path / "avion.pt", *given, "-o", tmp_path / "annotations" / "avion")
-    assert ran.code == 0, ran.err
+def folder(tmp_path, data_dir, monkeypatch):
+    """The working folder, in which ``epic`` has the annotations as the official clone has them."""
+    for path in (data_dir / "ek100").glob("EPIC_100_*.csv"):
+        inner = next((f"{kind}_annotations" for kind in ("retrieval", "UDA") if kind.lower() in path.name), "")
+        (tmp_path / "epic" / inner).mkdir(parents=True, exist_ok=True)
+        (tmp_path / "epic" / inner / path.name).symlink_to(path)
+    monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+def make_and_import(monkeypatch, mmts) -> None:
+    """Run the first two commands of the guide."""
+    (_, *making), (_, *importing), _ = printed()
+    monkeypatch.setattr(sys, "argv", making)
+    miniature.main()
+    ran = mmts(*importing)
+    assert ran.code == 0, ran.err
+
+
+def test_the_clone_of_the_annotations_is_read_as_it_is(folder, monkeypatch, mmts) -> None:
+    monkeypatch.setattr(miniature, "SIDES", dict.fromkeys(miniature.SIDES, 1))
+    make_and_import(monkeypatch, mmts)
+    made = sorted(path.name for path in (folder / "small" / "annotations").glob("*"))
+    sentences = ["EPIC_100_retrieval_test_sentence.csv", "EPIC_100_retrieval_train_sentence.csv"]
+    others = ["EPIC_100_tail_nouns.csv", "EPIC_100_train.csv", "avion"]
+    assert made == ["EPIC_100_retrieval_test.csv", *sentences, *others]
+
+
+def test_a_folder_without_the_annotations_is_named(tmp_path) -> None:
+    with pytest.raises(SystemExit, match=r"nothing: has no EPIC_100_tail_nouns\.csv; give the clone of "):
+        miniature.make(tmp_path / "nothing", tmp_path / "small")
+    assert not (tmp_path / "small").exists()
 
 
 def start(line: list[object]) -> subprocess.Popen[str]:
@@ -67,13 +90,14 @@ def kill_after_its_first_checkpoint(line: list[object], run: Path) -> None:
 
 
 @pytest.mark.slow
-def test_the_recipe_ends_with_the_same_scores_from_chunks_and_after_a_kill(miniature) -> None:
-    def line(videos: str, output: str) -> list[object]:
-        places = ["--root", miniature / "annotations", "--media-root", miniature / videos, "-o", miniature / output]
-        changes = [word for name, value in SMALL.items() for word in ("--set", f"{name}={value}")]
-        return ["run", "ek100-avion", *places, *changes]
+def test_the_recipe_ends_with_the_same_scores_from_chunks_and_after_a_kill(folder, monkeypatch, mmts) -> None:
+    make_and_import(monkeypatch, mmts)
+    changes = [word for name, value in QUICK.items() for word in ("--set", f"{name}={value}")]
 
-    whole, chunks = miniature / "whole", miniature / "from-chunks"
+    def line(videos: str, output: str) -> list[object]:
+        return [*printed()[2][1:], *changes, "--media-root", folder / "small" / videos, "-o", folder / output]
+
+    whole, chunks = folder / "whole", folder / "from-chunks"
     run_to_its_end(line("videos", "whole"))
     kill_after_its_first_checkpoint(line("chunks", "from-chunks"), chunks / "run-mmts")
     run_to_its_end(line("chunks", "from-chunks"))

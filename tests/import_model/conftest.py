@@ -1,8 +1,7 @@
 """A command line that imports a checkpoint."""
 
 import pytest
-
-from import_model.checkpoints import write_vocabulary
+from small_avion import write_vocabulary
 
 
 @pytest.fixture

@@ -8,11 +8,10 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
+from small_avion import PATCH, avion_state
 from tiny_models import write_clip
 
 from import_model.checkpoints import (
-    PATCH,
-    avion_state,
     clip_state,
     lavila_state,
     save,
@@ -100,6 +99,29 @@ def test_pixel_statistics_of_video_models(tmp_path, line, mmts, origin, kept, fl
     assert [255 * each for each in processor["image_mean"]] == pytest.approx(statistics[0], rel=1e-6)
     assert [255 * each for each in processor["image_std"]] == pytest.approx(statistics[1], rel=1e-6)
     assert processor["crop_size"] == {"height": 8, "width": 8}
+
+
+@pytest.mark.parametrize(
+    ("kept", "said"),
+    [
+        ({"dataset": "ek100_mir", "pretrain_model": "best.pt"}, "fine-tuned on ek100_mir already"),
+        ({"dataset": "ek100_mir"}, "fine-tuned on ek100_mir already"),
+        ({"pretrain_model": "best.pt"}, "fine-tuned already"),
+        ({"dataset": "kitchen," * 9, "finetune": "best.pt"}, f"fine-tuned on {'kitchen,' * 5} already"),
+    ],
+)
+def test_a_checkpoint_that_was_fine_tuned_is_told_apart(tmp_path, line, mmts, kept, said) -> None:
+    save(tmp_path, {"state_dict": avion_state(4), "args": argparse.Namespace(**kept)})
+    ran = mmts(*line("avion"))
+    rest = "; start from a pretrained checkpoint to reproduce published results\n"
+    assert (ran.code, ran.err) == (0, f"warning: {tmp_path / 'weights.pt'}: was {said}{rest}")
+
+
+def test_pretraining_is_not_taken_for_fine_tuning(tmp_path, line, mmts) -> None:
+    kept = {"dataset": "ego4d", "pretrain_zoo": "open_clip", "pretrain_path": "vit.pt", "pretrain_model": ""}
+    save(tmp_path, {"state_dict": avion_state(4), "args": argparse.Namespace(**kept)})
+    ran = mmts(*line("avion"))
+    assert (ran.code, ran.err) == (0, "")
 
 
 @pytest.mark.parametrize("arguments", ["hello", [1, 2], 3, {"norm_style": "openai"}])

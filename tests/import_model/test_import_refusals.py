@@ -6,9 +6,9 @@ import zipfile
 
 import pytest
 import torch
+from small_avion import avion_state
 
 from import_model.checkpoints import (
-    avion_state,
     clip_state,
     lavila_state,
     save,

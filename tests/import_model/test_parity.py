@@ -4,9 +4,10 @@ from functools import partial
 
 import pytest
 import torch
+from small_avion import IMAGE, PATCH, SPACE, avion_state, write_vocabulary
 from transformers import AutoModel
 
-from import_model.checkpoints import IMAGE, PATCH, SPACE, avion_state, clip_state, lavila_state, write_vocabulary
+from import_model.checkpoints import clip_state, lavila_state
 from import_model.reference import (
     clip_text,
     clip_vision,

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 import torch
 from export.kinds import write_clips
+from small_avion import avion_state, write_vocabulary
 
-from import_model.checkpoints import avion_state, clip_state, lavila_state, write_vocabulary
+from import_model.checkpoints import clip_state, lavila_state
 from pipelines.artifacts import read_vectors
 from pipelines.import_model import import_model
 from pipelines.models import load_model, load_text_tower, load_vision_tower
