@@ -37,7 +37,7 @@ def inspect(
         typer.Option("--chunk-seconds", help="With --media: length of the chunks of videos, where these are numbered."),
     ] = None,
 ) -> None:
-    """Show what a Parquet file holds and what made it; or which media of annotations are damaged.
+    """Show what a Parquet file holds and what made it; or damaged media.
 
     Schema, provenance, statistics and first rows. With --media a line a fault, and exit code 2 if there is one.
 
