@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,10 @@ class Step:
     output: Path
     run: str | None = None
     files: Mapping[str, Path] = field(default_factory=dict)
+
+    def forced(self) -> "Step":
+        """The step with ``--force``, which begins anew."""
+        return replace(self, words=[*(word for word in self.words if word != "--resume"), "--force"])
 
 
 @dataclass(frozen=True)

@@ -39,8 +39,8 @@ def inspect(
 ) -> None:
     """Show what a Parquet file holds and what made it.
 
-    Schema, provenance, statistics and first rows. With --media which media of annotations are damaged: a line a fault, and
-    exit code 2 if there is one.
+    Schema, provenance, statistics and first rows. With --media which media of annotations are damaged: a line a fault,
+    and exit code 2 if there is one.
 
     Example: mmts inspect clusters.parquet --rows 3
 

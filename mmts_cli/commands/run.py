@@ -65,6 +65,12 @@ def run(
         list[str] | None,
         typer.Option("--set", help="TABLE.FLAG=VALUE to override the recipe, such as train.epochs=2; repeatable."),
     ] = None,
+    force: Annotated[
+        bool,
+        typer.Option(
+            "--force", help="Give each stage that is run --force: do all anew, and go on with no unfinished run."
+        ),
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the commands without running them.")] = False,
     list_recipes: Annotated[
         bool,
@@ -88,8 +94,12 @@ def run(
     folder = output or Path(Path(recipe).stem)
     places = Places(root, folder, _features(media or [], loaded), media_root)
     steps = _chosen(recipe_steps(loaded, places), loaded, only or [], only_run or [])
+    if force:
+        steps = [step.forced() for step in steps]
     result: dict[str, Any] = {"command": "run", "recipe": recipe, "output": str(folder)}
-    _require_files(steps, root)
+    _require_files(steps, root, media_root)
+    for step in steps:
+        _require_flags(step)
     if dry_run:
         lines = [shell_line(step.words) for step in steps]
         console.result({**result, "commands": lines}, lambda: iter(lines))
@@ -142,13 +152,15 @@ def _chosen(steps: list["Step"], recipe: "Recipe", stages: list[str], runs: list
     ]
 
 
-def _require_files(steps: list["Step"], root: Path) -> None:
-    """Check that the root is there, and what the last stages read below it."""
+def _require_files(steps: list["Step"], root: Path, media_root: Path | None) -> None:
+    """Check that the roots are there, and what the last stages read below the first."""
     from pipelines.errors import InputError
     from pipelines.remote import as_path
 
     if not as_path(root).is_dir():
         raise InputError(f"--root {root}: no such folder")
+    if media_root is not None and not as_path(media_root).exists():
+        raise InputError(f"--media-root {media_root}: no such folder")
     for step in steps:
         for flag, path in step.files.items():
             if not path.exists() and flag.endswith("-model"):
@@ -161,6 +173,22 @@ def _require_files(steps: list["Step"], root: Path) -> None:
                     f"{path}: no such file, nor one of that name below {root}; download it, or leave it out: "
                     f"--set '{step.stage}.{flag}=[]'"
                 )
+
+
+def _require_flags(step: "Step") -> None:
+    """Check a step's flags as its command would, and a run's settings as training would, without running it."""
+    from typer.main import get_command
+
+    from mmts_cli.root import app
+    from pipelines.train import TrainConfig
+
+    command: Any = get_command(app)
+    words = list(step.words)
+    while hasattr(command, "commands"):
+        command = command.commands[words.pop(0)]
+    values = command.make_context(step.stage, words).params
+    if step.stage == "train":
+        TrainConfig(**{name: values[name] for name in TrainConfig.model_fields if values[name] is not None})
 
 
 def _require_one_process() -> None:

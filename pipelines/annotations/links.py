@@ -1,7 +1,8 @@
 """Linking samples to their media on disk."""
 
+import warnings
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -10,7 +11,7 @@ import pyarrow.compute as pc
 
 from pipelines.annotations.checks import Checks
 from pipelines.annotations.left_out import LeftOut
-from pipelines.artifacts.chunks import chunk_folders, find_chunk_folders
+from pipelines.artifacts.chunks import chunk_folders, find_chunk_folders, gaps_by_name
 from pipelines.artifacts.finding import find_files
 from pipelines.artifacts.ids import missing_there
 from pipelines.artifacts.listing import as_utf8, folder_files, tar_members, zip_members
@@ -110,11 +111,25 @@ def _locate(
     found = [None if row < 0 else stored[row] for row in find_files(wanted, names, suffixes, str(root))]
     lost = [row for row, name in enumerate(found) if name is None]
     if lost and suffixes == VIDEO_SUFFIXES:
-        folders = find_chunk_folders([wanted[row] for row in lost], list(chunk_folders(stored)), str(root))
+        chunks = chunk_folders(stored)
+        folders = find_chunk_folders([wanted[row] for row in lost], list(chunks), str(root))
         for row, folder in zip(lost, folders, strict=True):
             found[row] = folder
+        _warn_of_gaps(root, {folder: [begin_s for begin_s, _ in chunks[folder]] for folder in folders if folder})
     seen = [name for name in names if name.lower().endswith(suffixes)]
     places = (
         None if name is None else root / name if scheme is None else Place(str(root), name, scheme) for name in found
     )
     return [None if place is None else str(place) for place in places], seen
+
+
+def _warn_of_gaps(root: Path, begins_s: Mapping[str, Sequence[float]]) -> None:
+    """Warn of videos that lack a chunk, by the names of the others."""
+    gaps = gaps_by_name(list(begins_s.values()))
+    lacking = [f"{folder}: {gap}" for folder, gap in zip(begins_s, gaps, strict=True) if gap]
+    if lacking:
+        warnings.warn(
+            f"{root}: {len(lacking)} of {len(begins_s)} videos in chunks lack some, first: {lacking[0]}; get them, or "
+            "training stops at their clips",
+            stacklevel=4,
+        )

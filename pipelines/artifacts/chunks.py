@@ -5,7 +5,9 @@
 
 import os
 import re
+from collections import Counter
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path, PurePosixPath
 
 from pipelines.artifacts.finding import find_files
@@ -63,3 +65,20 @@ def missing_chunk(begins_s: float, ends_s: float) -> str:
     """Says that a video's chunks have a gap."""
     begin, end = (f"{round(second, 1):g}" for second in (begins_s, ends_s))
     return f"a chunk from {begin} s to {end} s is missing"
+
+
+def gaps_by_name(begins_s: Sequence[Sequence[float]]) -> list[str]:
+    """Which videos lack a chunk within, as far as names tell, where all chunks have one length.
+
+    Args:
+        begins_s: Where the chunks of each video begin, in the order of time.
+
+    Returns:
+        What is missing of each video, see `missing_chunk`; empty where nothing is.
+    """
+    steps = Counter(after - before for each in begins_s for before, after in pairwise(each))
+    step = min(steps, default=0.0)
+    regular = all(each % step == 0 for each in steps) and steps[step] > sum(steps.values()) / 2
+    if not regular:
+        return [""] * len(begins_s)
+    return [next((missing_chunk(a + step, b) for a, b in pairwise(each) if b - a > step), "") for each in begins_s]

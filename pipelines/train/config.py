@@ -123,7 +123,9 @@ class TrainConfig(TrainSettings, BaseModel):
             also = (
                 "or with head_, middle_, tail_ before it" if knows_sizes else "head_, middle_, tail_ need --frequency"
             )
-            near = nearest(self.metric, names)
+            score, _, direction = self.metric.partition("_")
+            turned = f"{direction}_{score}"  # as others name scores: mAP_text_to_media
+            near = nearest(turned if turned in names else self.metric, names)
             raise InputError(f"--metric {self.metric[:40]}: expected recall_sum, {recalls}, mAP, nDCG; {also}{near}")
 
     def _check_sizes(self) -> None:

@@ -104,9 +104,9 @@ def test_every_command_of_a_shipped_recipe_is_one_that_can_be_typed(name, featur
     assert all(level == levels[0] for level in levels)  # the runs differ in their temperatures alone
 
 
-def test_the_ek100_recipe_has_the_papers_numbers(mmts, root) -> None:
+def test_the_ek100_recipe_has_the_papers_numbers(mmts, root, videos) -> None:
     """As method.md gives them: alpha 0.2, shifts 0.17 .. 0.30, five oscillations, lr 3e-5 to 1e-5, 100 epochs."""
-    ran = mmts("run", "ek100-max-margin", "--root", root, "--media-root", "videos", "--dry-run")
+    ran = mmts("run", "ek100-max-margin", "--root", root, "--media-root", videos, "--dry-run")
     prepare, cluster, shifts, train, evaluation = (parsed(words) for words in lines(ran))
     assert (prepare["root"], prepare["media_root"].name) == (root, "videos")
     assert (cluster["method"], list(cluster["columns"])) == ("class", ["noun_class"])
@@ -122,8 +122,8 @@ def test_the_ek100_recipe_has_the_papers_numbers(mmts, root) -> None:
     assert evaluation["protocol"] == "ek100"
 
 
-def test_the_recipe_of_the_authors_run_has_their_scripts_numbers(mmts, root) -> None:
-    ran = mmts("run", "ek100-avion", "--root", root, "--media-root", "videos", "--dry-run")
+def test_the_recipe_of_the_authors_run_has_their_scripts_numbers(mmts, root, videos) -> None:
+    ran = mmts("run", "ek100-avion", "--root", root, "--media-root", videos, "--dry-run")
     train = next(parsed(words) for words in lines(ran) if words[0] == "train")
     expected = {
         **{"media_model": f"{root}/avion", "text_model": f"{root}/avion", "projection": "none", "frames": 16},
@@ -144,6 +144,31 @@ def test_a_model_that_is_not_there_is_told_before_anything_runs(refused, tmp_pat
     )
 
 
+@pytest.fixture
+def videos(tmp_path):
+    (folder := tmp_path / "videos").mkdir()
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (("--media-root", "nowhere"), "--media-root nowhere: no such folder"),
+        (("--set", "train.metric=map"), "--metric map: expected recall_sum"),
+        (("--set", "train.metric=mAP_text_to_media"), "did you mean 'text_to_media_mAP'?"),
+        (("--set", "towers.crop-scale=1.2,0.5"), "--crop-scale 1.2,0.5: expected the smallest and the largest share"),
+    ],
+)
+def test_what_a_stage_would_refuse_is_refused_before_the_first(refused, root, videos, flags, message) -> None:
+    assert message in refused("run", "ek100-avion", "--root", root, "--media-root", videos, *flags, "--dry-run")
+
+
+def test_force_is_given_to_each_stage(mmts, root, videos) -> None:
+    ran = mmts("run", "ek100-avion", "--root", root, "--media-root", videos, "--force", "--dry-run")
+    assert [words[-1] for words in lines(ran)] == ["--force"] * 5
+    assert not any("--resume" in words for words in lines(ran))
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_a_root_that_is_not_there_is_told_at_once(refused, tmp_path, name) -> None:
     line = ("run", name, "--root", tmp_path / "no", "--media-root", tmp_path)
@@ -151,9 +176,9 @@ def test_a_root_that_is_not_there_is_told_at_once(refused, tmp_path, name) -> No
         assert refused(*line, *dry) == f"--root {tmp_path}/no: no such folder"
 
 
-def test_a_number_may_be_one_of_a_flags_words(mmts, root) -> None:
+def test_a_number_may_be_one_of_a_flags_words(mmts, root, videos) -> None:
     ran = mmts(
-        *("run", "ek100-avion", "--root", root, "--media-root", "videos", "--dry-run"),
+        *("run", "ek100-avion", "--root", root, "--media-root", videos, "--dry-run"),
         *("--set", "towers.precision=32"),
     )
     assert next(parsed(words) for words in lines(ran) if words[0] == "train")["precision"] == "32"

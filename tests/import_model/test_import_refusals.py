@@ -37,6 +37,14 @@ REFUSED = {
     ),
     "of AVION": ("lavila", avion_state(4), "has weights as avion names them; give --from avion"),
     "of LaViLa": ("avion", lavila_state(4), "has weights as lavila names them; give --from lavila"),
+    "a classifier": (
+        "avion",
+        {
+            **{name: value for name, value in avion_state(4).items() if name.startswith("visual.")},
+            "fc_cls.weight": torch.zeros(3, 128),
+        },
+        "has no text side: it classifies actions",
+    ),
     "of OpenAI": ("avion", clip_state(), CLIP_NAMES),
     "of nobody": ("avion", {"weight": torch.zeros(3)}, "has no visual."),
     "a ResNet": (

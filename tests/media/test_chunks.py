@@ -2,6 +2,7 @@
 
 import re
 import tarfile
+import warnings
 import zipfile
 from fractions import Fraction
 from itertools import product
@@ -253,6 +254,22 @@ def test_a_missing_chunk_is_a_damaged_medium(kitchen) -> None:
         DamagedMediumError, match=rf"^{folder}: clip c1 can't be decoded \(a chunk from 2\.8 s to 6 s is missing\)$"
     ):
         source.load(0)
+
+
+def test_a_gap_between_the_names_of_chunks_is_warned_of(tmp_path) -> None:
+    for video, seconds in {"v1": [0, 15, 30, 45], "v2": [0, 30, 45], "v3": [0, 15]}.items():
+        (folder := tmp_path / f"{video}.MP4").mkdir()
+        for second in seconds:
+            (folder / f"{second}.MP4").touch()
+    with pytest.warns(
+        UserWarning, match=r"1 of 3 videos in chunks lack some, first: v2\.MP4: a chunk from 15 s to 30 s is missing"
+    ):
+        links.videos(tmp_path)(["v1", "v2", "v3"])
+    (tmp_path / "v2.MP4" / "15.MP4").touch()
+    (tmp_path / "v3.MP4" / "21.7.MP4").touch()  # cut at keyframes: names tell nothing
+    (tmp_path / "v1.MP4" / "30.MP4").unlink()
+    with warnings.catch_warnings(action="error"):
+        links.videos(tmp_path)(["v1", "v2", "v3"])
 
 
 def test_every_damaged_file_is_found_by_a_look_at_each(tmp_path, kitchen, film) -> None:
