@@ -89,11 +89,11 @@ def _mark_sentences(table: pa.Table, sentences: Path | None, clips: Path, split:
     require_unique(listed, "narration_id", sentences)
     checks.count(sentences, len(listed), SENTENCES[split], f"{split} sentences")
     ids = table.column("sample_id")
-    absent = listed.filter(pc.invert(pc.is_in(listed, value_set=ids.combine_chunks()))).to_pylist()
+    absent = listed.filter(pc.invert(pc.is_in(listed, value_set=ids))).to_pylist()
     if absent:
         message = f"{len(absent):,} of {len(listed):,} sentences name no clip of {clips.name}"
         checks.incomplete(f"{sentences}: {message}, first: {first_few(absent)}")
-    marks = pc.is_in(ids, value_set=listed.combine_chunks())
+    marks = pc.is_in(ids, value_set=listed)
     return table.append_column("retrieval_sentence", marks)
 
 

@@ -13,13 +13,17 @@ from pipelines.artifacts.splits import canonical_split
 from pipelines.errors import InputError
 
 
-def read_annotations(path: Path) -> pa.Table:
+def read_annotations(path: Path, *, texts: bool = True) -> pa.Table:
     """Annotations with the column ``media_id``: the sample's own id where samples don't share media.
+
+    Args:
+        path: The file.
+        texts: Whether to read the texts, which take more memory than all else.
 
     Raises:
         InputError: The file can't be used, or some rows have no medium.
     """
-    return with_media_ids(read_table(path, ANNOTATIONS), path)
+    return with_media_ids(read_table(path, ANNOTATIONS, without=() if texts else ("text",)), path)
 
 
 def with_media_ids(table: pa.Table, path: Path) -> pa.Table:

@@ -75,13 +75,9 @@ def align(wanted: pa.ChunkedArray, present: pa.ChunkedArray, *, what: str, path:
     """
     if isinstance(present, pa.ChunkedArray) and wanted.equals(present):  # as where one file was made of the other
         return np.arange(len(wanted))
-    positions = pc.index_in(wanted, value_set=_flat(present))
+    positions = pc.index_in(wanted, value_set=present)
     if positions.null_count:
         missing = wanted.filter(pc.is_null(positions))
         seen = (present[row].as_py() for row in range(len(present)))
         raise InputError(missing_there(str(path), missing.to_pylist(), len(wanted), what, seen))
     return np.asarray(positions.to_numpy(), dtype=np.int64)
-
-
-def _flat(ids: pa.ChunkedArray) -> pa.Array:
-    return ids.combine_chunks() if isinstance(ids, pa.ChunkedArray) else ids

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from pipelines.artifacts.writers import writing
+from pipelines.errors import InputError
 
 # Up to which size, as float32, a matrix is held in memory: 700,000 rows of 384.
 IN_MEMORY_BYTES = 2**30
@@ -66,11 +67,14 @@ class MappedMatrix:
             self._file.flush()
 
     def __getitem__(self, rows: slice | NDArray[np.integer[Any]]) -> NDArray[np.float32]:
-        """Some rows, in the order of their numbers in ``rows``."""
-        chosen = np.arange(*rows.indices(len(self))) if isinstance(rows, slice) else np.asarray(rows)
+        """Some rows, in the order of their numbers in ``rows``, of which negative ones count from the end.
+
+        Raises:
+            IndexError: There is no such row.
+            InputError: The file was cut short.
+        """
         in_order = isinstance(rows, slice) and self._rows is None
-        if self._rows is not None:
-            chosen = self._rows[chosen]
+        chosen = self._places(np.arange(*rows.indices(len(self))) if isinstance(rows, slice) else rows)
         row_bytes = self._stored_nd.strides[0]
         step = max(1, min(_COPIED_BYTES, RESIDENT_BYTES) // row_bytes)
         block_nd = np.empty((len(chosen), self.shape[1]), dtype=np.float32)
@@ -83,18 +87,31 @@ class MappedMatrix:
                 block_nd[start : start + step] = self._scattered(part)
         return block_nd
 
-    def _scattered(self, rows: NDArray[np.integer[Any]]) -> NDArray[Any]:
+    def _places(self, rows: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
+        """Where some rows are in the file; int64, since their offsets in bytes may be beyond that of other integers."""
+        count = len(self)
+        places: NDArray[np.int64] = np.asarray(rows).astype(np.int64, casting="same_kind")
+        outside = (places < -count) | (places >= count)
+        if outside.any():
+            raise IndexError(f"row {places[outside][0]} is out of bounds for a matrix of {count} rows")
+        places = np.where(places < 0, places + count, places)
+        return places if self._rows is None else self._rows[places]
+
+    def _scattered(self, rows: NDArray[np.int64]) -> NDArray[Any]:
         """Some rows as they are stored, read from the file.
 
         Of a row that is mapped, a system may map up to two megabytes around it, and all that counts as memory of this
         process: a batch of rows from all over the file would have most of the file there.
         """
         row_bytes = self._stored_nd.strides[0]
-        rows = np.where(rows < 0, rows + len(self._stored_nd), rows)
         runs = [0, *(np.flatnonzero(np.diff(rows) != 1) + 1).tolist(), len(rows)]
         offsets = (rows[runs[:-1]] * row_bytes).tolist()
         lengths = [(end - start) * row_bytes for start, end in pairwise(runs)]
         found = b"".join(map(partial(os.pread, self._file.fileno()), lengths, offsets))
+        if len(found) < len(rows) * row_bytes:
+            raise InputError(
+                f"{self._folder}: a file with vectors there was cut short while it was read; run this again"
+            )
         return np.frombuffer(found, dtype=self._stored_nd.dtype).reshape(len(rows), -1)
 
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:
@@ -102,10 +119,14 @@ class MappedMatrix:
         return self[:].astype(dtype or np.float32, copy=False)
 
     def take(self, rows: NDArray[np.int64]) -> "MappedMatrix":
-        """The matrix of some rows, in that order; the same file."""
+        """The matrix of some rows, in that order; the same file.
+
+        Raises:
+            IndexError: There is no such row.
+        """
         taken = object.__new__(MappedMatrix)
         taken.__dict__.update(self.__dict__)
-        taken._rows = rows if self._rows is None else self._rows[rows]
+        taken._rows = self._places(rows)
         return taken
 
     def _forget(self, touched: int) -> None:

@@ -27,12 +27,14 @@ class Extent:
         dimension: Length of a vector; 0 where there are none.
         itemsize: Bytes of an element of a vector, as it is stored.
         id_bytes: Bytes of all ids.
+        text_bytes: Bytes of all texts; fewer where texts are repeated, which the file may hold once.
     """
 
     rows: int
     dimension: int
     itemsize: int
     id_bytes: int
+    text_bytes: int = 0
 
     @property
     def vector_bytes(self) -> int:
@@ -66,7 +68,7 @@ def extent_of(path: Path, column: str = "embedding") -> Extent:
     Raises:
         InputError: A file can't be read.
     """
-    values = id_bytes = 0
+    values = id_bytes = text_bytes = 0
     with open_parquet(path) as file:
         for group in file.row_groups():
             for number in range(group.num_columns):
@@ -74,8 +76,10 @@ def extent_of(path: Path, column: str = "embedding") -> Extent:
                 name = chunk.path_in_schema.split(".")[0]
                 values += chunk.num_values if name == column else 0
                 id_bytes += chunk.total_uncompressed_size if name in ID_COLUMNS else 0
+                text_bytes += chunk.total_uncompressed_size if name == "text" else 0
         half = column in file.schema_arrow.names and is_half(file.schema_arrow.field(column).type)
-        return Extent(file.num_rows, round(values / max(1, file.num_rows)), 2 if half else 4, id_bytes)
+        dimension = round(values / max(1, file.num_rows))
+        return Extent(file.num_rows, dimension, 2 if half else 4, id_bytes, text_bytes)
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import hashlib
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -23,13 +24,16 @@ from pipelines.remote import located
 ROW_GROUP_ROWS = 25_000
 
 
-def read_table(path: Path | str, kind: Kind, columns: list[str] | None = None) -> pa.Table:
+def read_table(
+    path: Path | str, kind: Kind, columns: list[str] | None = None, *, without: Collection[str] = ()
+) -> pa.Table:
     """Read an artifact and check it against its kind.
 
     Args:
         path: The file.
         kind: What it is expected to be, such as ``CLUSTERS``.
         columns: Which columns to read; those of ``kind`` and no others if None.
+        without: Columns that are not read, though one that ``kind`` requires has to be there.
 
     Returns:
         The table, its columns cast to the kind's types.
@@ -48,6 +52,7 @@ def read_table(path: Path | str, kind: Kind, columns: list[str] | None = None) -
                     f"{path}: no column '{name}' as {kind.name} have{nearest(name, present)} "
                     f"(columns: {', '.join(present)})"
                 )
+        wanted = [name for name in wanted if name not in without]
         table = file.read(columns=wanted)
     if table.num_rows == 0:
         raise InputError(f"{path}: has no rows")
@@ -66,8 +71,8 @@ def read_table(path: Path | str, kind: Kind, columns: list[str] | None = None) -
 
 
 def _cast(column: pa.ChunkedArray, target: pa.DataType, path: Path, name: str) -> pa.ChunkedArray:
-    if target == pa.string():
-        return text_column(column, name, path, is_id=name in ID_COLUMNS)
+    if pa.types.is_string(target) or pa.types.is_large_string(target):
+        return text_column(column, name, path, is_id=name in ID_COLUMNS, target=target)
     try:
         if pa.types.is_dictionary(column.type):
             column = column.cast(column.type.value_type)

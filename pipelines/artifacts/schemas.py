@@ -28,10 +28,10 @@ class Kind:
 ANNOTATIONS = Kind(
     "annotations",
     "sample_id",
-    {"sample_id": pa.string(), "text": pa.string()},
+    {"sample_id": pa.string(), "text": pa.large_string()},  # an array of `string` ends at 2 GiB
     {
         "media_id": pa.string(),
-        "media": pa.string(),
+        "media": pa.large_string(),
         "video_id": pa.string(),
         "start_s": pa.float64(),
         "end_s": pa.float64(),

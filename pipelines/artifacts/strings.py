@@ -5,14 +5,14 @@ from typing import TypeVar, overload
 
 import pyarrow as pa
 
-_BLOCK_ROWS = 65_536
+_BLOCK_ROWS = 8_192
 _String = TypeVar("_String", bound=str | None, covariant=True)
 
 
 class StringList(Sequence[_String]):
     """A column of strings as a sequence that can't be changed: each is made when it is asked for.
 
-    It takes four bytes a string beyond its characters; a list of Python strings takes about 60.
+    It takes four or eight bytes a string beyond its characters; a list of Python strings takes about 60.
 
     Args:
         column: The strings.

@@ -8,11 +8,14 @@ import pyarrow.compute as pc
 
 from pipelines.errors import InputError
 
+_STRING = pa.string()
 # From here on a float can't tell neighbouring whole numbers apart.
 _INEXACT = {pa.float64(): 2**53, pa.float32(): 2**24, pa.float16(): 2**11}
 
 
-def text_column(column: pa.ChunkedArray, name: str, path: Path, *, is_id: bool = False) -> pa.ChunkedArray:
+def text_column(
+    column: pa.ChunkedArray, name: str, path: Path, *, is_id: bool = False, target: pa.DataType = _STRING
+) -> pa.ChunkedArray:
     """A column as strings; floats that are whole numbers, as pandas makes of ids beside nulls, are written as such.
 
     Args:
@@ -20,6 +23,7 @@ def text_column(column: pa.ChunkedArray, name: str, path: Path, *, is_id: bool =
         name: Its name, for messages.
         path: The file it comes from.
         is_id: Whether its values are names, so that a float with a fraction is a mistake.
+        target: ``string``, or ``large_string`` for what may be more than 2 GiB.
 
     Raises:
         InputError: It is of a type that can't be text, holds bytes that aren't UTF-8, or floats that once were whole
@@ -30,14 +34,15 @@ def text_column(column: pa.ChunkedArray, name: str, path: Path, *, is_id: bool =
     if pa.types.is_floating(column.type):
         column = _whole_numbers(column, name, path, is_id)
     try:
-        column = pc.cast(column, pa.string())
+        column = pc.cast(column, target)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
         kind = str(column.type)[:60]
-        raise InputError(f"{path}: column '{name}' is {kind}, can't be read as {pa.string()}") from error
+        raise InputError(f"{path}: column '{name}' is {kind}, can't be read as {_STRING}") from error
     try:
         column.validate(full=True)
     except pa.ArrowInvalid as error:
-        row = next(row for row, value in enumerate(column.cast(pa.binary()).to_pylist(), start=1) if _is_broken(value))
+        values = column.cast(pa.large_binary()).to_pylist()
+        row = next(row for row, value in enumerate(values, start=1) if _is_broken(value))
         raise InputError(
             f"{path}: column '{name}' has text that isn't UTF-8 in row {row}; write the file again with text in UTF-8"
         ) from error

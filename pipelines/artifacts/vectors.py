@@ -185,7 +185,7 @@ def read_vectors(
         if "split" in names:
             split = plain_splits(text_column(file.read(columns=["split"]).column(0), "split", path), path)
         half = is_half(file.schema_arrow.field(column).type)
-        kept_m = None if only is None else np.flatnonzero(pc.is_in(ids, value_set=only.combine_chunks()))
+        kept_m = None if only is None else np.flatnonzero(pc.is_in(ids, value_set=only))
         rows = len(ids) if kept_m is None else len(kept_m)
         matrix_nd: Matrix | None = None
         check = _Check(half)

@@ -14,6 +14,7 @@ small enough, they do not set a cluster apart: only words that do are its top wo
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise, starmap
 
 import numpy as np
 import regex
@@ -25,7 +26,7 @@ from sklearn.preprocessing import normalize
 # Letters, their accents and vowel signs, and digits; Chinese and Japanese have no spaces between words.
 _RUN = regex.compile(r"[\p{Han}\p{Hiragana}]+|[\p{L}\p{M}\p{N}--\p{Han}--\p{Hiragana}]+", regex.V1)
 _UNSPACED = regex.compile(r"[\p{Han}\p{Hiragana}]")
-_BLOCK_ROWS = 65_536
+_BLOCK_WORDS = 2**20
 _APART = 2  # times as frequent as in the other clusters is a word that sets a cluster apart
 
 
@@ -99,8 +100,10 @@ class ClassTfIdf:
         """(n,) cosine similarity of each text's words, weighted by rarity, to its cluster's weights."""
         clusters_kv = sparse.csr_array(normalize(self.weights_kv))
         similarity_n = np.empty(len(self.inverse_n))
-        for start in range(0, len(similarity_n), _BLOCK_ROWS):  # a bound on the gathered copy of clusters
-            block = slice(start, start + _BLOCK_ROWS)
+        words_n = self.counts_nv.indptr
+        ends = np.searchsorted(words_n, np.arange(_BLOCK_WORDS, words_n[-1], _BLOCK_WORDS))
+        bounds = np.unique([0, *ends, len(similarity_n)]).tolist()
+        for block in starmap(slice, pairwise(bounds)):  # a bound on the gathered copy of clusters
             texts = sparse.csr_array(normalize(self.counts_nv[block].multiply(self.rarity_v))).tocoo()
             cosine = clusters_kv[self.inverse_n[block][texts.row], texts.col] * texts.data
             similarity_n[block] = np.bincount(texts.row, cosine, minlength=len(similarity_n[block]))

@@ -81,15 +81,16 @@ def labels_of(table: pa.Table, annotations: Path, split_file: Path, fit_split: s
     Raises:
         InputError: The annotations can't be used, or lack samples.
     """
-    texts = read_table(annotations, ANNOTATIONS)
-    texts = texts.select([name for name in ("sample_id", "text", "media_id") if name in texts.column_names])
-    rows = align(table.column("sample_id"), texts.column("sample_id"), what="samples", path=annotations)
-    texts = texts.take(pa.array(rows))
+    texts = read_table(annotations, ANNOTATIONS, without=ANNOTATIONS.optional.keys() - {"media_id"})
+    if not table.column("sample_id").equals(texts.column("sample_id")):  # else a copy would be of no use
+        rows = align(table.column("sample_id"), texts.column("sample_id"), what="samples", path=annotations)
+        texts = texts.take(pa.array(rows))
     splits = read_class_columns(split_file, [])
     if "split" in splits.column_names:
         rows = align(table.column("sample_id"), splits.column("sample_id"), what="samples", path=split_file)
         fitted = pc.equal(splits.column("split").take(pa.array(rows)), canonical_split(fit_split or "train"))
-        if pc.any(fitted).as_py():  # else all were fitted, as `cluster` has said
+        fitted = pc.fill_null(fitted, False)
+        if pc.any(fitted).as_py() and not pc.all(fitted).as_py():  # of none, all were fitted, as `cluster` has said
             table, texts = table.filter(fitted), texts.filter(fitted)
     return label_clusters(
         StringList(pc.fill_null(texts.column("text"), "")),
@@ -102,7 +103,7 @@ def labels_of(table: pa.Table, annotations: Path, split_file: Path, fit_split: s
 
 def _numbers(media_ids: pa.ChunkedArray) -> NDArray[np.float64]:
     """A number for each distinct id, NaN for null."""
-    return np.asarray(media_ids.combine_chunks().dictionary_encode().indices.to_numpy(zero_copy_only=False), np.float64)
+    return np.asarray(media_ids.dictionary_encode().combine_chunks().indices.to_numpy(zero_copy_only=False), np.float64)
 
 
 def label_clusters(

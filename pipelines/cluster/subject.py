@@ -19,6 +19,7 @@ from pipelines.remote import located
 DEFAULT_MEDIA_WEIGHT = 0.5
 _BASE, _PER_ROW, _PER_ID_BYTE = 0.3 * 2**30, 30, 1  # bytes, measured by benchmarks/scale.py
 _ON_DEVICE = 2**30  # for torch, CUDA, and blocks of more rows at a time: reckoned, not measured
+_PER_TEXT_BYTE = 5  # that labels are made of: the texts twice, and counts of their words
 BY = ("text", "media", "joint")
 
 
@@ -134,6 +135,8 @@ class Subject:
         held = [*vectors, *([clustered] if clustered else [])]
         memory = _BASE + _PER_ROW * of_samples.rows + _PER_ID_BYTE * of_samples.id_bytes
         memory += 0 if device == "cpu" else _ON_DEVICE
+        if self.text_file is not None:
+            memory += _PER_TEXT_BYTE * extent_of(self.text_file).text_bytes
         memory += self.method.state_bytes(options, of_samples.rows, joint, clusterings)
         if not self.method.is_bounded:
             memory += sum(each.vector_bytes for each in held) + self.method.fitted_copies * fitted
@@ -157,7 +160,7 @@ class Subject:
                 self._require_key(self.source, "sample_id")
             return self.method.read(self.source, options, scratch)
         assert self.annotations is not None
-        table = read_annotations(self.annotations)
+        table = read_annotations(self.annotations, texts=False)
         split = table.column("split") if "split" in table.column_names else None
         ids, media_ids = table.column("sample_id"), table.column("media_id")
         if self.by == "media":

@@ -164,7 +164,7 @@ def _direction(table: pa.Table, media_ids: pa.Array, folder: Path) -> QueryScore
         raise InputError(f"{folder / 'ranks.parquet'}: queries have no rank and no other score; score the run again")
     label = None
     if "class" in table.column_names:
-        label = table.column("class").combine_chunks().dictionary_encode().indices.to_numpy().astype(np.int64)
+        label = table.column("class").dictionary_encode().combine_chunks().indices.to_numpy().astype(np.int64)
     return QueryScores(
         query=np.arange(table.num_rows),
         group=pc.index_in(table.column("media_id"), media_ids).to_numpy().astype(np.int64),

@@ -103,7 +103,7 @@ def embed_media(
     if done := plan.finished(force=force):
         remove_parts(output)  # of a run that was killed as it was done
         return done
-    table = read_annotations(annotations)
+    table = read_annotations(annotations, texts=False)
     listed = media_list(table, annotations)
     named = pa.table({"media_id": string_column(listed.ids)})
     if "split" in table.column_names:
@@ -241,5 +241,5 @@ def _kept(batches: Iterable[_Batch], parts: Parts) -> Iterator[_Batch]:
 
 def _first_rows(table: pa.Table) -> NDArray[np.int64]:
     """The row of the first sample of each medium, in the order of ``media_list``."""
-    codes = table.column("media_id").combine_chunks().dictionary_encode().indices.to_numpy()
+    codes = table.column("media_id").dictionary_encode().combine_chunks().indices.to_numpy()
     return np.unique(codes, return_index=True)[1]

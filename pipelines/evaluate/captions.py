@@ -63,5 +63,5 @@ def captions_of(table: pa.Table, annotations: Path, split: str, media: Path | No
             )
         ids = read_vector_ids(media)
         return Captions(sample_ids, ids.combine_chunks(), align(media_of_sample, ids, what="media", path=media))
-    encoded = media_of_sample.combine_chunks().dictionary_encode()
+    encoded = media_of_sample.dictionary_encode().combine_chunks()
     return Captions(sample_ids, encoded.dictionary, encoded.indices.to_numpy().astype(np.int64))

@@ -53,7 +53,7 @@ def coco_captions_of(table: pa.Table, path: Path) -> CocoCaptions:
     metrics = _package()
     known = pa.array(metrics.coco_ids, pa.int64())
     table = table.filter(pc.is_in(table.column("caption_id"), known))
-    missing = known.filter(pc.invert(pc.is_in(known, table.column("caption_id").combine_chunks())))
+    missing = known.filter(pc.invert(pc.is_in(known, table.column("caption_id"))))
     if len(missing):
         raise InputError(
             f"{path}: {len(missing):,} of MSCOCO's {len(known):,} test captions are missing, first: caption_id "
@@ -63,7 +63,7 @@ def coco_captions_of(table: pa.Table, path: Path) -> CocoCaptions:
     require_unique(caption_ids.cast(pa.string()), "caption_id", path)
     if table.column("media_id").null_count:
         raise InputError(f"{path}: {table.column('media_id').null_count} of the test captions have no media_id")
-    encoded = table.column("media_id").combine_chunks().dictionary_encode()
+    encoded = table.column("media_id").dictionary_encode().combine_chunks()
     index_m = encoded.indices.to_numpy().astype(np.int64)
     image_numbers = [_image_number(name, path) for name in encoded.dictionary.to_pylist()]
     if len(set(image_numbers)) < len(image_numbers):

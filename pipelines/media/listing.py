@@ -70,7 +70,7 @@ def media_list(table: pa.Table, path: Path = Path("annotations")) -> MediaList:
         InputError: Samples of one medium say different things of it, or a clip ends before it or its video starts; says
             how many and which first.
     """
-    encoded = table.column("media_id").combine_chunks().dictionary_encode()
+    encoded = table.column("media_id").dictionary_encode().combine_chunks()
     ids: StringList[str] = StringList(pa.chunked_array([encoded.dictionary]))
     media_of_sample = encoded.indices.to_numpy()
     first = np.unique(media_of_sample, return_index=True)[1]
@@ -90,7 +90,7 @@ def media_list(table: pa.Table, path: Path = Path("annotations")) -> MediaList:
 
 def _codes(column: pa.ChunkedArray) -> NDArray[np.int64]:
     """Numbers that are equal where values are; -1 for null."""
-    indices = column.combine_chunks().dictionary_encode().indices
+    indices = column.dictionary_encode().combine_chunks().indices
     return np.asarray(pc.fill_null(indices, -1).to_numpy(), dtype=np.int64)
 
 

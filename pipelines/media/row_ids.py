@@ -17,6 +17,7 @@ from pipelines.media.listing import MediaList
 
 _ID_COLUMNS = ("media_id", "image_id", "video_id", "key", "__key__", "id", "sample_id")
 _ROWS = "the names of rows"
+_TEXT = pa.large_string()  # a column that is looked through may hold captions, of more than 2 GiB
 
 
 def rows_of_media(media: MediaList, paths: Sequence[Path], where: str, suffixes: tuple[str, ...]) -> NDArray[np.int64]:
@@ -29,7 +30,7 @@ def rows_of_media(media: MediaList, paths: Sequence[Path], where: str, suffixes:
     Raises:
         InputError: Media are missing; an id is there twice; or two columns hold all ids, in different rows.
     """
-    wanted = string_column(media.ids).combine_chunks()
+    wanted = string_column(media.ids).cast(_TEXT)
     columns = _columns_of_ids(paths)
     usual = [name for name in _ID_COLUMNS if name in columns]
     others = [name for name in columns if name not in usual]
@@ -39,7 +40,7 @@ def rows_of_media(media: MediaList, paths: Sequence[Path], where: str, suffixes:
         held: dict[str, NDArray[np.int64]] = {}
         for name in group:
             ids = _of_all(paths, name)
-            found = pc.index_in(wanted, value_set=ids.combine_chunks())
+            found = pc.index_in(wanted, value_set=ids)
             if not found.null_count:
                 of_media = ids.filter(pc.is_in(ids, value_set=wanted))
                 if len(of_media) > len(wanted):
@@ -79,10 +80,10 @@ def _of_all(paths: Sequence[Path], name: str) -> pa.ChunkedArray:
     def columns() -> Iterator[pa.ChunkedArray]:
         for path in paths:
             with open_parquet(path) as file:
-                yield text_column(file.read(columns=[name]).column(name), name, path, is_id=True)
+                yield text_column(file.read(columns=[name]).column(name), name, path, is_id=True, target=_TEXT)
 
     parts = media_ids_of_rows(paths) if name == _ROWS else columns()
-    return pa.chunked_array([chunk for part in parts for chunk in part.chunks], pa.string())
+    return pa.chunked_array([chunk.cast(_TEXT) for part in parts for chunk in part.chunks], _TEXT)
 
 
 def _the_same(held: dict[str, NDArray[np.int64]], where: str) -> NDArray[np.int64]:

@@ -142,7 +142,7 @@ def _recall(
 def _center_texts(clusters: pa.Table, annotations: Path) -> dict[int, tuple[list[str], list[str]]]:
     """The text of each sample by the number of its neighborhood."""
     table = read_annotations(annotations)
-    rows = pc.index_in(clusters.column("sample_id"), table.column("sample_id").combine_chunks())
+    rows = pc.index_in(clusters.column("sample_id"), table.column("sample_id"))
     texts = table.column("text").take(rows).to_pylist()
     numbers = clusters.column("cluster").to_pylist()
     return {number: ([], [text]) for number, text in zip(numbers, texts, strict=True) if text is not None}

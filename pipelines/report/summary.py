@@ -50,7 +50,7 @@ def summary_lines(
 
 
 def _data(path: Path) -> str:
-    table = read_annotations(path)
+    table = read_annotations(path, texts=False)
     media = pc.count_distinct(table.column("media_id")).as_py()
     line = f"The data: {counted(table.num_rows, 'text')} of {media:,} media"
     if "split" in table.column_names:

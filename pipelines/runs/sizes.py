@@ -36,7 +36,7 @@ def find_sizes(sources: Sources, sample_ids: pa.ChunkedArray) -> Sizes:
     frequency = read_frequency(sources.frequency, sources.annotations)
     if not sources.of_run:
         return Sizes(frequency.of(sample_ids), frequency.said)
-    missing = pc.index_in(sample_ids, value_set=frequency.sample_ids.combine_chunks()).null_count
+    missing = pc.index_in(sample_ids, value_set=frequency.sample_ids).null_count
     if missing:
         why = f"{missing:,} of {len(sample_ids):,} samples are not in the run's {frequency.path.name}"
         return Sizes(None, f"{why}; {remedy}")

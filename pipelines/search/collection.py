@@ -57,8 +57,8 @@ def read_collection(path: Path, split: str, among: Among) -> Collection:
     if among == "text":
         require_texts(samples, path)
     name = "media_id" if among == "media" else "text"
-    column = samples.column(name).combine_chunks()
-    item_of_sample = column.dictionary_encode().indices.to_numpy().astype(np.int64)
+    encoded = samples.column(name).dictionary_encode().combine_chunks()
+    item_of_sample = encoded.indices.to_numpy().astype(np.int64)
     first_n = np.unique(item_of_sample, return_index=True)[1]
     ids = samples.column("media_id" if among == "media" else "sample_id").take(pa.array(first_n))
     return Collection(table, samples, among, ids, item_of_sample, pc.count_distinct(table.column(name)).as_py())

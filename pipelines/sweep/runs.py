@@ -8,7 +8,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-from pipelines.artifacts import SHIFTS, StagePlan, mean_frequency, read_table
+import pyarrow as pa
+
+from pipelines.artifacts import SHIFTS, StagePlan, mean_frequency, read_annotations, read_table
 from pipelines.artifacts.files import read_json, replacing_json, write_json
 from pipelines.artifacts.strings import string_column
 from pipelines.errors import InputError
@@ -80,10 +82,18 @@ class Data:
         """The files that all runs share."""
         return read_files(self.config)
 
+    @cached_property
+    def _annotations_with_texts(self) -> pa.Table:
+        """The annotations for runs that read texts, as some settings do and others don't."""
+        if self.config.reads_texts:
+            return self.files.annotations
+        return read_annotations(self.config.annotations)
+
     def of(self, config: TrainConfig) -> RunFiles:
         """The files of a run: those that all share, and its own shifts and clusters."""
         return dataclasses.replace(
             self.files,
+            annotations=self._annotations_with_texts if config.reads_texts else self.files.annotations,
             shifts=None if config.shifts is None else read_table(config.shifts, SHIFTS),
             clusters=None if config.clusters is None else mean_frequency([config.clusters]),
         )

@@ -72,8 +72,9 @@ def sweep(config: SweepConfig, *, jobs: int = 1, tell: Tell = lambda line: None)
         _refuse_other_folder(output)
         require_folder(output)
         files = _Files(config)
-        announce(tell, needs_of(files.first).of(jobs), output)
         trials = [run for way in config.ways for run in files.trials(way)]
+        largest = next((run.config for run in trials if run.config.reads_texts), files.first)
+        announce(tell, needs_of(largest).of(jobs), output)
         reporter = _Reporter(config.runs, jobs, tell)
         found = _all(trials, files, jobs, reporter)
         chosen = _chosen(config, found)
@@ -164,7 +165,7 @@ class _Files:
     def _check_splits(self) -> int:
         """Check that there is something to train on, to choose by and to test on; gives the steps of a run."""
         first = self.config.first_config()
-        table = read_annotations(first.annotations)
+        table = read_annotations(first.annotations, texts=False)
         if "split" not in table.column_names:
             raise InputError(f"{first.annotations}: has no column split; a sweep needs train, val and test")
         for split in (first.val_split, self.config.test_split):

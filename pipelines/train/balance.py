@@ -61,7 +61,7 @@ def find_balance(config: TrainConfig, files: RunFiles, training: PairedData) -> 
     if config.related is not None:
         text = rows_of_split(files.annotations, config.split, config.annotations).column("text")
         media_group_n = training.media_of_sample_n
-        text_group_n = torch.from_numpy(text.combine_chunks().dictionary_encode().indices.to_numpy().astype(np.int64))
+        text_group_n = torch.from_numpy(text.dictionary_encode().combine_chunks().indices.to_numpy().astype(np.int64))
     if config.weight is not None:
         weight_n = torch.from_numpy(_sizes(config, files, training) ** -config.weight)
     if config.adjust is not None:

@@ -165,6 +165,11 @@ class TrainConfig(TrainSettings, BaseModel):
         duplicates = self.duplicates or ("negative" if self.sampling is None else "mask")
         return _RELATED[duplicates]
 
+    @property
+    def reads_texts(self) -> bool:
+        """Whether captions are read: a text tower takes them, or those that are the same are told from the others."""
+        return self.text is None or self.related is not None
+
     def strategy_options(self) -> dict[str, Any]:
         """The options of the temperature strategy and its loss that were given, for ``make_strategy``."""
         names = ("tau", "alpha", "oscillations", "tau_min", "tau_max", "rho", "bias", "related")

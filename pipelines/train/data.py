@@ -43,6 +43,7 @@ from pipelines.scores.thirds import THIRDS, frequency_edges, frequency_third, me
 from pipelines.train.config import SCORES, TrainConfig
 
 _BASE, _PER_ROW = 0.6 * 2**30, 400  # bytes, measured by benchmarks/scale.py
+_TEXT_COPIES = 2  # as the file has them, and by split
 Texts = StoredVectors | StringList[str]
 
 
@@ -51,7 +52,7 @@ class RunFiles:
     """The files of a run, whole.
 
     Attributes:
-        annotations: The annotations.
+        annotations: The annotations; with their texts where `TrainConfig.reads_texts`.
         text: Embeddings of the texts; None where a text tower takes the captions themselves.
         features: Features of the media; None where media are pixels.
         shifts: Content of the shifts file, where shifts are used.
@@ -112,7 +113,7 @@ def read_files(config: TrainConfig) -> RunFiles:
     """
     scratch = config.output if config.output.is_dir() else Path(tempfile.gettempdir())
     files = RunFiles(
-        read_annotations(config.annotations),
+        read_annotations(config.annotations, texts=config.reads_texts),
         None if config.text is None else read_vectors(config.text, id_column="sample_id", scratch=scratch),
         read_features(config.media_path, config.annotations, scratch) if config.media_model is None else None,
         None if config.shifts is None else read_table(config.shifts, SHIFTS),
@@ -137,10 +138,11 @@ def needs_of(config: TrainConfig) -> Need:
     """
     files = [path for path in (config.text, config.media_path) if path is not None and holds_features(path)]
     vectors = [extent_of(path) for path in files]
-    rows = extent_of(config.annotations).rows
+    samples = extent_of(config.annotations)
     held = sum(each.copies for each in vectors if each.is_small)  # others are read a batch at a time, and never mapped
     disk = config.devices * config.nodes * sum(each.disk for each in vectors)
-    return Need(_BASE + held + _PER_ROW * rows, disk)
+    texts = _TEXT_COPIES * samples.text_bytes if config.reads_texts else 0
+    return Need(_BASE + held + _PER_ROW * samples.rows + texts, disk)
 
 
 def pair_up(

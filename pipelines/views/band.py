@@ -66,7 +66,7 @@ def plan_band(
     sample_ids, which, of = None, "all", Path(shifts).name
     if annotations is not None:
         path = located(annotations)
-        rows = rows_of_split(read_annotations(path), split, path)
+        rows = rows_of_split(read_annotations(path, texts=False), split, path)
         sample_ids, of = rows.column("sample_id"), path.name
         if "split" in rows.column_names:
             which, of = "the", f"split {canonical_split(split)}"

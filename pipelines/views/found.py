@@ -21,6 +21,6 @@ def query_ranks(
         ids: ``sample_id`` of texts, ``media_id`` of media ``(n,)``.
     """
     queries = ranks.filter(pc.equal(ranks.column("direction"), direction))
-    places = pc.index_in(ids, value_set=queries.column("query_id").combine_chunks())
+    places = pc.index_in(ids, value_set=queries.column("query_id"))
     rank_n: NDArray[np.float64] = queries.column("rank").cast(pa.float64()).take(places).to_numpy()
     return rank_n

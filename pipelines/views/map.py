@@ -122,7 +122,7 @@ def _samples(annotations: Path, id_column: str, ids: pa.ChunkedArray) -> pa.Tabl
     """A row of the annotations for each id: the sample's, or the first of the medium."""
     table = read_annotations(annotations)
     if id_column == "media_id":
-        encoded = table.column("media_id").combine_chunks().dictionary_encode()
+        encoded = table.column("media_id").dictionary_encode().combine_chunks()
         first = np.unique(encoded.indices.to_numpy(), return_index=True)[1]
         table = table.take(pa.array(first))
     what = "media" if id_column == "media_id" else "samples"

@@ -143,11 +143,11 @@ def overlap(cluster_n: NDArray[np.integer[Any]], size_n: NDArray[np.int64]) -> b
 
 def _train(sample_ids: pa.ChunkedArray, annotations: Path) -> NDArray[np.bool_] | None:
     """Which samples are of split ``train``; None where the annotations don't tell."""
-    table = read_annotations(annotations)
+    table = read_annotations(annotations, texts=False)
     if "split" not in table.column_names:
         return None
     train = table.filter(pc.equal(table.column("split"), "train")).column("sample_id")
-    train_n: NDArray[np.bool_] = pc.is_in(sample_ids, train.combine_chunks()).to_numpy()
+    train_n: NDArray[np.bool_] = pc.is_in(sample_ids, train).to_numpy()
     return train_n if train_n.any() else None
 
 

@@ -63,7 +63,7 @@ def make_thumbnails(
     if not wanted:
         return Thumbnails()
     path = None if media is None else located(media)
-    listed = media_list(read_annotations(annotations), annotations).select(wanted)
+    listed = media_list(read_annotations(annotations, texts=False), annotations).select(wanted)
     lacking: dict[str, str] = {}
     try:
         stills = Stills(path, listed)

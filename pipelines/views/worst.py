@@ -126,7 +126,7 @@ def _misses(scores: Path) -> list[_Row]:
     if "right" not in pq.read_schema(path).names:
         raise InputError(f"{path}: written by an older mmts; score again with `mmts eval`")
     misses, ranks = read_table(path, MISSES), read_table(of_all, RANKS)
-    ranks = ranks.filter(pc.is_in(ranks.column("query_id"), value_set=misses.column("query_id").combine_chunks()))
+    ranks = ranks.filter(pc.is_in(ranks.column("query_id"), value_set=misses.column("query_id")))
     rank_of = {(row["direction"], row["query_id"]): row for row in ranks.to_pylist()}
     return [miss | rank_of[miss["direction"], miss["query_id"]] for miss in misses.to_pylist()]
 

@@ -16,6 +16,7 @@ def values(name: str, kind: pa.DataType) -> list:
     numbers = random.Random(name)
     made = {
         pa.string(): lambda row: f"{name}-{row}",
+        pa.large_string(): lambda row: f"{name}-{row}",
         pa.bool_(): lambda _: numbers.random() < 0.5,
         pa.list_(pa.int32()): lambda row: [row, row + 1],
         pa.list_(pa.string()): lambda row: [f"{name}-{row}"],

@@ -19,6 +19,12 @@ def test_align_finds_rows_across_chunks() -> None:
     assert align(ids(["c"], ["a", "c"]), ids(["a", "b"], ["c"]), what="texts", path=HERE).tolist() == [2, 0, 2]
 
 
+def test_ids_of_more_than_2_gib_are_aligned() -> None:
+    chunk = pa.array(["x" * 2**27])  # one buffer, which all chunks have
+    present = pa.chunked_array([*[chunk] * 17, ["a"]])
+    assert align(ids(["a"]), present, what="texts", path=HERE).tolist() == [17]
+
+
 def test_align_says_how_many_are_missing_and_which_first() -> None:
     with pytest.raises(InputError) as caught:
         align(ids(["a", "x", "y"], ["z", "w"]), ids(["a"]), what="samples", path=HERE)

@@ -1,6 +1,7 @@
 """Matrices that are on the disk where they are large."""
 
 import errno
+import os
 import re
 from pathlib import Path
 
@@ -48,6 +49,40 @@ def test_rows_of_chosen_rows(mapped) -> None:
     assert (taken.shape, len(taken), np.ndim(taken)) == ((295, 6), 295, 2)
     assert taken[10:20].tolist() == VALUES[chosen][5:300][10:20].tolist()
     assert taken[np.array([294, 0])].tolist() == VALUES[chosen][5:300][[294, 0]].tolist()
+
+
+@pytest.mark.parametrize("kind", [np.int64, np.int32, np.uint32, np.uint64])
+def test_rows_beyond_4_gib_of_a_file_are_found(tmp_path, kind) -> None:
+    large = MappedMatrix((3_000_000, 384), np.float32, tmp_path)  # 4.3 GiB, nearly all of them a hole
+    rows = [100, 1_500_000, 2_900_000]
+    for row in rows:
+        large[row : row + 1] = np.full((1, 384), row, np.float32)
+    assert large[np.array(rows, kind)][:, -1].tolist() == rows
+    assert large.take(np.array(rows, kind))[:][:, 0].tolist() == rows
+
+
+@pytest.mark.parametrize("row", [1_000, -1_001, 2**40])
+def test_there_are_no_rows_past_either_end(mapped, row) -> None:
+    message = rf"^row {row} is out of bounds for a matrix of 1000 rows$"
+    with pytest.raises(IndexError, match=message):
+        mapped[np.array([0, row])]
+    with pytest.raises(IndexError, match=message):
+        mapped.take(np.array([0, row]))
+    with pytest.raises(IndexError):
+        mapped.take(np.arange(1_000))[np.array([0, row])]
+
+
+def test_rows_are_whole_numbers(mapped) -> None:
+    with pytest.raises(TypeError):
+        mapped[np.array([0.5])]
+
+
+@pytest.mark.skipif(not hasattr(os, "pread"), reason="what is mapped is read otherwise")
+def test_a_file_that_was_cut_short_is_refused(mapped) -> None:
+    mapped._file.truncate(mapped._stored_nd.strides[0] * 500)
+    assert mapped[np.array([499, 3])].tolist() == VALUES[[499, 3]].tolist()
+    with pytest.raises(InputError, match="was cut short while it was read; run this again"):
+        mapped[np.array([3, 500])]
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="says what of a process's memory is mapped")

@@ -30,6 +30,12 @@ def test_the_footer_says_how_much_there_is(tmp_path, write_artifact, kind, items
     assert 30 * 10 <= extent.id_bytes <= 30 * 10 + 400  # with lengths, and the headers of pages
 
 
+def test_the_footer_says_how_much_text_there_is(tmp_path, write_artifact) -> None:
+    texts = [f"{row:03d}" * 1_000 for row in range(30)]
+    extent = extent_of(write_artifact(tmp_path / "a.parquet", {"sample_id": list(map(str, range(30))), "text": texts}))
+    assert 90_000 <= extent.text_bytes <= 100_000
+
+
 def test_what_is_no_vector_is_left_to_the_reader(tmp_path, write_artifact) -> None:
     extent = extent_of(write_artifact(tmp_path / "e.parquet", {"sample_id": ["a"], "embedding": [1.0]}))
     assert (extent.rows, extent.itemsize) == (1, 4)

@@ -5,6 +5,7 @@ from math import log, sqrt
 import numpy as np
 import pytest
 
+from pipelines.cluster import ctfidf
 from pipelines.cluster.ctfidf import ClassTfIdf, words_of
 
 TEXTS = ["Red dog.", "red dog runs", "red cat"]  # five words in cluster 0, two in cluster 1: A = 3.5
@@ -28,6 +29,13 @@ def test_weights_are_the_published_formula(tfidf) -> None:
         (int(row), tfidf.words[column]): weight
         for row, column, weight in zip(found.row, found.col, found.data, strict=True)
     } == pytest.approx(WEIGHTS)
+
+
+def test_similarity_is_the_same_whatever_the_block(tfidf, monkeypatch) -> None:
+    whole = tfidf.similarity()
+    for words in (1, 2, 3):
+        monkeypatch.setattr(ctfidf, "_BLOCK_WORDS", words)
+        assert tfidf.similarity().tolist() == whole.tolist()
 
 
 def test_top_words_are_those_of_largest_weight_that_set_a_cluster_apart(tfidf) -> None:

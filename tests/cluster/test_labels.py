@@ -1,9 +1,12 @@
 """Labels of clusters: which words, which texts, of which samples, and when they are made again."""
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from pipelines.artifacts import read_table
+from pipelines.cluster import labels
 from pipelines.cluster.labels import label_clusters, write_labels
 from pipelines.errors import InputError
 
@@ -103,3 +106,30 @@ def test_noise_has_one_label(annotated, write_artifact) -> None:
         (-1, 1, ["red dog", "dog"]),
         (1, 1, ["cat"]),
     ]
+
+
+def test_texts_are_read_as_a_type_without_an_end_and_not_copied_where_rows_are_in_order(tmp_path, monkeypatch) -> None:
+    ids = [f"s{row}" for row in range(7)]
+    pq.write_table(pa.table({"sample_id": ids, "text": TEXTS, "split": ["train"] * 7}), tmp_path / "a.parquet")
+    columns = {"cluster": pa.array(CLUSTER, pa.int32()), "cluster_size": SIZE}
+    read, said = [], []
+    monkeypatch.setattr(
+        labels, "read_table", lambda *args, **rest: (read.append(read_table(*args, **rest)), read[-1])[1]
+    )
+    monkeypatch.setattr(labels, "label_clusters", lambda texts, *_: said.append(texts.column))
+    for order in (np.arange(7), np.arange(7)[::-1]):
+        table = pa.table({"sample_id": ids, **columns}).take(pa.array(order))
+        labels.labels_of(table, tmp_path / "a.parquet", tmp_path / "a.parquet")
+    assert [each.column_names for each in read] == [["sample_id", "text"]] * 2
+    assert [column.to_pylist() for column in said] == [TEXTS, TEXTS[::-1]]
+    assert {column.type for column in said} == {pa.large_string()}
+    held = [column.chunk(0).buffers()[2].address for column in (read[0].column("text"), said[0])]
+    assert held[0] == held[1]
+
+
+def test_samples_without_a_split_are_of_no_label(tmp_path) -> None:
+    ids = [f"s{row}" for row in range(7)]
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"sample_id": ids, "text": TEXTS, "split": ["train", *[None] * 4, "train", None]}), path)
+    table = pa.table({"sample_id": ids, "cluster": pa.array(CLUSTER, pa.int32()), "cluster_size": SIZE})
+    assert labels.labels_of(table, path, path).column("texts").to_pylist() == [["red dog"], ["blue cat"]]

@@ -7,7 +7,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipelines.artifacts import matrix, vectors
-from pipelines.cluster import cluster, geometry
+from pipelines.artifacts.needs import extent_of
+from pipelines.cluster import cluster, geometry, subject
 from pipelines.cluster.methods import METHODS
 from pipelines.cluster.methods import kmeans as method
 from pipelines.cluster.methods.kmeans import kmeans
@@ -109,3 +110,13 @@ def test_hdbscan_holds_all_vectors_in_memory_and_says_so(files, monkeypatch) -> 
     read, joint = 4 * (ROWS * 6 + MEDIA * 4), 4 * ROWS * 10
     assert subject.needs({}).memory - without.needs({}).memory == read + 4 * joint
     assert (subject.needs({}).disk, without.needs({}).disk > 0) == (0, True)
+
+
+@pytest.mark.parametrize("by", ["text", "media"])
+def test_texts_of_labels_are_needed_five_times(files, monkeypatch, by) -> None:
+    subject_of_files = subject_of(
+        METHODS["kmeans"], files / "e.parquet", {"by": by, "annotations": files / "a.parquet"}
+    )
+    needed = subject_of_files.needs({"k": 5}).memory
+    monkeypatch.setattr(subject, "_PER_TEXT_BYTE", 0)
+    assert needed - subject_of_files.needs({"k": 5}).memory == 5 * extent_of(files / "a.parquet").text_bytes > 5_000

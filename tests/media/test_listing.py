@@ -13,6 +13,11 @@ from pipelines.media import MediaList, media_list
 PATH = Path("a.parquet")
 
 
+def test_media_ids_of_more_than_2_gib_are_listed() -> None:
+    chunk = pa.array(["x" * 2**27])  # one buffer, which all chunks have
+    assert len(media_list(pa.table({"media_id": pa.chunked_array([*[chunk] * 17, ["a"]])}), PATH)) == 2
+
+
 def test_media_come_once_in_the_order_of_their_first_sample() -> None:
     table = pa.table(
         {

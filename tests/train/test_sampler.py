@@ -118,8 +118,9 @@ def test_each_file_is_read_once_for_both_splits(world, monkeypatch) -> None:
         monkeypatch.setattr(pq.ParquetFile, name, counting(getattr(pq.ParquetFile, name)))
     session = Session(world.config("run", temperature="mmts", tau=None, alpha=0.02, shifts=world.shifts))
     assert session.validation is not None
-    counts = {column: read.count(column) for column in ("text", "embedding", "shift")}
-    assert counts == {"text": 1, "embedding": 2, "shift": 1}  # embeddings: of texts and of media
+    counts = {column: read.count(column) for column in ("split", "text", "embedding", "shift")}
+    # Texts come as embeddings, so captions are not needed; embeddings are of texts and of media.
+    assert counts == {"split": 1, "text": 0, "embedding": 2, "shift": 1}
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,17 @@
-"""Training on features that are too large for memory."""
+"""Training on features that are too large for memory, and beside captions that are."""
 
 import json
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
-from pipelines.artifacts import matrix
+from pipelines.artifacts import matrix, read_annotations
 from pipelines.artifacts.needs import extent_of
-from pipelines.train import train
-from pipelines.train.data import needs_of
+from pipelines.errors import InputError
+from pipelines.sweep import runs
+from pipelines.train import data, train
+from pipelines.train.data import needs_of, read_files
 
 
 def test_vectors_on_the_disk_give_the_same_run(world, monkeypatch) -> None:
@@ -38,3 +42,36 @@ def test_what_is_needed_counts_copies_and_processes(world, monkeypatch) -> None:
     large = needs_of(config)
     assert small.memory - large.memory == 2 * 4 * values  # as the file has them, and in the order of the split
     assert (small.disk, large.disk) == (0, 2 * 3 * 4 * values)
+
+
+@pytest.mark.parametrize(
+    ("settings", "copies"),
+    [({}, 0), ({"duplicates": "mask"}, 2), ({"text": None, "text_model": "a-model"}, 2)],
+    ids=["vectors", "duplicates", "tower"],
+)
+def test_captions_are_held_only_where_they_are_needed_and_then_counted(world, monkeypatch, settings, copies) -> None:
+    config = world.config("run", **settings)
+    assert ("text" in read_files(config).annotations.column_names) == (copies > 0)
+    needed = needs_of(config).memory
+    monkeypatch.setattr(data, "_TEXT_COPIES", 0)
+    assert needed - needs_of(config).memory == copies * extent_of(world.annotations).text_bytes
+
+
+def test_annotations_without_captions_are_refused_all_the_same(world) -> None:
+    table = pq.read_table(world.annotations).drop_columns("text")
+    pq.write_table(table, world.annotations)
+    with pytest.raises(InputError, match="no column 'text' as annotations have"):
+        read_files(world.config("run"))
+
+
+def test_a_sweep_reads_captions_for_the_trials_that_need_them(world, monkeypatch) -> None:
+    read = []
+    monkeypatch.setattr(runs, "read_annotations", lambda path: (read.append(path), read_annotations(path))[1])
+    first, masked = world.config("run"), world.config("run", duplicates="mask")
+    shared = runs.Data(first)
+    assert "text" not in shared.of(first).annotations.column_names
+    assert read == []
+    assert [shared.of(masked).annotations.column("text").type for _ in range(2)] == [pa.large_string()] * 2
+    assert read == [world.annotations]
+    assert "text" in runs.Data(masked).of(masked).annotations.column_names
+    assert len(read) == 1
