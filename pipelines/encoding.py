@@ -17,7 +17,8 @@ class Encoding:
         precision: Precision of the forward pass, as in training; alone of these it changes more than rounding.
         batch_size: Media or texts in one forward pass; by their kind if None.
         workers: Processes that decode media.
-        max_bad: Media that may turn out damaged; they are left out. One more is an error.
+        max_bad: Media that may turn out damaged; they are left out. One more is an error. None where no flag may let
+            any be, as for a published test set.
         trust_remote_code: Whether code that comes with the model may run.
 
     Raises:
@@ -28,7 +29,7 @@ class Encoding:
     precision: Precision = "32"
     batch_size: int | None = None
     workers: int = 0
-    max_bad: int = 0
+    max_bad: int | None = 0
     trust_remote_code: bool = False
 
     def __post_init__(self) -> None:
@@ -38,7 +39,7 @@ class Encoding:
         if self.batch_size is not None and self.batch_size < 1:
             raise InputError(f"--batch-size {self.batch_size}: expected at least 1")
         for flag, value in (("--workers", self.workers), ("--max-bad", self.max_bad)):
-            if value < 0:
+            if value is not None and value < 0:
                 raise InputError(f"{flag} {value}: expected at least 0")
 
     def require_effect(self, *, on_pixels: bool) -> None:

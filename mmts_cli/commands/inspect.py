@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mmts_cli.command import stage_command
+from pipelines.errors import InputError
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -23,17 +24,58 @@ def inspect(
     output: "Output",
     file: Annotated[Path, typer.Argument(help="Any Parquet file.")],
     rows: Annotated[int, typer.Option("--rows", help="Number of rows to show.", min=0)] = 5,
+    media: Annotated[
+        Path | None,
+        typer.Option(
+            "--media",
+            help="Look for damaged media of annotations instead: a folder or archive, or 'annotations' for where these "
+            "say. Images are decoded, of videos the ends: damage between may stay unseen.",
+        ),
+    ] = None,
+    chunk_seconds: Annotated[
+        float | None,
+        typer.Option("--chunk-seconds", help="With --media: length of the chunks of videos, where these are numbered."),
+    ] = None,
 ) -> None:
-    """Show what a Parquet file holds and what made it.
+    """Show what a Parquet file holds and what made it; or damaged media.
 
-    Schema, provenance, statistics and first rows.
+    Schema, provenance, statistics and first rows. With --media a line a fault, and exit code 2 if there is one.
 
     Example: mmts inspect clusters.parquet --rows 3
+
+    Example: mmts inspect annotations.parquet --media annotations
     """
+    if media is not None:
+        _check_media(output, file, media, chunk_seconds)
+        return
+    if chunk_seconds is not None:
+        raise InputError("--chunk-seconds: is for --media; leave it out")
     from pipelines.inspect.describe import describe
 
     described = describe(file, rows=rows, progress=output)
     output.result({"command": "inspect", **described}, lambda: _human(described, output.width))
+
+
+def _check_media(output: "Output", file: Path, media: Path, chunk_seconds: float | None) -> None:
+    from pipelines.inspect.damage import find_damage
+
+    found = find_damage(file, media, chunk_seconds=chunk_seconds, progress=output)
+    output.result({"command": "inspect", **found}, lambda: _faults(found))
+    if faults := found["faults"]:
+        first = ", ".join(fault["file"] for fault in faults[:2])
+        raise InputError(
+            f"{file}: {found['damaged']:,} of {found['media']:,} media are damaged, first in {first}; mend "
+            "or replace the files"
+        )
+
+
+def _faults(found: dict[str, Any]) -> "Iterator[RenderableType]":
+    from rich.text import Text
+
+    for fault in found["faults"]:
+        yield Text(f"{fault['file']}: {fault['reason']} ({len(fault['media_ids']):,} media)")
+    if not found["faults"]:
+        yield f"{found['path']}: no fault found in the files of {found['media']:,} media"
 
 
 def _human(described: dict[str, Any], width: int) -> "Iterator[RenderableType]":

@@ -57,3 +57,9 @@ def find_chunk_folders(wanted: Sequence[Sequence[str]], folders: Sequence[str], 
     as_videos = [name if name.lower().endswith(VIDEO_SUFFIXES) else f"{plain(name)}.mp4" for name in folders]
     places = find_files(wanted, as_videos, VIDEO_SUFFIXES, where)
     return [None if place < 0 else folders[place] for place in places]
+
+
+def missing_chunk(begins_s: float, ends_s: float) -> str:
+    """Says that a video's chunks have a gap."""
+    begin, end = (f"{round(second, 1):g}" for second in (begins_s, ends_s))
+    return f"a chunk from {begin} s to {end} s is missing"

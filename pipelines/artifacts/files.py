@@ -101,7 +101,10 @@ def replacing(path: Path) -> Iterator[Path]:
         remove_rests(target.parent, re.escape(target.name))
         temporary = _temporary(target)
         try:
+            temporary.touch()
+            mode = temporary.stat().st_mode  # by the umask; safetensors makes files that only their owner can read
             yield temporary
+            temporary.chmod(mode)
             _sync_file(temporary)
             temporary.replace(target)
             _sync_folder(target.parent)
@@ -124,7 +127,7 @@ def replacing_folder(path: Path) -> Iterator[Path]:
         try:
             fresh.mkdir(parents=True)
             yield fresh
-            sync_files(fresh)
+            finish_files(fresh)
             if target.exists():
                 target.rename(old)
             fresh.rename(target)
@@ -169,10 +172,12 @@ def read_json(path: Path) -> Any:
         raise InputError(f"{path}: not valid JSON ({error})") from error
 
 
-def sync_files(folder: Path) -> None:
-    """Make sure that the files below a folder are on the disk."""
+def finish_files(folder: Path) -> None:
+    """Give the files below a new folder its mode, by the umask, whatever wrote them, and put them on the disk."""
+    mode = folder.stat().st_mode & 0o666
     for path in folder.rglob("*"):
         if path.is_file():
+            path.chmod(mode)
             _sync_file(path)
 
 

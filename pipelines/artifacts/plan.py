@@ -2,7 +2,7 @@
 
 import os
 import warnings
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -75,6 +75,12 @@ class StagePlan:
         # The first number is left out: files that were written before there were numbers stay up to date.
         results = {} if self.results == 1 else {"results": self.results}
         return stage_fingerprint(self.stage, {**self.parameters, **results, "seed": self.seed}, self._fingerprints)
+
+    def fingerprint_but(self, roles: Collection[str], parameters: Collection[str]) -> str:
+        """The same without some inputs and parameters, whose change can then be told from that of others."""
+        kept = {name: value for name, value in self.parameters.items() if name not in parameters}
+        inputs = {role: value for role, value in self._fingerprints.items() if role not in roles}
+        return stage_fingerprint(self.stage, {**kept, "results": self.results, "seed": self.seed}, inputs)
 
     def finished(self, *, force: bool) -> StageResult | None:
         """The result of an earlier run with the same fingerprint, or None if there is work to do.

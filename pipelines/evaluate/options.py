@@ -11,6 +11,7 @@ from pipelines.evaluate.captions import Gallery
 from pipelines.evaluate.protocols import Protocol
 from pipelines.runs.sources import Sources
 
+WHOLE_SPLITS = ("ek100", "eccv")  # protocols that score a published test set, of which nothing may be left out
 OPTIONS_OF: dict[str, Protocol] = {
     "--relevancy": "ek100",
     "--tail-classes": "ek100",
@@ -28,7 +29,7 @@ def refuse_other_sources(sources: Sources, protocol: Protocol, encoding: Encodin
                 raise InputError(
                     f"--{field.name.replace('_', '-')}: has an effect only where a run encodes; leave it out"
                 )
-    if encoding.max_bad and protocol in ("ek100", "eccv"):
+    if encoding.max_bad and protocol in WHOLE_SPLITS:
         raise InputError(f"--max-bad: {protocol} scores a whole published test set; replace damaged media instead")
 
 

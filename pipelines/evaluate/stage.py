@@ -15,7 +15,7 @@ from pipelines.errors import InputError
 from pipelines.evaluate.captions import Gallery
 from pipelines.evaluate.folder import finished_scores, refuse_other_folder, remove_scores_of_others
 from pipelines.evaluate.misses import miss_table
-from pipelines.evaluate.options import refuse_other_protocols, refuse_other_sources
+from pipelines.evaluate.options import WHOLE_SPLITS, refuse_other_protocols, refuse_other_sources
 from pipelines.evaluate.prompts import read_prompts
 from pipelines.evaluate.protocols import (
     Inputs,
@@ -132,6 +132,8 @@ def evaluate(
     }
     refuse_other_protocols(protocol, split, folds, gallery, own_options)
     refuse_other_sources(sources, protocol, encoding)
+    if protocol in WHOLE_SPLITS:
+        encoding = replace(encoding, max_bad=None)
     prompts = None
     if protocol == "classes":
         prompts = read_prompts(column, templates, class_names, vectors_given=text is not None)

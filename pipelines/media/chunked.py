@@ -1,5 +1,6 @@
 """Videos in chunks, in one list with media that are a file each."""
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -36,8 +37,13 @@ class ChunkedBlobs:
         )
 
     def where(self, row: int) -> str:
-        """What a medium's files lie in."""
-        return self._files.where(self._first[row])
+        """What a medium's file lies in; of a video in chunks their folder."""
+        first = self._first[row]
+        where = self._files.where(first)
+        if self._begins_s[row] is None:
+            return where
+        folder = os.path.dirname(self._files.name(first))
+        return folder if folder.startswith(where) or where == self._files.name(first) else f"{where}: {folder}"
 
     def name(self, row: int) -> str:
         """The file, or the first chunk."""
@@ -67,6 +73,27 @@ def in_seconds(chunks: Chunks, chunk_seconds: float) -> Chunks:
         if chunk.begins_s % 1:
             raise ValueError(f"{chunk.name} begins at no multiple of --chunk-seconds {chunk_seconds:g}; correct that")
     return tuple(replace(chunk, begins_s=chunk.begins_s * chunk_seconds) for chunk in chunks)
+
+
+def ends_early(chunk: Chunk, end_s: float, after: Chunk) -> bool:
+    """Whether a chunk that ends at ``end_s`` ends well before the next begins, so that one is missing between."""
+    return after.begins_s - end_s > _share(chunk, end_s)
+
+
+def require_order(chunk: Chunk, end_s: float, after: Chunk) -> None:
+    """Check that a chunk that ends at ``end_s`` doesn't go on well after the next begins.
+
+    Raises:
+        ValueError: It does, as where chunks are numbered.
+    """
+    if end_s - after.begins_s > _share(chunk, end_s):
+        remedy = "name chunks by their first second, or give --chunk-seconds"
+        raise ValueError(f"{chunk.name} goes on beyond {after.name}; {remedy}")
+
+
+def _share(chunk: Chunk, end_s: float) -> float:
+    """By how much a chunk may end before or after the next begins: cuts are made at keyframes."""
+    return (end_s - chunk.begins_s) / 2
 
 
 def open_places(places: Sequence[int | ChunkPlaces], open_files: Callable[[list[int]], Blobs]) -> Blobs:

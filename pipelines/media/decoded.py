@@ -1,7 +1,7 @@
 """What images and clips have in common: decoded on demand, cut to squares, evaluation views kept."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
@@ -11,9 +11,11 @@ from torch import Tensor
 from pipelines.errors import InputError
 from pipelines.media.blobs import Blobs
 from pipelines.media.cache import ViewCache
+from pipelines.media.damage import Fault
 from pipelines.media.errors import DamagedMediumError
 from pipelines.media.pixels import CENTRE, Pixels, draw
 from pipelines.media.view import View
+from pipelines.progress import Progress
 
 
 class DecodedMedia(ABC):
@@ -47,6 +49,10 @@ class DecodedMedia(ABC):
         Raises:
             OSError, ValueError: It can't be decoded; says why.
         """
+
+    @abstractmethod
+    def faults(self, progress: Progress) -> Iterator[Fault]:
+        """What is wrong with files, by one look at each; less than decoding all of them finds, where that is slow."""
 
     def load(self, row: int, random: np.random.Generator | None = None) -> Tensor:
         """Pixels ``[3, size, size]`` or ``[frames, 3, size, size]``, uint8; see `MediaSource`."""

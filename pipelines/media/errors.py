@@ -42,18 +42,18 @@ class DamagedMediumError(InputError):
         return type(self), (self.what, self.media_id, self.reason)
 
 
-def require_few_damaged(reasons: Mapping[str, str], max_bad: int) -> None:
+def require_few_damaged(reasons: Mapping[str, str], max_bad: int | None) -> None:
     """Check that no more media are damaged than may be.
 
     Args:
         reasons: What is wrong with each, by media id.
-        max_bad: Most media that may be damaged.
+        max_bad: Most media that may be damaged; None for none.
 
     Raises:
         InputError: There are more.
     """
-    if len(reasons) > max_bad:
+    if len(reasons) > (max_bad or 0):
         raise InputError(
             f"--max-bad {max_bad}: {len(reasons)} media can't be decoded, first: {', '.join(list(reasons)[:3])}; mend "
-            "or remove them, or raise --max-bad"
+            "or replace them, or raise --max-bad"
         )

@@ -79,7 +79,7 @@ class LoadedBatch:
 
 
 def batches(
-    source: MediaSource, plan: Iterable[PlannedBatch], *, workers: int, seed: int | None, max_bad: int = 0
+    source: MediaSource, plan: Iterable[PlannedBatch], *, workers: int, seed: int | None, max_bad: int | None = 0
 ) -> Iterator[LoadedBatch]:
     """Load batches in their order.
 
@@ -98,10 +98,11 @@ def batches(
         workers: Processes that decode; 0 for this one. Media in memory are never sent through workers.
         seed: Seed of augmentations and stand-ins; None for evaluation views.
         max_bad: Most damaged media that may be replaced, here for one place in a batch; counting those of a run is the
-            caller's, who knows of all processes.
+            caller's, who knows of all processes. None where every medium is needed, as in a published test set: then no
+            message says that one more may be damaged.
 
     Raises:
-        DamagedMediumError: A medium can't be decoded, and ``max_bad`` is 0.
+        DamagedMediumError: A medium can't be decoded, and ``max_bad`` is 0 or None.
         InputError: More than ``max_bad`` media are damaged, nothing is left to replace one, or a worker died.
     """
     if source.is_in_memory or workers == 0:
@@ -141,7 +142,9 @@ _Loaded = tuple[Tensor, Tensor, tuple[Replacement, ...]]
 class _Batches(Dataset["_Loaded | InputError"]):
     """Batches by number. Errors are returned, since the loader would raise them with a worker's traceback as text."""
 
-    def __init__(self, source: MediaSource, planned: Sequence[PlannedBatch], seed: int | None, max_bad: int) -> None:
+    def __init__(
+        self, source: MediaSource, planned: Sequence[PlannedBatch], seed: int | None, max_bad: int | None
+    ) -> None:
         self._source, self._seed, self._max_bad = source, seed, max_bad
         self._planned = [PlannedBatch(each.epoch, each.step, each.media_rows, each.part) for each in planned]
 
@@ -156,7 +159,7 @@ class _Batches(Dataset["_Loaded | InputError"]):
         return batch.media_rows, batch.inputs, batch.replacements
 
 
-def _load(source: MediaSource, planned: PlannedBatch, seed: int | None, max_bad: int) -> LoadedBatch:
+def _load(source: MediaSource, planned: PlannedBatch, seed: int | None, max_bad: int | None) -> LoadedBatch:
     positions = range(len(planned.media_rows))[planned.part]
     wanted = planned.media_rows[planned.part]
     if source.is_in_memory:
@@ -173,7 +176,7 @@ def _load(source: MediaSource, planned: PlannedBatch, seed: int | None, max_bad:
 
 
 def _load_one(
-    source: MediaSource, planned: PlannedBatch, position: int, row: int, seed: int | None, max_bad: int
+    source: MediaSource, planned: PlannedBatch, position: int, row: int, seed: int | None, max_bad: int | None
 ) -> tuple[int, Tensor, list[Replacement]]:
     """A medium, or the first of its stand-ins that can be decoded."""
     replaced: list[Replacement] = []
@@ -183,8 +186,9 @@ def _load_one(
         try:
             return row, source.load(row, random), replaced
         except DamagedMediumError as error:
-            if max_bad == 0:
-                advice = f"{error.reason}; repair or remove it, or go on without it: --max-bad 1"
+            if not max_bad:
+                without = "" if max_bad is None else ", or go on without it: --max-bad 1"
+                advice = f"{error.reason}; mend or replace it{without}"
                 raise DamagedMediumError(error.what, error.media_id, advice) from error
             if seed is None:
                 return row, source.blank(), [Replacement(position, row, None, error.media_id, str(error))]

@@ -14,8 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from pipelines.artifacts.chunks import missing_chunk
 from pipelines.errors import InputError
 from pipelines.media.blobs import Chunks, Content
+from pipelines.media.chunked import ends_early, require_order
 from pipelines.media.film import Film, picture
 
 if TYPE_CHECKING:
@@ -124,16 +126,15 @@ class _Footage:
             return
         for instant_s in instants.tolist():
             number = self._chunk_at(instant_s)
-            name, begins_s = self._video[number].name, self._begins_s[number]
+            begins_s = self._begins_s[number]
             if instant_s < begins_s:
-                raise ValueError(f"no chunk holds second {instant_s:g}: the first is {name}")
+                raise ValueError(missing_chunk(0, begins_s))
             if number + 1 == len(self._begins_s):
                 continue
             self.require_order(number)
             end_s = self._film(number).end_s
-            is_gap = self._begins_s[number + 1] - end_s > _share(end_s - begins_s)
-            if is_gap and instant_s >= end_s:
-                raise ValueError(f"no chunk holds second {instant_s:g}: {name} ends at {end_s:g} s")
+            if instant_s >= end_s and ends_early(self._video[number], end_s, self._video[number + 1]):
+                raise ValueError(missing_chunk(end_s, self._begins_s[number + 1]))
 
     def require_order(self, number: int = -2) -> None:
         """Check that a chunk, else the last but one, ends about where the next begins, and not after it.
@@ -142,11 +143,8 @@ class _Footage:
             ValueError: It goes on, as where chunks are numbered.
         """
         if isinstance(self._video, tuple) and len(self._video) > 1:
-            chunk, after = self._video[number], self._video[number + 1]
             end_s = self._film(number % len(self._video)).end_s
-            if end_s - after.begins_s > _share(end_s - chunk.begins_s):
-                remedy = "name chunks by their first second, or give --chunk-seconds"
-                raise ValueError(f"{chunk.name} goes on beyond {after.name}; {remedy}")
+            require_order(self._video[number], end_s, self._video[number + 1])
 
     def frames(self, seek_s: float | None, until_s: float) -> _TimedFrames:
         """Frames with their times, from the keyframe before ``seek_s`` or from the start, through all chunks.
@@ -208,11 +206,6 @@ class _Footage:
                 film = Film(self._video)
             self._films[number] = self._open.enter_context(film)
         return self._films[number]
-
-
-def _share(length_s: float) -> float:
-    """By how much a chunk of some length may end before or after the next begins: cuts are made at keyframes."""
-    return length_s / 2
 
 
 def _frames_at(footage: _Footage, instants: NDArray[np.float64]) -> list["VideoFrame"]:

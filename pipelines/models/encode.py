@@ -43,7 +43,7 @@ def encode_batches(
     rows: Tensor | None = None,
     precision: Precision = "32",
     workers: int = 0,
-    max_bad: int = 0,
+    max_bad: int | None = 0,
 ) -> Iterator[EncodedBatch]:
     """Encode media as they are decoded, in evaluation views, without gradients.
 
@@ -55,10 +55,10 @@ def encode_batches(
         rows: Which media ``[n]``, in order; all if None.
         precision: Precision of the forward pass; ``32`` leaves it to ``encode``.
         workers: Processes that decode.
-        max_bad: Above 0, damaged media are told and not raised; counting them is the caller's.
+        max_bad: Above 0, damaged media are told and not raised; counting them is the caller's. None as for `batches`.
 
     Raises:
-        InputError: A medium can't be decoded, and ``max_bad`` is 0.
+        InputError: A medium can't be decoded, and ``max_bad`` is 0 or None.
     """
     rows = torch.arange(len(media.ids)) if rows is None else rows
     plan = [PlannedBatch(0, step, part) for step, part in enumerate(torch.split(rows, batch_size)) if len(part)]

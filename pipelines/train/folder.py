@@ -22,6 +22,7 @@ _FILES = ("metrics.json", "steps.parquet", "checkpoints", "model", "tensorboard"
 _PREVIOUS, _MAKING_WAY, _DISCARDED = "previous", "previous.tmp", ".discarded.tmp"
 _BESIDE = {_PREVIOUS, _MAKING_WAY, "wandb"}  # what a folder may hold that has no run
 METRICS_DIGEST = "metrics_digest"  # of a run's summary
+MENDABLE = "mendable"  # of the checkpoint of a run that stopped at media, which may have changed when it goes on
 _RESTS = ".*.tmp"  # what a kill leaves half written or half deleted
 
 
@@ -130,12 +131,21 @@ class RunFolder:
             self._making_way.rename(self._previous)
         for name in _FILES:
             _remove(self.path / name)
+        self._record(config, plan)
+
+    def go_on(self, config: TrainConfig, plan: StagePlan) -> None:
+        """Record in ``config.json`` that media were mended since the run stopped at one, where they were."""
+        if self._recorded().get("fingerprint") != plan.fingerprint:
+            self._record(config, plan)
+
+    def _record(self, config: TrainConfig, plan: StagePlan) -> None:
         write_json(
             self._config,
             {
                 "command": "train",
                 "parameters": config.model_dump(mode="json", exclude_none=True),
                 "fingerprint": plan.fingerprint,
+                "fingerprint_but_media": _but_media(plan),
                 "libraries": plan.provenance().libraries,
             },
         )
@@ -220,11 +230,18 @@ class RunFolder:
             _remove(rest)
 
     def _difference(self, plan: StagePlan, config: TrainConfig) -> str | None:
-        """How this run differs from the one in the folder; None if it doesn't."""
+        """How this run differs from the one in the folder; None if it doesn't, or mended what that one stopped at."""
         recorded = self._recorded()
         if recorded.get("fingerprint") == plan.fingerprint:
             return None
+        only_media_changed = recorded.get("fingerprint_but_media") == _but_media(plan)
+        if only_media_changed and read_extra(self.checkpoints()[0]).get(MENDABLE):
+            return None
         return config.differences(recorded["parameters"]) or "its input files, or mmts, changed"
+
+
+def _but_media(plan: StagePlan) -> str:
+    return plan.fingerprint_but(plan.foreign, ("media_places",))
 
 
 def _holds_anything(folder: Path) -> bool:

@@ -27,35 +27,24 @@ class GradedPairs:
     clips: Clips
     relevancy: Relevancy
 
-    def scores(
-        self, media_nd: Tensor, text_nd: Tensor, whole_n: Tensor, size_n: NDArray[np.float64] | None
-    ) -> dict[str, float]:
-        """The scores of ``mmts eval --protocol ek100``, of the clips that could be decoded.
+    def scores(self, media_nd: Tensor, text_nd: Tensor, size_n: NDArray[np.float64] | None) -> dict[str, float]:
+        """The scores of ``mmts eval --protocol ek100``.
 
         Args:
             media_nd: Embeddings of the clips ``[n, d]``.
             text_nd: Embeddings of their own captions ``[n, d]``.
-            whole_n: Whether each could be decoded ``[n]``.
             size_n: Training cluster size of each, where known.
 
         Returns:
             ``mAP``, ``nDCG`` and so on, the means of both directions, ``text_to_media_mAP`` and so on; where cluster
             sizes are known the same for the thirds by frequency, as ``tail_mAP``.
         """
-        rows = np.flatnonzero(whole_n.numpy())
-        kept_m = whole_n.numpy()[self.clips.clip_of_sentence]
-        sentence_rows = self.clips.clip_of_sentence[kept_m]
-        relevancy = Relevancy(
-            self.relevancy.grades,
-            self.relevancy.codes,
-            self.relevancy.row_key[rows],
-            self.relevancy.column_key[kept_m],
-        )
+        clip_of_sentence = self.clips.clip_of_sentence
         evaluation = score_ek100(
-            EmbeddingScores(media_nd.numpy()[rows], text_nd.numpy()[sentence_rows]),
-            relevancy,
-            np.searchsorted(rows, sentence_rows),
-            cluster_size=None if size_n is None else size_n[rows],
+            EmbeddingScores(media_nd.numpy(), text_nd.numpy()[clip_of_sentence]),
+            self.relevancy,
+            clip_of_sentence,
+            cluster_size=size_n,
             resamples=0,
         )
         return {

@@ -10,7 +10,7 @@ from pipelines.artifacts import Provenance
 from pipelines.errors import Interrupted
 from pipelines.train.checkpoint import Checkpoint, write_checkpoint
 from pipelines.train.figures import Figures
-from pipelines.train.folder import RunFolder
+from pipelines.train.folder import MENDABLE, RunFolder
 from pipelines.train.interrupt import StopRequest
 from pipelines.train.loggers import Logger
 from pipelines.train.session import Session
@@ -113,6 +113,16 @@ class Record(Figures):
         """
         self._stop_if(self._agreed(_NOTHING if request.signal is None else _STOP) == _STOP)
 
+    def keep_last_step(self) -> bool:
+        """Write a checkpoint where an error ends the run between steps, and say whether there is one.
+
+        Of several processes the others may be elsewhere, so that only the checkpoints that were due are left.
+        """
+        if self._begin is not None or self.session.fabric.world_size > 1:
+            return False
+        self._write_checkpoint(mendable=True)
+        return True
+
     def _agreed(self, due: int) -> int:
         """The most that is due on any process."""
         fabric = self.session.fabric
@@ -130,13 +140,13 @@ class Record(Figures):
                 "same command and --resume"
             )
 
-    def _write_checkpoint(self) -> None:
+    def _write_checkpoint(self, *, mendable: bool = False) -> None:
         self.read_figures()  # nothing of a step that was not finite is kept
         session = self.session
         found = capture(session.trainable, session.optimizer, self.state, session.fabric, self._fingerprint)
         if session.fabric.is_global_zero:
             self.log.write(self.folder.steps, self._unfinished, {})  # first, so that it is never behind a checkpoint
-            self.folder.save(found)
+            self.folder.save(Checkpoint(found.tensors, {**found.extra, MENDABLE: mendable}))
         session.fabric.barrier()  # who ends before it is written would take the first process along
         self._last_checkpoint = time.monotonic()
 

@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from pipelines.artifacts import StagePlan, frequency_file
-from pipelines.artifacts.files import require_folder, sync_files, write_json
+from pipelines.artifacts.files import finish_files, require_folder, write_json
 from pipelines.artifacts.needs import announce
 from pipelines.artifacts.writers import removing_new_folders, sole_writer, writing
 from pipelines.contrast import STRATEGIES
+from pipelines.errors import InputError
 from pipelines.media import linked_parameters, media_inputs
 from pipelines.model_files import MODEL_DIGEST, model_identity
 from pipelines.models import save_model
@@ -15,6 +16,7 @@ from pipelines.progress import SILENT, Progress
 from pipelines.train.checkpoint import Checkpoint, read_checkpoint
 from pipelines.train.config import TrainConfig
 from pipelines.train.data import needs_of
+from pipelines.train.figures import NotFiniteError
 from pipelines.train.folder import METRICS_DIGEST, RunFolder, content_digest
 from pipelines.train.launch import make_fabric
 from pipelines.train.loggers import Logger, open_loggers, require_loggers
@@ -24,6 +26,7 @@ from pipelines.train.result import RunResult
 from pipelines.train.session import Session
 from pipelines.train.state import RunState, restore
 from pipelines.train.steps import StepLog, read_steps
+from pipelines.train.validation import require_whole
 
 
 def train(config: TrainConfig, *, resume: bool = False, force: bool = False, progress: Progress = SILENT) -> RunResult:
@@ -74,6 +77,7 @@ def _train(config: TrainConfig, *, resume: bool, force: bool, progress: Progress
     require_loggers(config)
     announce(progress.note, needs_of(config), config.output)
     session = Session(config)
+    require_whole(session, progress)
     fabric.launch()  # from here on there may be other processes
     session.launch(fabric)
     state, log = _start(session, folder, found)
@@ -87,11 +91,19 @@ def _train(config: TrainConfig, *, resume: bool, force: bool, progress: Progress
             return []
         if found is None:
             folder.start(config, plan)
+        else:
+            folder.go_on(config, plan)
         return open_loggers(config, state)
 
     record = Record(session, state, folder, log, plan.provenance(), begin)
     try:
         run_epochs(session, state, record, progress)
+    except NotFiniteError:
+        raise
+    except InputError:  # such as a damaged medium, which can be replaced
+        if record.keep_last_step():
+            progress.note(f"step {state.step:,} is kept, from which --resume goes on")
+        raise
     finally:
         for logger in record.loggers:
             logger.close()
@@ -99,7 +111,7 @@ def _train(config: TrainConfig, *, resume: bool, force: bool, progress: Progress
     if fabric.is_global_zero:
         best = session.best_model(read_checkpoint(folder.best_of(state.best_epoch)))
         summary[MODEL_DIGEST] = save_model(best, folder.model)
-        sync_files(folder.model)
+        finish_files(folder.model)
         metrics = {
             "best_epoch": state.best_epoch,
             "validation": state.validations,

@@ -6,8 +6,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from pipelines.errors import InputError
+from pipelines.media.decoded import DecodedMedia
 from pipelines.models import encode_batches, media_batch_size
-from pipelines.progress import Silent
+from pipelines.progress import Progress, Silent
+from pipelines.rank import is_first_process
 from pipelines.scores.evaluation import Evaluation
 from pipelines.scores.queries import DIRECTIONS, RECALL_AT
 from pipelines.scores.retrieval import score_retrieval
@@ -30,6 +33,8 @@ class _Watched(Silent):
 def validate(session: Session, between: Callable[[], None]) -> dict[str, float]:
     """Score retrieval on the validation split; every process must call it.
 
+    Where a graded score chooses the best epoch no medium may be damaged, since `mmts eval` scores all of them.
+
     Args:
         session: What is trained.
         between: Called after each batch, as often on every process, and while ranks are counted; what it raises ends
@@ -37,14 +42,34 @@ def validate(session: Session, between: Callable[[], None]) -> dict[str, float]:
 
     Returns:
         See `summed_recalls`; where a graded score chooses the best epoch, those of `GradedPairs.scores` as well.
+
+    Raises:
+        InputError: Media are damaged, more than may be.
     """
     assert session.validation is not None
     data = session.validation
     encoded = _encode(session, data, between)
     scores = summed_recalls(_score(encoded, data, between))
     if session.graded is not None:
-        scores |= session.graded.scores(encoded.media_nd, encoded.text_nd, encoded.whole_n, data.size_n)
+        scores |= session.graded.scores(encoded.media_nd, encoded.text_nd, data.size_n)
     return scores
+
+
+def require_whole(session: Session, progress: Progress) -> None:
+    """Check, before the first step, the clips of the validation split where a graded score needs all of them.
+
+    Raises:
+        InputError: Files of them are damaged, as far as a look at each shows.
+    """
+    media = None if session.validation is None else session.validation.media
+    if session.graded is None or not isinstance(media, DecodedMedia) or not is_first_process():
+        return
+    if fault := next(media.faults(progress), None):
+        config = session.config
+        raise InputError(
+            f"{fault.file}: {fault.reason}; --metric {config.metric} needs all media of the {config.val_split} split: "
+            f"`mmts inspect {config.annotations} --media {config.media}` lists the damaged ones"
+        )
 
 
 def score_pairs(session: Session, data: PairedData, between: Callable[[], None] = lambda: None) -> Evaluation:
@@ -125,7 +150,7 @@ def _encode_media(session: Session, data: PairedData, between: Callable[[], None
         rows=_share(session, count),
         batch_size=media_batch_size(data.media, session.encoder.settings["frames"]),
         workers=session.workers,
-        max_bad=session.config.max_bad,
+        max_bad=session.config.max_bad if session.graded is None else None,
     ):
         encoded.append(batch)
         between()

@@ -2,9 +2,12 @@
 
 import contextlib
 import errno
+import os
 from pathlib import Path
 
 import pytest
+import torch
+from safetensors.torch import save_file
 
 from pipelines.artifacts.files import (
     nearest,
@@ -45,6 +48,22 @@ def test_no_hidden_file_is_named_for_a_missing_one(tmp_path) -> None:
     (tmp_path / ".texts.parquet.lock").touch()
     with pytest.raises(InputError, match=r"no such file$"):
         require_file(tmp_path / "text.parquet")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no umask")
+@pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o077, 0o600), (0o002, 0o664)])
+def test_the_umask_decides_who_reads_a_file_whatever_wrote_it(tmp_path, umask, mode) -> None:
+    tensors = {"a": torch.zeros(2)}  # safetensors by itself makes files of mode 600
+    before = os.umask(umask)
+    try:
+        with replacing(tmp_path / "a.safetensors") as temporary:
+            save_file(tensors, temporary)
+        with replacing_folder(tmp_path / "model") as folder:
+            save_file(tensors, folder / "b.safetensors")
+    finally:
+        os.umask(before)
+    for path in (tmp_path / "a.safetensors", tmp_path / "model" / "b.safetensors"):
+        assert path.stat().st_mode & 0o777 == mode
 
 
 def test_replacing_puts_the_whole_file_in_place(tmp_path) -> None:

@@ -1,5 +1,6 @@
 """Videos in chunks: the same frames as from the uncut video, wherever the cuts fall and however they were made."""
 
+import re
 import tarfile
 import zipfile
 from fractions import Fraction
@@ -13,6 +14,7 @@ import pytest
 
 from pipelines.annotations import links
 from pipelines.errors import InputError
+from pipelines.inspect.damage import find_damage
 from pipelines.media import DamagedMediumError, MediaList, View, linked_parameters, open_media
 from pipelines.media.blobs import Chunk
 from pipelines.media.video import read_frames
@@ -141,9 +143,9 @@ def test_chunks_that_are_missing_are_named(tmp_path, whole) -> None:
     (folder := tmp_path / "chunks").mkdir()
     encode_again(whole(), folder, [0, 3, 6, 9])
     chunks = chunks_of(folder)
-    with pytest.raises(ValueError, match=r"^no chunk holds second 3\.5: 0\.mp4 ends at 2\.84 s$"):
+    with pytest.raises(ValueError, match=r"^a chunk from 2\.8 s to 6 s is missing$"):
         read_frames((chunks[0], *chunks[2:]), 2.0, 5.0, 3, None)[0]
-    with pytest.raises(ValueError, match=r"^no chunk holds second 1: the first is 3\.mp4$"):
+    with pytest.raises(ValueError, match=r"^a chunk from 0 s to 3 s is missing$"):
         read_frames(chunks[1:], 0.0, 2.0, 1, None)
     with pytest.raises(ValueError, match=r"^the clip begins at 9\.5 s, the video ends at 8\.84 s$"):
         read_frames(chunks[:3], 9.5, 9.9, 2, None)
@@ -246,8 +248,44 @@ def test_chunks_may_be_numbered_where_their_length_is_given(kitchen) -> None:
 def test_a_missing_chunk_is_a_damaged_medium(kitchen) -> None:
     (kitchen / "P01" / "P01_01.MP4" / "3.MP4").unlink()
     source = open_media(kitchen, CLIPS, view=View(32, 1))
-    with pytest.raises(DamagedMediumError, match=r"clip c1 can't be decoded \(no chunk holds second 4\.5: 0\.MP4 ends"):
+    folder = re.escape(str(kitchen / "P01" / "P01_01.MP4"))
+    with pytest.raises(
+        DamagedMediumError, match=rf"^{folder}: clip c1 can't be decoded \(a chunk from 2\.8 s to 6 s is missing\)$"
+    ):
         source.load(0)
+
+
+def test_every_damaged_file_is_found_by_a_look_at_each(tmp_path, kitchen, film) -> None:
+    chunks = kitchen / "P01" / "P01_01.MP4"
+    (chunks / "3.MP4").unlink()
+    (chunks / "9.MP4").write_bytes(b"no video" * 99)
+    whole = film(tmp_path / "long.mkv", frames=500).read_bytes()  # 20 s
+    (kitchen / "P03_03.mkv").write_bytes(whole[: len(whole) // 2])  # it opens, and says that it is 20 s long
+    clips = [
+        ("before", "P01_01", 0.0, 2.5),
+        ("gap", "P01_01", 2.0, 5.0),
+        ("end", "P01_01", 8.0, 9.5),
+        ("late", "P02_02", 11.0, 12.0),
+        ("fine", "P02_02", 0.0, 99.0),
+        ("cut", "P03_03", 1.0, 2.0),
+    ]
+    ids, videos, starts, ends = zip(*clips, strict=True)
+    annotations = tmp_path / "annotations.parquet"
+    columns = {"sample_id": ids, "text": ids, "video_id": videos, "start_s": starts, "end_s": ends}
+    pq.write_table(pa.table({name: list(values) for name, values in columns.items()}), annotations)
+    found = find_damage(annotations, kitchen)
+    assert (found["media"], found["damaged"]) == (6, 4)
+    faults = {each["file"]: [] for each in found["faults"]}
+    for each in found["faults"]:
+        faults[each["file"]].append((each["reason"], each["media_ids"]))
+    assert faults[str(chunks)] == [
+        ("a chunk from 2.8 s to 6 s is missing", ["gap"]),
+        ("9.MP4: Invalid data found when processing input", ["end"]),
+    ]
+    assert faults[str(kitchen / "P02_02.mp4")] == [("it ends at 9.84 s, before clips begin", ["late"])]
+    [(reason, concerned)] = faults[str(kitchen / "P03_03.mkv")]
+    assert re.match("it is cut short: its frames end at .* not at 20 s as it says", reason)
+    assert concerned == ["cut"]
 
 
 def test_videos_named_by_numbers_are_no_chunks(tmp_path, whole) -> None:

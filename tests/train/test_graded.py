@@ -4,15 +4,11 @@ import json
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
-import torch
 
 from pipelines.errors import InputError
 from pipelines.evaluate import evaluate
-from pipelines.scores import EmbeddingScores, class_relevancy, score_ek100
 from pipelines.train import train
-from pipelines.train.graded import read_graded
 
 
 @pytest.fixture
@@ -64,26 +60,26 @@ def test_the_mean_of_both_directions_has_two_names(kitchen) -> None:
             kitchen.config("run", metric=name)
 
 
-def test_clips_that_are_damaged_are_left_out(kitchen) -> None:
-    config = kitchen.config("run", metric="mAP")
-    graded = read_graded(config)
-    table = pq.read_table(config.annotations)
-    table = table.filter(pa.compute.equal(table.column("split"), "val"))
-    n = table.num_rows
-    random = np.random.default_rng(1)
-    media_nd, text_nd = random.standard_normal((2, n, 3)).astype(np.float32)
-    whole_n = np.arange(n) % 3 != 0
-    found = graded.scores(*map(torch.from_numpy, (media_nd, text_nd, whole_n)), None)
-    kept = table.filter(pa.array(whole_n))
-    sentences = np.flatnonzero(kept.column("retrieval_sentence").to_numpy())
-    expected = score_ek100(
-        EmbeddingScores(media_nd[whole_n], text_nd[whole_n][sentences]),
-        class_relevancy(kept.column("verb_class").to_numpy(), kept.column("all_noun_classes").to_pylist(), sentences),
-        sentences,
-        resamples=0,
-    ).scores["overall"]
-    assert found["nDCG"] == pytest.approx(expected["mean"]["nDCG"]["value"])
-    assert found["media_to_text_nDCG"] == pytest.approx(expected["media_to_text"]["nDCG"]["value"])
+def test_damaged_media_that_will_be_scored_are_refused_before_the_first_step(kitchen, tiny) -> None:
+    bad = next(each for each in kitchen.media_ids if kitchen.split[f"{each}#0"] == "val")
+    (images := kitchen.images()).joinpath(bad).write_bytes(b"no image")
+    options = {"media": images, "media_model": str(tiny("resnet")), "max_bad": 3}
+    with pytest.raises(
+        InputError,
+        match=rf"{bad}: it is not an image in a known format; --metric mAP needs all media of the val split: "
+        rf"`mmts inspect \S+ --media {images}` lists the damaged ones$",
+    ):
+        train(kitchen.config("run", metric="mAP", **options))
+    assert not (kitchen.folder / "run").exists()
+
+
+def test_damage_that_only_the_validation_finds_stops_the_run(kitchen, tiny, monkeypatch) -> None:
+    bad = next(each for each in kitchen.media_ids if kitchen.split[f"{each}#0"] == "val")
+    (images := kitchen.images()).joinpath(bad).write_bytes(b"no image")
+    monkeypatch.setattr("pipelines.train.stage.require_whole", lambda session, progress: None)
+    options = {"media": images, "media_model": str(tiny("resnet")), "max_bad": 3}
+    with pytest.raises(InputError, match=rf"{bad} can't be decoded .*; mend or replace it\)$"):
+        train(kitchen.config("run", metric="mAP", **options))
 
 
 def test_other_annotations_are_refused(world) -> None:

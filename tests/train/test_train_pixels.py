@@ -75,7 +75,7 @@ def test_a_corrupt_training_image_is_named(world) -> None:
         train(world.config("run", media=images, media_model=str(tower)))
     (images / "m03.png").unlink()
     with pytest.raises(InputError, match=r"1 of 48 media are missing there, first: m03\.png"):
-        train(world.config("run", media=images, media_model=str(tower)))
+        train(world.config("other", media=images, media_model=str(tower)))
 
 
 def test_a_vision_model_wants_images(world) -> None:

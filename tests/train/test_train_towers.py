@@ -199,6 +199,21 @@ def test_one_damaged_medium_too_many_stops_the_run(world, tiny) -> None:
         train(world.config("two", max_bad=2, **options))
 
 
+@pytest.mark.parametrize("split", ["train", "val"])
+def test_a_run_goes_on_from_its_last_step_once_a_damaged_medium_is_replaced(world, tiny, split) -> None:
+    images, bad = world.images(), [each for each in world.media_ids if world.split[f"{each}#0"] == split][-1]
+    whole = (images / bad).read_bytes()
+    options = {"media": images, "media_model": str(tiny("resnet")), "epochs": 2}
+    train(world.config("whole", **options))
+    (images / bad).write_bytes(b"no image")
+    with pytest.raises(InputError, match=f"{bad} can't be decoded"):
+        train(world.config("run", **options))
+    assert list((world.folder / "run" / "checkpoints").glob("step-*")), "no step is kept"
+    (images / bad).write_bytes(whole)
+    train(world.config("run", **options), resume=True)
+    assert model_bytes(world, "run") == model_bytes(world, "whole")
+
+
 def test_the_stand_ins_caption_is_its_own(world, tiny, monkeypatch) -> None:
     import pipelines.train.loop as loop
 
