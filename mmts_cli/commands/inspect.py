@@ -37,9 +37,10 @@ def inspect(
         typer.Option("--chunk-seconds", help="With --media: length of the chunks of videos, where these are numbered."),
     ] = None,
 ) -> None:
-    """Show what a Parquet file holds and what made it; or damaged media.
+    """Show what a Parquet file holds and what made it.
 
-    Schema, provenance, statistics and first rows. With --media a line a fault, and exit code 2 if there is one.
+    Schema, provenance, statistics and first rows. With --media which media of annotations are damaged: a line a fault, and
+    exit code 2 if there is one.
 
     Example: mmts inspect clusters.parquet --rows 3
 

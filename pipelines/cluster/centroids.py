@@ -47,18 +47,7 @@ class CentroidFit:
 
     def nearest(self, rows_nd: Matrix, centroids_kd: NDArray[np.float32]) -> NDArray[np.int64]:
         """(n,) the centroid nearest to each row; of several that are equally near the first."""
-        products = products_on(self.device)
-        centroids = Centroids(centroids_kd, self.spherical, products)
-        nearest_n = np.empty(len(rows_nd), dtype=np.int64)
-
-        def assign(part: slice) -> None:
-            block_nd = rows_nd[part]
-            nearest_n[part] = centroids.nearest(products.hold(block_nd), _lengths(block_nd))[0]
-
-        with in_threads() as each:
-            for _ in each(assign, _blocks(rows_nd)):
-                pass
-        return nearest_n
+        return nearest_of(Centroids(centroids_kd, self.spherical, products_on(self.device)), rows_nd)
 
     def count_distinct(self, rows_nd: Matrix, stop: int | None = None) -> int:
         """The number of distinct rows, or directions; counting ends at ``stop``."""
@@ -92,7 +81,7 @@ class CentroidFit:
             for clusters in moving:
                 clusters.assign(part, block_nd, length_m[part])
 
-        with in_threads() as each:
+        with products.in_float32(), in_threads() as each:
             for _ in each(measure, _blocks(rows_md)):
                 pass
             for _ in range(self.niter):
@@ -103,6 +92,20 @@ class CentroidFit:
                 if not (moving := [clusters for clusters in moving if not clusters.settled]):
                     break
         return [clusters.centroids.centroids_kd for clusters in found]
+
+
+def nearest_of(centroids: Centroids, rows_nd: Matrix) -> NDArray[np.int64]:
+    """(n,) the centroid nearest to each row ``(n, d)``; of several that are equally near the first."""
+    products, nearest_n = centroids.products, np.empty(len(rows_nd), dtype=np.int64)
+
+    def assign(part: slice) -> None:
+        block_nd = rows_nd[part]
+        nearest_n[part] = centroids.nearest(products.hold(block_nd), _lengths(block_nd))[0]
+
+    with products.in_float32(), in_threads() as each:
+        for _ in each(assign, _blocks(rows_nd, products.blocks)):
+            pass
+    return nearest_n
 
 
 def _blocks(rows_nd: Matrix, together: int = 1) -> list[slice]:

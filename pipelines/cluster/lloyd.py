@@ -75,7 +75,7 @@ class Centroids:
         self.products = products
         self._exact_kd = centroids_kd.astype(np.float64)
         square_k = np.einsum("kd,kd->k", self._exact_kd, self._exact_kd)
-        self._half_k = np.zeros(len(centroids_kd)) if spherical else _exact_sums(self._exact_kd**2) / 2
+        self._half_k = np.zeros(len(centroids_kd)) if spherical else square_k / 2
         self._length, self._half = float(np.sqrt(square_k.max())), float(self._half_k.max())
         with np.errstate(over="ignore"):
             self._minus_k = None if spherical else products.hold(self._half_k.astype(np.float32))
@@ -133,12 +133,19 @@ class Centroids:
         error_ck = error * (sum_ck + self._half_k)
         low_c = (score_ck - error_ck).max(axis=1)
         near_ck = (score_ck + error_ck >= low_c[:, None]) & self._is_first_k
-        score_ck = np.where(near_ck, score_ck, -np.inf)
-        for row, centroid in np.argwhere(near_ck & (sum_ck > 0)):  # others are exact: 0, less a half that is
+        score_ck = np.where(near_ck, -self._exact_half_k, -np.inf)  # those of products that are all 0
+        for row, centroid in np.argwhere(near_ck & (sum_ck > 0)):
             point_d = self._exact_kd[centroid]
             parts = [row_cd[row] * point_d] if self.spherical else [row_cd[row] * point_d, point_d**2 / -2]
             score_ck[row, centroid] = math.fsum(np.concatenate(parts).tolist())
         return np.asarray(score_ck.argmax(axis=1))
+
+    @cached_property
+    def _exact_half_k(self) -> NDArray[np.float64]:
+        """(k,) half the squares of lengths, sums that are rounded once; 0 for directions."""
+        if self.spherical:
+            return self._half_k
+        return np.array([math.fsum((point_d**2 / 2).tolist()) for point_d in self._exact_kd])
 
     @cached_property
     def _is_first_k(self) -> NDArray[np.bool_]:
@@ -225,11 +232,6 @@ def bytes_of(k: int, dimension: int, seeds: int = 1) -> int:
     # Sums and centroids of each seed; the centroids that one moves to; the sums that move it; each thread's scores.
     elements = k * dimension * (20 * seeds + 40 + 24 * _sums_at_once(k, dimension))
     return elements + blas_threads() * max(PRODUCT_ROWS * k, PRODUCT_SCORES) * 4
-
-
-def _exact_sums(values_kd: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(k,) sums that are rounded once, and so don't depend on their order."""
-    return np.array([math.fsum(value_d.tolist()) for value_d in values_kd])
 
 
 def _sums_at_once(k: int, dimension: int) -> int:

@@ -19,29 +19,22 @@ from numpy.typing import NDArray
 
 from pipelines.cluster.centroids import CentroidFit
 from pipelines.cluster.lloyd import Map, in_threads
-from pipelines.cluster.products import Held, Products, products_on
+from pipelines.cluster.products import Held, Products, products_on, rows_of_worker
 
 # Up to how many fitted rows all similarities are computed: 50,000 x 50,000 of 384 dimensions take about half a minute.
 EXACT_ROWS = 50_000
 LEAST_RECALL = 0.95
-BLOCK_ROWS = 32_768  # that look through the cells at a time
 # What vectors of one text may differ by, so that identical ones stay within any similarity.
 _ROUNDING = 1e-5
 _CELL_ROWS = 4_096  # of a cell, where there are no centroids
 _FIT = CentroidFit(niter=8, spherical=True, max_points_per_centroid=64)
 _BLOCK_VALUES = 2**20  # similarities that are made at a time, in each thread
-_DEVICE_BLOCKS = 4  # of rows that look through the cells at a time on a device
 _EXACT_PAIRS = 4_096  # that are compared at a time
 _FEW = 1 / 16  # pairs that take no longer to compare in float64 than a product of all
 _FINE, _COARSE = 2.0**26, 2.0**11  # products of rows of multiples of 1 / these are exact in float64, and in float32
 _UNIT = 2.0**-24  # float32: largest relative error of rounding
 
 _RowsT = TypeVar("_RowsT")
-
-
-def block_rows(device: str) -> int:
-    """How many rows to look up at a time on a device."""
-    return BLOCK_ROWS if device == "cpu" else BLOCK_ROWS * _DEVICE_BLOCKS
 
 
 def kth_similarity(
@@ -64,7 +57,8 @@ def kth_similarity(
         while start < len(fitted_md):
             part_pd = fitted_md[start : start + min(most, max(k, seen))]  # no more than seen: few of them are near
             low_n = (nearest_nk.min(axis=1) - error).astype(np.float32)
-            row, member = products.above(held_nd, products.hold(part_pd), products.hold(low_n))
+            with products.in_float32():
+                row, member = products.above(held_nd, products.hold(part_pd), products.hold(low_n))
             if len(row) > _FEW * len(rows_nd) * len(part_pd):
                 similarity_np = exact_nd @ _rounded(part_pd).T
             else:
@@ -111,7 +105,7 @@ class Neighborhoods:
     def sizes(self, rows_nd: NDArray[np.float32]) -> NDArray[np.int64]:
         """(n,) the counts around some rows."""
         size_n = np.zeros(len(rows_nd), dtype=np.int64)
-        for part in _slices(len(rows_nd), block_rows(self.device)):
+        for part in _slices(len(rows_nd), rows_of_worker(self.device)):
             size_b = size_n[part]
             for row_p, size_p in self._in_cells(rows_nd[part]):
                 size_b[row_p] += size_p
@@ -124,32 +118,35 @@ class Neighborhoods:
     def _in_cells(self, rows_bd: NDArray[np.float32]) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
         """For each cell (p,) which rows look through it, and what each finds there."""
         held_bd, _ = self._products.hold(rows_bd), self._held  # before there are threads that want it
-        with in_threads() as each:
+        with self._products.in_float32(), in_threads() as each:
             looks_cb = self._looks_through(held_bd, each)
             yield from each(partial(self._around, rows_bd, held_bd, looks_cb), range(len(self.first_c) - 1))
 
-    def _looks_through(self, held_bd: Held, each: Map) -> NDArray[np.bool_] | None:
-        """(c, b) which cells each row looks through; None for all."""
+    def _looks_through(self, held_bd: Held, each: Map) -> NDArray[np.uint8] | None:
+        """(c / 8, b) which cells each row looks through, a bit each; None for all."""
         if self.centroids_cd is None:
             return None
         centroids_cd = self._products.hold(self.centroids_cd)
-        looks_cb = np.empty((len(centroids_cd), len(held_bd)), dtype=np.bool_)
+        looks_cb = np.empty((-(-len(centroids_cd) // 8), len(held_bd)), dtype=np.uint8)
 
         def look(part: slice) -> None:
-            looks_cb[:, part] = self._products.reached(centroids_cd, _coarse(held_bd[part]), self.reach)
+            reached_cp = self._products.reached(centroids_cd, _coarse(held_bd[part]), self.reach)
+            looks_cb[:, part] = np.packbits(reached_cp, axis=0, bitorder="little")
 
         for _ in each(look, _slices(len(held_bd), self._at_once(len(centroids_cd)))):
             pass
         return looks_cb
 
     def _around(
-        self, rows_bd: NDArray[np.float32], held_bd: Held, looks_cb: NDArray[np.bool_] | None, cell: int
+        self, rows_bd: NDArray[np.float32], held_bd: Held, looks_cb: NDArray[np.uint8] | None, cell: int
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """(p,) rows that look through a cell, and what each finds there."""
         inside = slice(*self.first_c[cell : cell + 2])
         members_md, count_m = self.fitted_md[inside], self.count_m[inside]
         held_md, held_count_m = (held[inside] for held in self._held)
-        row_p = np.arange(len(rows_bd)) if looks_cb is None else np.flatnonzero(looks_cb[cell])
+        row_p = np.arange(len(rows_bd))
+        if looks_cb is not None:
+            row_p = np.flatnonzero((looks_cb[cell // 8] & (1 << cell % 8)) != 0)
         size_p = np.empty(len(row_p), dtype=np.int64)
         least, error = self.least - _ROUNDING, _error(rows_bd.shape[1])
         for part in _slices(len(row_p), self._at_once(len(members_md))):
@@ -208,7 +205,7 @@ def _cells_of(
     def assign(part: slice) -> None:
         cell_m[part] = products.two_best(_coarse(products.hold(fitted_md[part])), held_cd)[0]
 
-    with in_threads() as each:
+    with products.in_float32(), in_threads() as each:
         for _ in each(assign, _slices(len(fitted_md), max(1, _BLOCK_VALUES * products.blocks // len(centroids_cd)))):
             pass
     return cell_m

@@ -5,14 +5,15 @@ know how far off they can be, and decide again in float64 what is closer than th
 """
 
 import re
-import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pipelines.cluster.precision import float32_products
 from pipelines.engines import Engine
 from pipelines.errors import InputError
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 PRODUCT_ROWS, PRODUCT_SCORES = 512, 2**19  # at least, and at most beyond that: scores that stay in a core's cache
 
+_WORKER_ROWS = 32_768
+_DEVICE_WORKER_ROWS = 4 * _WORKER_ROWS
 _DEVICE_BLOCKS = 16
 _DEVICE_SCORES = 2**25  # that a thread makes at a time on a device: 128 MiB
 
@@ -37,6 +40,10 @@ class Products:
     """
 
     blocks = 1
+
+    def in_float32(self) -> AbstractContextManager[None]:
+        """Within it products may be made; contexts may be in one another, or in several threads."""
+        return nullcontext()
 
     def rows_at_once(self, targets: int) -> int:
         """How many rows to compare with so many targets at a time."""
@@ -114,9 +121,8 @@ class Products:
 class ProductsOnDevice(Products):
     """Products by torch, on a device.
 
-    Products of float32 may be made of numbers rounded to TF32, of 10 bits, if a caller of torch or the environment
-    wants it so. Torch is told not to, which has precedence over ``TORCH_ALLOW_TF32_CUBLAS_OVERRIDE``; what else there
-    may be, such as ``NVIDIA_TF32_OVERRIDE``, a product shows that has to be exact.
+    Torch is told to make them of float32 numbers, see `float32_products`. What it can't help, such as
+    ``NVIDIA_TF32_OVERRIDE``, a product shows that has to be exact.
 
     Args:
         device: The device.
@@ -131,14 +137,17 @@ class ProductsOnDevice(Products):
         import torch
 
         self._device = device
-        # Of each thread's first product; it sets the context, and there is nothing to do.
-        warnings.filterwarnings("ignore", "Attempting to run cuBLAS, but there was no current CUDA context")
-        torch.set_float32_matmul_precision("highest")
         fine = 1 + 2.0**-12
         kind: Any = {"dtype": torch.float32, "device": device}
-        product = torch.full((1_024, 512), fine, **kind) @ torch.eye(512, **kind)
-        if not bool((product == fine).all()):
+        with self.in_float32():
+            product = torch.full((1_024, 512), fine, **kind) @ torch.eye(512, **kind)
+            is_exact = bool((product == fine).all())
+        if not is_exact:
             raise InputError(f"--device {device}: float32 products are not exact there; unset NVIDIA_TF32_OVERRIDE")
+
+    def in_float32(self) -> AbstractContextManager[None]:
+        """As `Products.in_float32`; what is changed in torch for it is undone at the end."""
+        return float32_products(str(self._device))
 
     def rows_at_once(self, targets: int) -> int:
         """How many rows to compare with so many targets at a time."""
@@ -195,8 +204,9 @@ def _pairs(is_nk: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int6
 NUMPY = Products()
 
 
+@cache
 def products_on(device: str) -> Products:
-    """The products of a device, by its name.
+    """The products of a device, by its name; the same each time.
 
     Raises:
         InputError: It can't be used here.
@@ -206,6 +216,11 @@ def products_on(device: str) -> Products:
     from pipelines.device import choose_device
 
     return ProductsOnDevice(choose_device(device))
+
+
+def rows_of_worker(device: str) -> int:
+    """How many rows to hand to a worker at a time."""
+    return _WORKER_ROWS if device == "cpu" else _DEVICE_WORKER_ROWS
 
 
 def device_here(device: str, engine: Engine) -> str:

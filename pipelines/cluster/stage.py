@@ -109,9 +109,8 @@ def cluster(
     if result is None:
         where: dict[str, Any] = {"engine": engine} if chosen.has_engines else {}
         where |= {"device": device} if chosen.has_devices else {}
-        with memory_of(device):
-            products_on(here)  # before the work that needs it
-            announce(progress.note, subject.needs(values), output.parent)
+        with memory_of(device), products_on(here).in_float32():  # before the work that needs it
+            announce(progress.note, subject.needs(values, device=here), output.parent)
             fitted = read_fitted(subject, values, fit_split, output.parent)
             of_items = chosen.fit(fitted.samples.content, fitted.count_m, **values, **where)
         result = write_clustering(plan, fitted, of_items, source)

@@ -19,6 +19,7 @@ from pipelines.remote import located
 DEFAULT_MEDIA_WEIGHT = 0.5
 _BASE, _PER_ROW, _PER_ID_BYTE = 0.3 * 2**30, 30, 1  # bytes, measured by benchmarks/scale.py
 _PER_TEXT_BYTE = 6  # that labels are made of: the texts twice, and counts of their words
+_ON_DEVICE = 2**30  # for torch, CUDA, and blocks of more rows at a time: reckoned, not measured
 BY = ("text", "media", "joint")
 
 
@@ -118,12 +119,13 @@ class Subject:
                 return self.source if "text" in file.schema_arrow.names else None
         return self.annotations
 
-    def needs(self, options: Values, clusterings: int = 1) -> Need:
+    def needs(self, options: Values, clusterings: int = 1, device: str = "cpu") -> Need:
         """What clustering takes, as it was measured.
 
         Args:
             options: Those of the method.
             clusterings: How many are made at a time.
+            device: Where products are made, see `products_on`.
         """
         vectors = [extent_of(path) for role, path in self.inputs.items() if role in ("embeddings", "features")]
         joint = sum(each.dimension for each in vectors)
@@ -132,6 +134,7 @@ class Subject:
         fitted = 4 * joint * (vectors[0].rows if vectors else 0)
         held = [*vectors, *([clustered] if clustered else [])]
         memory = _BASE + _PER_ROW * of_samples.rows + _PER_ID_BYTE * of_samples.id_bytes
+        memory += 0 if device == "cpu" else _ON_DEVICE
         if self.text_file is not None:
             memory += _PER_TEXT_BYTE * extent_of(self.text_file).text_bytes
         memory += self.method.state_bytes(options, of_samples.rows, joint, clusterings)

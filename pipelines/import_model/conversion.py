@@ -83,6 +83,10 @@ def convert(checkpoint: Path, settings: ImportSettings) -> Converted:
         state, arguments = read_checkpoint(checkpoint)
         weights = Weights(state)
         found = next((name for name, sign in _SIGNS.items() if sign in weights), None)
+        if "fc_cls.weight" in weights and not any(
+            name.startswith(("textual.", "transformer.")) for name in weights.names()
+        ):
+            raise InputError("has no text side: it classifies actions; take the checkpoint of contrastive pretraining")
         if found is not None and settings.origin not in found:
             give = "--from openai-clip (QuickGELU) or open_clip (mostly GELU), whichever it is"
             give = give if found == _EITHER_CLIP else f"--from {found}"

@@ -5,8 +5,10 @@ import pytest
 import torch
 
 from pipelines.artifacts.matrix import MappedMatrix
-from pipelines.cluster import centroids, cluster, neighborhoods
+from pipelines.cluster import centroids, cluster, lloyd, neighborhoods, stage
+from pipelines.cluster import products as products_module
 from pipelines.cluster.centroids import CentroidFit
+from pipelines.cluster.geometry import normalised
 from pipelines.cluster.methods.kmeans import kmeans, kmeans_seeds
 from pipelines.cluster.methods.knn import knn
 from pipelines.cluster.products import NUMPY, ProductsOnDevice, device_here, memory_of
@@ -20,10 +22,10 @@ SPHERICAL = pytest.mark.parametrize("spherical", [True, False])
 @pytest.fixture(autouse=True)
 def torch_on_the_cpu(monkeypatch) -> ProductsOnDevice:
     """Torch on the CPU is a device by a name of its own."""
-    products = ProductsOnDevice(torch.device("cpu"))
-    for module in (centroids, neighborhoods):
-        monkeypatch.setattr(module, "products_on", lambda device: {"cpu": NUMPY, TORCH: products}[device])
-    return products
+    on_torch = ProductsOnDevice(torch.device("cpu"))
+    for module in (centroids, neighborhoods, products_module):
+        monkeypatch.setattr(module, "products_on", {"cpu": NUMPY, TORCH: on_torch}.__getitem__)
+    return on_torch
 
 
 def rows(count=3_000, dimensions=24, seed=0) -> np.ndarray:
@@ -179,14 +181,49 @@ def test_neighborhoods_of_close_calls_are_the_same() -> None:
     assert set(one.sizes(rows_nd)) == {4, 7}
 
 
-def test_tf32_is_turned_off_or_refused(monkeypatch) -> None:
-    torch.backends.cuda.matmul.fp32_precision = "tf32"
-    ProductsOnDevice(torch.device("cpu"))
-    assert torch.backends.cuda.matmul.fp32_precision == "ieee"
+def test_a_device_whose_products_are_of_tf32_is_refused(monkeypatch) -> None:
     exact = torch.Tensor.__matmul__
     monkeypatch.setattr(torch.Tensor, "__matmul__", lambda a, b: exact(a.bfloat16(), b.bfloat16()).float())
     with pytest.raises(InputError, match=r"^--device cpu: float32 products are not exact there; unset NVIDIA_TF32_OVE"):
         ProductsOnDevice(torch.device("cpu"))
+
+
+@SPHERICAL
+def test_workers_hold_the_centroids_once_and_take_large_blocks(any_device, monkeypatch, spherical) -> None:
+    held, compared = [], []
+    hold, two_best = ProductsOnDevice.hold, ProductsOnDevice.two_best
+    monkeypatch.setattr(ProductsOnDevice, "hold", lambda self, array: held.append(len(array)) or hold(self, array))
+    monkeypatch.setattr(
+        ProductsOnDevice, "two_best", lambda self, *of: compared.append(len(of[0])) or two_best(self, *of)
+    )
+    monkeypatch.setattr(products_module, "_DEVICE_WORKER_ROWS", 7_000)
+    monkeypatch.setattr(lloyd, "BLOCK_ROWS", 100)
+    monkeypatch.setattr(centroids, "BLOCK_ROWS", 100)
+    kmeans(rows(20_000), np.arange(20_000) < 2_000, k=13, niter=1, spherical=spherical, device=TORCH)
+    assert held.count(13) == (3 if spherical else 6)  # two to fit, and those found; half their squares
+    assert compared.count(1_600) == 1 + 4 + 4 + 3  # of 2,000; 7,000; 7,000; and 6,000
+
+
+def test_memory_that_a_device_takes_besides_is_counted(any_device, monkeypatch, tmp_path, write_artifact) -> None:
+    needs = []
+    monkeypatch.setattr(stage, "device_here", lambda device, engine: device)
+    monkeypatch.setattr(stage, "products_on", products_module.products_on)
+    monkeypatch.setattr(stage, "announce", lambda tell, need, folder: needs.append(need.memory))
+    source = write_artifact(tmp_path / "e.parquet", {"sample_id": list("abcd"), "embedding": rows(4, 3).tolist()})
+    for device in ("cpu", TORCH):
+        cluster(source, tmp_path / f"{device}.parquet", k=2, device=device)
+    assert needs[1] - needs[0] == 2**30
+    assert (tmp_path / "cpu.parquet").read_bytes() == (tmp_path / f"{TORCH}.parquet").read_bytes()
+
+
+def test_which_cells_rows_look_through_takes_a_bit_each(monkeypatch) -> None:
+    monkeypatch.setattr(neighborhoods, "EXACT_ROWS", 500)
+    matrix_nd = normalised(rows())
+    around = neighborhoods.neighborhoods_of(matrix_nd, np.ones(3_000, dtype=np.int64), 0.8, matrix_nd[:50], TORCH)
+    looks_cb = around._looks_through(torch.tensor(matrix_nd), map)
+    assert (looks_cb.shape, looks_cb.itemsize) == ((28, 3_000), 1)  # of 219 cells
+    reached_cb = NUMPY.reached(around.centroids_cd, neighborhoods._coarse(matrix_nd), around.reach)
+    assert (np.unpackbits(looks_cb, axis=0, count=219, bitorder="little") == reached_cb).all()
 
 
 @pytest.mark.parametrize(
@@ -211,7 +248,8 @@ class Workers(Engine):
     """Workers elsewhere, that have GPUs."""
 
     def workers(self, load, **how):
-        self.__dict__["asked"] = (load.args[0].device, how["device"])  # it is frozen
+        last = load.args[-1]
+        self.__dict__["asked"] = (getattr(last, "device", last), how["device"])  # it is frozen
         raise InterruptedError
 
 

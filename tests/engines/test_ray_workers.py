@@ -220,8 +220,7 @@ def test_clips_have_the_bytes_of_the_local_engine(engine, tmp_path, write_artifa
 
 @pytest.mark.parametrize("options", [{"method": "kmeans", "k": 9}, {"method": "knn", "neighbors": 10}])
 def test_clusters_have_the_bytes_of_the_local_engine(engine, tmp_path, write_artifact, monkeypatch, options) -> None:
-    owner = {"kmeans": "methods.kmeans._BLOCK_ROWS", "knn": "neighborhoods.BLOCK_ROWS"}[options["method"]]
-    monkeypatch.setattr(f"pipelines.cluster.{owner}", 20)
+    monkeypatch.setattr("pipelines.cluster.products._WORKER_ROWS", 20)
     vectors_nd = np.random.default_rng(0).normal(size=(200, 8)).astype(np.float32)
     table = with_vectors(pa.table({"sample_id": [f"s{row}" for row in range(200)]}), vectors_nd, "x")
     embeddings = write_artifact(tmp_path / "e.parquet", table)

@@ -2,7 +2,6 @@
 
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -17,8 +16,6 @@ if TYPE_CHECKING:
     from pipelines.artifacts.matrix import Matrix
     from pipelines.cluster.centroids import CentroidFit
     from pipelines.cluster.clustering import Clustering
-
-_BLOCK_ROWS = 32_768  # whose clusters are found at a time
 
 
 def kmeans(
@@ -69,7 +66,7 @@ def kmeans_seeds(
     from pipelines.cluster.centroids import CentroidFit
     from pipelines.cluster.clustering import Clustering
     from pipelines.cluster.hierarchical import fit_two_levels
-    from pipelines.cluster.products import device_here
+    from pipelines.cluster.products import device_here, rows_of_worker
 
     centroids = CentroidFit(niter, spherical, max_points_per_centroid, device_here(device, engine))
     training_md = training_rows(matrix_nd, count_n)
@@ -81,8 +78,9 @@ def kmeans_seeds(
         else centroids.fit_seeds(training_md, k, seeds)
     )
     for centroids_kd in fitted:
-        blocks = (matrix_nd[start : start + _BLOCK_ROWS] for start in range(0, len(matrix_nd), _BLOCK_ROWS))
-        assigning = partial(_Assigning, replace(centroids, device=device), centroids_kd)
+        step = rows_of_worker(device)
+        blocks = (matrix_nd[start : start + step] for start in range(0, len(matrix_nd), step))
+        assigning = partial(_Assigning, centroids_kd, spherical, device)
         with engine.workers(assigning, device=device) as workers:
             clusters, similarities = zip(*workers.map(blocks), strict=True)
         cluster_n = np.concatenate(clusters)
@@ -101,15 +99,19 @@ class _Assigning:
 
     about = None
 
-    def __init__(self, centroids: "CentroidFit", centroids_kd: "NDArray[np.float32]") -> None:
-        self._centroids, self._centroids_kd = centroids, centroids_kd
+    def __init__(self, centroids_kd: "NDArray[np.float32]", spherical: bool, device: str) -> None:
+        from pipelines.cluster.lloyd import Centroids
+        from pipelines.cluster.products import products_on
+
+        self._centroids = Centroids(centroids_kd, spherical, products_on(device))
 
     def __call__(self, rows_nd: "NDArray[np.float32]") -> "Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]":
         """(n,) the centroid nearest to each row, and the similarity to it."""
+        from pipelines.cluster.centroids import nearest_of
         from pipelines.cluster.geometry import cosine_to
 
-        cluster_n = self._centroids.nearest(rows_nd, self._centroids_kd)
-        yield cluster_n, cosine_to(rows_nd, self._centroids_kd, cluster_n)
+        cluster_n = nearest_of(self._centroids, rows_nd)
+        yield cluster_n, cosine_to(rows_nd, self._centroids.centroids_kd, cluster_n)
 
 
 def training_rows(matrix_nd: "Matrix", count_n: "NDArray[np.integer[Any]]") -> "NDArray[np.float32]":

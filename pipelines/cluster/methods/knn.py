@@ -56,14 +56,14 @@ def knn(
 
     from pipelines.cluster.clustering import Clustering
     from pipelines.cluster.geometry import directions_of, rows_to_fit
-    from pipelines.cluster.neighborhoods import block_rows, kth_similarity, neighborhoods_of
-    from pipelines.cluster.products import device_here
+    from pipelines.cluster.neighborhoods import kth_similarity, neighborhoods_of
+    from pipelines.cluster.products import device_here, rows_of_worker
 
     def in_blocks(rows: "NDArray[np.int64]") -> "Iterator[NDArray[np.float32]]":
         for start in range(0, len(rows), step):
             yield directions_of(matrix_nd, rows[start : start + step])
 
-    here, step = device_here(device, engine), block_rows(device)
+    here, step = device_here(device, engine), rows_of_worker(device)
     fitted = np.flatnonzero(count_n)
     if neighbors >= len(fitted):
         raise InputError(

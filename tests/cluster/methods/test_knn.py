@@ -133,7 +133,8 @@ def test_counts_are_the_same_to_the_last_whatever_the_blocks_and_the_threads(exa
     monkeypatch.setattr(lloyd, "blas_threads", lambda: 1)
     one = knn(matrix_nd, count_n, neighbors=20)
     monkeypatch.setattr(lloyd, "blas_threads", lambda: 3)
-    for name, size in (("BLOCK_ROWS", 700), ("_BLOCK_VALUES", 5_000), ("_CELL_ROWS", 100)):
+    monkeypatch.setattr("pipelines.cluster.products._WORKER_ROWS", 700)
+    for name, size in (("_BLOCK_VALUES", 5_000), ("_CELL_ROWS", 100)):
         monkeypatch.setattr(neighborhoods, name, size)
     other = knn(matrix_nd, count_n, neighbors=20)
     assert one.size_n.tolist() == other.size_n.tolist()
