@@ -165,8 +165,10 @@ class Imbalance:
         rows = with_media_ids(annotations, path).append_column(ROW, pa.array(range(annotations.num_rows)))
         train = rows_of_split(rows, TRAIN, path)
         media, first, medium_n = np.unique(train.column("media_id").to_numpy(), return_index=True, return_inverse=True)
-        firsts = train.take(pa.array(first))
-        class_m = self._class_of(firsts, path) if cluster_n is None else cluster_n[firsts.column(ROW).to_numpy()]
+        if cluster_n is None:
+            class_m = self._class_of(train, pa.array(first), path)
+        else:
+            class_m = cluster_n[train.column(ROW).to_numpy()[first]]
         order = np.random.default_rng(self.seed).permutation(len(media))
         order = order[class_m[order] != NOISE]
         # Numbered by first appearance in the random order, so that a stable sort leaves classes of one size random.
@@ -212,12 +214,13 @@ class Imbalance:
         cluster_n: NDArray[np.int64] = table.column("cluster").to_numpy()[found].astype(np.int64)
         return np.maximum(cluster_n, NOISE)
 
-    def _class_of(self, train: pa.Table, path: Path) -> NDArray[np.int64]:
-        """Class number of each row ``(m,)``."""
+    def _class_of(self, train: pa.Table, rows: pa.Array, path: Path) -> NDArray[np.int64]:
+        """Class number of each of some rows ``(m,)``."""
         require_column(train, self.by, path)
-        column = train.column(self.by)
+        column = train.column(self.by).take(rows)
         if column.null_count:
-            first = shortened(train.filter(pc.is_null(column)).column("sample_id")[0].as_py())
+            lacking = rows.filter(pc.is_null(column).combine_chunks())
+            first = shortened(train.column("sample_id")[lacking[0].as_py()].as_py())
             missing = f"{column.null_count:,} training media have no {shortened(self.by)}, first: {first}"
             raise InputError(f"{path}: {missing}; --by needs the class of each")
         names = pa.array([str(value) for value in column.to_pylist()], pa.string())

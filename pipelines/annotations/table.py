@@ -191,9 +191,9 @@ def _one_text_a_row(table: pa.Table) -> pa.Table:
         hashes = [_hash("\0".join(text or "" for text in value)) for value in texts]
         named = table.column("sample_id") if "sample_id" in table.column_names else pa.array(hashes, pa.string())
         table = table.append_column("media_id", named)
-    table = table.take(pa.array(lists))
-    flat = pa.array([text for value in texts for text in value], pa.string())
-    table = table.set_column(table.column_names.index("text"), "text", flat)
+    place = table.column_names.index("text")
+    table = table.drop_columns("text").take(pa.array(lists))
+    table = table.add_column(place, "text", pa.array([text for value in texts for text in value], pa.string()))
     if "sample_id" in table.column_names:
         ids = zip(table.column("sample_id").to_pylist(), numbers, strict=True)
         numbered = pa.array([None if name is None else f"{name}#{number}" for name, number in ids], pa.string())

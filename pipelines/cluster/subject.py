@@ -18,8 +18,8 @@ from pipelines.remote import located
 
 DEFAULT_MEDIA_WEIGHT = 0.5
 _BASE, _PER_ROW, _PER_ID_BYTE = 0.3 * 2**30, 30, 1  # bytes, measured by benchmarks/scale.py
+_PER_TEXT_BYTE = 6  # that labels are made of: the texts twice, and counts of their words
 _ON_DEVICE = 2**30  # for torch, CUDA, and blocks of more rows at a time: reckoned, not measured
-_PER_TEXT_BYTE = 5  # that labels are made of: the texts twice, and counts of their words
 BY = ("text", "media", "joint")
 
 

@@ -43,7 +43,7 @@ from pipelines.scores.thirds import THIRDS, frequency_edges, frequency_third, me
 from pipelines.train.config import SCORES, TrainConfig
 
 _BASE, _PER_ROW = 0.6 * 2**30, 400  # bytes, measured by benchmarks/scale.py
-_TEXT_COPIES = 2  # as the file has them, and by split
+_PER_TEXT_BYTE = 2.5  # that is read: as the file has it, and by split
 Texts = StoredVectors | StringList[str]
 
 
@@ -141,7 +141,7 @@ def needs_of(config: TrainConfig) -> Need:
     samples = extent_of(config.annotations)
     held = sum(each.copies for each in vectors if each.is_small)  # others are read a batch at a time, and never mapped
     disk = config.devices * config.nodes * sum(each.disk for each in vectors)
-    texts = _TEXT_COPIES * samples.text_bytes if config.reads_texts else 0
+    texts = _PER_TEXT_BYTE * samples.text_bytes if config.reads_texts else 0
     return Need(_BASE + held + _PER_ROW * samples.rows + texts, disk)
 
 

@@ -138,6 +138,15 @@ def test_a_medium_of_two_classes_counts_for_its_first_caption(tmp_path) -> None:
     assert rows.num_rows == 17
 
 
+def test_texts_of_more_than_2_gib_are_cut(tmp_path) -> None:
+    media = ["a0", "a1", "a2", "a3", "b1", *["b0"] * 17]
+    chunk = pa.array(["x" * 2**27])  # one buffer, which all chunks of the medium that goes have
+    texts = pa.chunked_array([["a", "a", "a", "a", "b"], *[chunk] * 17])
+    ids, nouns = list(map(str, range(22))), [name[0] for name in media]
+    rows, _, _ = cut(pa.table({"sample_id": ids, "text": texts, "media_id": media, "noun": nouns}), tmp_path, 4, seed=0)
+    assert rows.column("media_id").to_pylist() == ["a0", "a1", "a2", "a3", "b1"]
+
+
 def test_without_splits_all_rows_are_cut_and_without_media_each_is_one(tmp_path) -> None:
     table = samples(a=10, b=10).drop_columns(["split", "media_id"])
     rows, figures, _ = cut(table, tmp_path, 11)

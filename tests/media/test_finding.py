@@ -14,7 +14,7 @@ from PIL import Image
 
 from pipelines.artifacts.listing import folder_files
 from pipelines.errors import InputError
-from pipelines.media import MediaList, View, open_media
+from pipelines.media import MediaList, View, open_media, row_ids
 from pipelines.media.tars import expand
 
 NFC, NFD = (unicodedata.normalize(form, "café.jpg") for form in ("NFC", "NFD"))
@@ -184,6 +184,12 @@ def structs(grey):
 def test_ids_in_any_column_of_parquet(tmp_path, structs, name) -> None:
     path = table(tmp_path / "a.parquet", **{"image": structs(10, 20, 30), name: [7, 8, 9], "width": [5, 5, 5]})
     assert levels(path, "9", "7") == [30, 10]
+
+
+def test_columns_that_ids_are_looked_for_in_may_be_more_than_2_gib(tmp_path, structs) -> None:
+    path = table(tmp_path / "a.parquet", image=structs(10), caption=["a text"])
+    kinds = [row_ids._of_all([path], name).type for name in ("caption", row_ids._ROWS)]
+    assert kinds == [pa.large_string()] * 2
 
 
 def test_rows_without_ids_are_called_as_prepare_calls_them(tmp_path, structs) -> None:

@@ -46,14 +46,14 @@ def test_what_is_needed_counts_copies_and_processes(world, monkeypatch) -> None:
 
 @pytest.mark.parametrize(
     ("settings", "copies"),
-    [({}, 0), ({"duplicates": "mask"}, 2), ({"text": None, "text_model": "a-model"}, 2)],
+    [({}, 0), ({"duplicates": "mask"}, 2.5), ({"text": None, "text_model": "a-model"}, 2.5)],
     ids=["vectors", "duplicates", "tower"],
 )
 def test_captions_are_held_only_where_they_are_needed_and_then_counted(world, monkeypatch, settings, copies) -> None:
     config = world.config("run", **settings)
     assert ("text" in read_files(config).annotations.column_names) == (copies > 0)
     needed = needs_of(config).memory
-    monkeypatch.setattr(data, "_TEXT_COPIES", 0)
+    monkeypatch.setattr(data, "_PER_TEXT_BYTE", 0)
     assert needed - needs_of(config).memory == copies * extent_of(world.annotations).text_bytes
 
 
