@@ -82,6 +82,15 @@ def test_damage_that_only_the_validation_finds_stops_the_run(kitchen, tiny, monk
         train(kitchen.config("run", metric="mAP", **options))
 
 
+def test_a_score_of_all_clips_is_not_told_to_leave_one_out(kitchen, tiny) -> None:
+    images, run = kitchen.images(), kitchen.folder / "run"
+    train(kitchen.config("run", media=images, media_model=str(tiny("resnet")), epochs=1))
+    bad = next(each for each in kitchen.media_ids if kitchen.split[f"{each}#0"] == "val")
+    images.joinpath(bad).write_bytes(b"no image")
+    with pytest.raises(InputError, match=rf"{bad} can't be decoded .*; mend or replace it\)$"):
+        evaluate(kitchen.folder / "scores", run=run, protocol="ek100", split="val", resamples=0)
+
+
 def test_other_annotations_are_refused(world) -> None:
     with pytest.raises(InputError, match=r"^--metric nDCG: .*annotations\.parquet: .*verb_class"):
         train(world.config("run", metric="nDCG"))
