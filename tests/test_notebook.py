@@ -73,6 +73,7 @@ def test_a_folder_without_scores_is_refused(tmp_path) -> None:
         open_scores(tmp_path)
 
 
+@pytest.mark.slow
 def test_views_show_their_figures(world, scored) -> None:
     views = [
         read_tail(world.clusters),

@@ -19,6 +19,7 @@ def test_align_finds_rows_across_chunks() -> None:
     assert align(ids(["c"], ["a", "c"]), ids(["a", "b"], ["c"]), what="texts", path=HERE).tolist() == [2, 0, 2]
 
 
+@pytest.mark.slow
 def test_ids_of_more_than_2_gib_are_aligned() -> None:
     chunk = pa.array(["x" * 2**27])  # one buffer, which all chunks have
     present = pa.chunked_array([*[chunk] * 17, ["a"]])

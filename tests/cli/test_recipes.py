@@ -81,6 +81,7 @@ def test_there_is_one_for_each_of_the_papers_settings_and_their_ablations() -> N
         assert load_recipe(name).run_names == ["fixed", "schedule-only", "shifts-only", "mmts"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("features", [True, False], ids=["features", "raw media"])
 def test_every_command_of_a_shipped_recipe_is_one_that_can_be_typed(name, features, tmp_path) -> None:

@@ -195,6 +195,7 @@ def test_cc3m_is_scored_on_data_it_never_saw(zero_shot, tmp_path, mmts, write_ar
     assert (again.code, set(written(again))) == (0, {"up to date"})
 
 
+@pytest.mark.slow
 def test_a_run_that_was_stopped_goes_on(zero_shot, tmp_path, mmts, write_artifact, monkeypatch) -> None:
     assert mmts(*zero_shot, "--only", "prepare").code == 0
     for name, suffix in (("cc3m", ""), ("flickr30k", "-flickr30k"), ("mscoco", "-mscoco")):

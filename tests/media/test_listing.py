@@ -13,6 +13,7 @@ from pipelines.media import MediaList, media_list
 PATH = Path("a.parquet")
 
 
+@pytest.mark.slow
 def test_media_ids_of_more_than_2_gib_are_listed() -> None:
     chunk = pa.array(["x" * 2**27])  # one buffer, which all chunks have
     assert len(media_list(pa.table({"media_id": pa.chunked_array([*[chunk] * 17, ["a"]])}), PATH)) == 2

@@ -52,6 +52,7 @@ KINDS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_in_every_format(work, mmts, kind) -> None:
     for suffix, magic in MAGIC.items():
