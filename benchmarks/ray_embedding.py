@@ -38,6 +38,9 @@ class Clock:
         self.opened = time.perf_counter(), time.process_time()
         yield self
 
+    def note(self, text):
+        """What is said besides is not for here."""
+
     def advance(self, count=1, note=""):
         """Note the time."""
         self.units += count
