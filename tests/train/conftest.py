@@ -2,8 +2,10 @@
 
 from collections.abc import Callable
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from tiny_towers import WORDS
 from tiny_world import TinyWorld
 
 import pipelines.train.loop as loop
@@ -43,3 +45,37 @@ def goes_on_bit_for_bit(world: TinyWorld, monkeypatch) -> Callable[..., None]:
         assert results("run") == results("whole")
 
     return check
+
+
+@pytest.fixture
+def spoken(world):
+    """The world with captions made of words that the tiny models know."""
+
+    def speak(table: pa.Table) -> pa.Table:
+        texts = [
+            f"{WORDS[sum(map(ord, each)) % 13]} {WORDS[len(set(each)) % 13]}" for each in table["media_id"].to_pylist()
+        ]
+        return table.set_column(table.column_names.index("text"), "text", pa.array(texts))
+
+    world.rewrite("annotations", speak)
+    return world
+
+
+@pytest.fixture
+def filmed(spoken, film):
+    """The `spoken` world with a film for each medium, in ``videos``, and times of clips."""
+
+    def name(media_id: str) -> str:
+        return f"{media_id.removesuffix('.png')}.mp4"
+
+    for row, media_id in enumerate(spoken.media_ids):
+        film(spoken.folder / "videos" / name(media_id), frames=6 + row % 4, gop=4)
+
+    def cut(table: pa.Table) -> pa.Table:
+        table = table.append_column("media", pa.array([name(each) for each in table["media_id"].to_pylist()]))
+        for column, second in (("start_s", 0.04), ("end_s", 0.2)):
+            table = table.append_column(column, pa.array([second] * len(table)))
+        return table
+
+    spoken.rewrite("annotations", cut)
+    return spoken

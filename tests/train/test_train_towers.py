@@ -2,7 +2,6 @@
 
 import json
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
@@ -11,22 +10,6 @@ from safetensors.torch import load_file
 from pipelines.errors import InputError, Interrupted
 from pipelines.models import build_model, load_model
 from pipelines.train import train
-
-WORDS = ["a", "dog", "man", "rock", "climbs", "runs", "in", "the", "sea", "two", "cats", "door", "open"]
-
-
-@pytest.fixture
-def spoken(world):
-    """The world with captions made of words that the tiny models know."""
-
-    def speak(table: pa.Table) -> pa.Table:
-        texts = [
-            f"{WORDS[sum(map(ord, each)) % 13]} {WORDS[len(set(each)) % 13]}" for each in table["media_id"].to_pylist()
-        ]
-        return table.set_column(table.column_names.index("text"), "text", pa.array(texts))
-
-    world.rewrite("annotations", speak)
-    return world
 
 
 def steps(world, output: str) -> dict[str, list]:
@@ -123,23 +106,16 @@ def test_layers_below_learn_slower(spoken, tiny) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("pooling", ["mean", "attention"])
-def test_clips_are_trained_on_and_a_stopped_run_goes_on(spoken, tiny, film, pooling, monkeypatch) -> None:
-    videos = spoken.folder / "videos"
-    for row, media_id in enumerate(spoken.media_ids):
-        film(videos / f"{media_id.removesuffix('.png')}.mp4", frames=6 + row % 4, gop=4)
-    spoken.rewrite(
-        "annotations",
-        lambda t: (
-            t.append_column(
-                "media", pa.array([f"{each.removesuffix('.png')}.mp4" for each in t["media_id"].to_pylist()])
-            )
-            .append_column("start_s", pa.array([0.04] * len(t)))
-            .append_column("end_s", pa.array([0.2] * len(t)))
-        ),
-    )
-    options = {"media": videos, "media_model": str(tiny("vit")), "frames": 3, "pooling": pooling, "augment": "crop"}
+def test_clips_are_trained_on_and_a_stopped_run_goes_on(filmed, tiny, pooling, monkeypatch) -> None:
+    options = {
+        "media": filmed.folder / "videos",
+        "media_model": str(tiny("vit")),
+        "frames": 3,
+        "pooling": pooling,
+        "augment": "crop",
+    }
     options |= {"micro_batch": 6, "epochs": 2}
-    train(spoken.config("whole", **options))
+    train(filmed.config("whole", **options))
     import pipelines.train.loop as loop
 
     original = loop.take_step
@@ -154,11 +130,11 @@ def test_clips_are_trained_on_and_a_stopped_run_goes_on(spoken, tiny, film, pool
 
     monkeypatch.setattr(loop, "take_step", take_step)
     with pytest.raises(Interrupted):
-        train(spoken.config("run", **options))
+        train(filmed.config("run", **options))
     monkeypatch.setattr(loop, "take_step", original)
-    train(spoken.config("run", workers=2, **options), resume=True)
-    assert model_bytes(spoken, "run") == model_bytes(spoken, "whole")
-    assert steps(spoken, "run") == steps(spoken, "whole")
+    train(filmed.config("run", workers=2, **options), resume=True)
+    assert model_bytes(filmed, "run") == model_bytes(filmed, "whole")
+    assert steps(filmed, "run") == steps(filmed, "whole")
 
 
 @pytest.mark.slow

@@ -3,7 +3,6 @@
 import json
 import signal
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
@@ -14,26 +13,6 @@ from pipelines.errors import Interrupted
 from pipelines.train import loop, train
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
-WORDS = ["dog runs", "man climbs", "two cats", "the sea", "open door", "a rock"]
-
-
-@pytest.fixture
-def filmed(world, film):
-    """The world with a film for each medium, which is cut, and captions of words that the tiny models know."""
-    for row, media_id in enumerate(world.media_ids):
-        film(world.folder / "videos" / f"{media_id}.mp4", frames=6 + row % 4, gop=4)
-
-    def cut(table: pa.Table) -> pa.Table:
-        ids = table["media_id"].to_pylist()
-        texts = [f"{WORDS[len(set(each)) % 6]} {WORDS[sum(map(ord, each)) % 6]}" for each in ids]
-        table = table.set_column(table.column_names.index("text"), "text", pa.array(texts))
-        table = table.append_column("media", pa.array([f"{each}.mp4" for each in ids]))
-        return table.append_column("start_s", pa.array([0.04] * len(ids))).append_column(
-            "end_s", pa.array([0.2] * len(ids))
-        )
-
-    world.rewrite("annotations", cut)
-    return world
 
 
 def options(world, kind: str, **more: object) -> dict[str, object]:
