@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import functools
 import gc
 import inspect
 import os
@@ -108,6 +109,16 @@ def stage_command(app: typer.Typer, name: str) -> Callable[[Callable[..., None]]
         return function
 
     return register
+
+
+@functools.cache
+def all_commands() -> Any:
+    """What the parser knows of every command; made once, as it takes a while."""
+    from typer.main import get_command
+
+    from mmts_cli.root import app
+
+    return get_command(app)
 
 
 def known_flags(command: Any) -> dict[str, inspect.Parameter]:

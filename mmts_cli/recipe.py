@@ -196,14 +196,10 @@ def _explain(name: str, error: pydantic.ValidationError) -> InputError:
 
 def _check(name: str, recipe: Recipe) -> None:
     """Check every flag against the command it is for, and every name that refers to another table."""
-    from typer.main import get_command
+    from mmts_cli.command import all_commands, known_flags
 
-    from mmts_cli.command import known_flags
-    from mmts_cli.root import app
-
-    commands: Any = get_command(app)
     for table, words, flags in recipe.tables():
-        command = commands
+        command = all_commands()
         for word in words:
             if word not in command.commands:
                 raise InputError(f"{name}: [{table}]: no such data set{nearest(word, list(command.commands))}")

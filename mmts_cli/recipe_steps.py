@@ -192,12 +192,9 @@ class _Steps:
 @functools.cache
 def _parameters(stage: str, name: str) -> dict[str, Any]:
     """What the parser knows of each flag of a stage, or of ``prepare NAME``."""
-    from typer.main import get_command
+    from mmts_cli.command import all_commands
 
-    from mmts_cli.root import app
-
-    command: Any = get_command(app)
-    command = command.commands[stage]
+    command = all_commands().commands[stage]
     if hasattr(command, "commands"):
         command = command.commands[name]
     return {max(each.opts, key=len).lstrip("-").replace("_", "-"): each for each in command.params}

@@ -177,12 +177,10 @@ def _require_files(steps: list["Step"], root: Path, media_root: Path | None) -> 
 
 def _require_flags(step: "Step") -> None:
     """Check a step's flags as its command would, and a run's settings as training would, without running it."""
-    from typer.main import get_command
-
-    from mmts_cli.root import app
+    from mmts_cli.command import all_commands
     from pipelines.train import TrainConfig
 
-    command: Any = get_command(app)
+    command = all_commands()
     words = list(step.words)
     while hasattr(command, "commands"):
         command = command.commands[words.pop(0)]
