@@ -144,7 +144,10 @@ def signalled(target: Target, number: signal.Signals, phase: Phase, seconds: flo
     time.sleep(seconds)
     running = ended(process) is None
     if running:
-        os.kill(process.pid, number)
+        try:
+            os.kill(process.pid, number)
+        except ProcessLookupError:  # it came to its end, and its parent, the server, knew so before we do
+            running = False
     join = process.wait if isinstance(process, subprocess.Popen) else process.join
     join(LONGEST_SECONDS)
     code = ended(process)
