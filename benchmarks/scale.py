@@ -4,7 +4,11 @@ Makes embeddings of 384 float16 around 2,000 directions of a Zipf distribution, 
 10 million rows take 8 GB, and as much again while they are clustered.
 
     python benchmarks/scale.py [--rows 100000 1000000] [--folder FOLDER]
-                               [--stages cluster shifts knn inspect eval train]
+                               [--stages cluster shifts knn inspect eval embed train sweep]
+
+`embed` has a static model, so that what is measured is what goes on around a model; no two of its texts are the same.
+`sweep` trains two strategies twice: to be chosen by validation, and to be scored on 2,500 media. `train` and `sweep`
+read what `cluster` and `shifts` made.
 """
 
 import argparse
@@ -13,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -23,14 +27,17 @@ from pipelines.artifacts import ArtifactWriter, Provenance, vector_schema
 
 DIMENSION, DIRECTIONS, ROWS_AT_ONCE = 384, 2_000, 100_000
 TESTED = 5_000  # texts of the many, and media, that are scored
+TRAINING = "--media features.parquet --text embeddings.parquet --epochs 1 --batch-size 4096"
 STAGES = {
     "cluster": "cluster embeddings.parquet -o clusters.parquet --k 200",
     "shifts": "shifts clusters.parquet -o shifts.parquet --min 0.05 --max 0.2",
     "knn": "cluster embeddings.parquet -o neighbors.parquet --method knn",
     "inspect": "inspect embeddings.parquet",
     "eval": "eval -o scores --media gallery.parquet --text embeddings.parquet --annotations tested.parquet",
-    "train": "train annotations.parquet -o run --media features.parquet --text embeddings.parquet "
-    "--shifts shifts.parquet --epochs 1 --batch-size 4096 --val-split none",
+    "embed": "embed annotations.parquet -o made.parquet --model ./static",
+    "train": f"train annotations.parquet -o run --shifts shifts.parquet --val-split none {TRAINING}",
+    "sweep": "sweep split.parquet -o swept --clusters clusters.parquet --strategies fixed,mmts --levels 1 --seeds 1 "
+    + TRAINING,
 }
 
 
@@ -67,13 +74,47 @@ def write_vectors(path: Path, key: str, rows: int, seed: int) -> None:
             writer.write(pa.table({key: ids, "embedding": vectors}))
 
 
-def write_annotations(path: Path, rows: int) -> None:
-    schema = pa.schema([(name, pa.string()) for name in ("sample_id", "text", "media_id")])
+def write_annotations(path: Path, rows: int, held_out: int = 0) -> None:
+    """Write rows of their own texts and media; with ``held_out`` the last of them are for validation and testing."""
+    names = ["sample_id", "text", "media_id", *(["split"] if held_out else [])]
+    schema = pa.schema([(name, pa.string()) for name in names])
+    split_n = np.repeat(["train", "val", "test"], [rows - held_out, held_out - held_out // 2, held_out // 2])
     with ArtifactWriter(path, schema, Provenance("benchmark", f"annotations of {rows}", {}, {})) as writer:
         for start in range(0, rows, ROWS_AT_ONCE):
             ids = [f"{row:08d}" for row in range(start, min(start + ROWS_AT_ONCE, rows))]
-            columns = ([f"s{each}" for each in ids], [f"text {each}" for each in ids], [f"m{each}" for each in ids])
-            writer.write(pa.table(dict(zip(schema.names, columns, strict=True))))
+            columns = {"sample_id": [f"s{each}" for each in ids], "text": [f"text {each}" for each in ids]}
+            columns |= {"media_id": [f"m{each}" for each in ids], "split": split_n[start : start + len(ids)]}
+            writer.write(pa.table({name: columns[name] for name in names}))
+
+
+def write_static_model(folder: Path) -> None:
+    """Write a model that looks up vectors of tokens, here digits, and takes their mean."""
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer.modules import StaticEmbedding
+    from tokenizers import Tokenizer, models, pre_tokenizers
+
+    digits = [str(digit) for digit in range(10)]
+    pieces = ["[UNK]", "text", *digits, *(f"##{digit}" for digit in digits)]
+    tokenizer = Tokenizer(models.WordPiece({piece: row for row, piece in enumerate(pieces)}, unk_token="[UNK]"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    modules = [StaticEmbedding(tokenizer, embedding_dim=DIMENSION)]
+    SentenceTransformer(modules=modules, device="cpu").save(str(folder), create_model_card=False)
+
+
+def write_inputs(folder: Path, rows: int, stages: Collection[str]) -> None:
+    """Write what some stages read, but for what other stages make."""
+    write_vectors(folder / "embeddings.parquet", "sample_id", rows, seed=0)
+    if "eval" in stages:
+        write_vectors(folder / "gallery.parquet", "media_id", TESTED, seed=1)
+        write_annotations(folder / "tested.parquet", TESTED)
+    if not {"embed", "train"}.isdisjoint(stages):
+        write_annotations(folder / "annotations.parquet", rows)
+    if not {"train", "sweep"}.isdisjoint(stages):
+        write_vectors(folder / "features.parquet", "media_id", rows, seed=1)
+    if "sweep" in stages:
+        write_annotations(folder / "split.parquet", rows, held_out=TESTED)
+    if "embed" in stages:
+        write_static_model(folder / "static")
 
 
 def measured(folder: Path, line: str) -> tuple[float, float, float, str]:
@@ -108,13 +149,7 @@ def main() -> None:
     for rows in given.rows:
         with tempfile.TemporaryDirectory(dir=given.folder) as name:
             folder = Path(name)
-            write_vectors(folder / "embeddings.parquet", "sample_id", rows, seed=0)
-            if "eval" in given.stages:
-                write_vectors(folder / "gallery.parquet", "media_id", TESTED, seed=1)
-                write_annotations(folder / "tested.parquet", TESTED)
-            if "train" in given.stages:
-                write_vectors(folder / "features.parquet", "media_id", rows, seed=1)
-                write_annotations(folder / "annotations.parquet", rows)
+            write_inputs(folder, rows, given.stages)
             for stage in given.stages:
                 seconds, of_cores, peak, note = measured(folder, STAGES[stage])
                 print(

@@ -1,5 +1,6 @@
 """Sentence encoders: vectors of batches of texts."""
 
+import math
 import os
 from collections.abc import Sequence
 from typing import Any
@@ -51,7 +52,8 @@ class SentenceEncoder:
         if size is None:
             raise InputError(f"{name}: does not say the size of its embeddings; use a sentence-transformers model")
         self.dimension: int = size
-        self.max_length: int | None = self._model.max_seq_length
+        limit = self._model.max_seq_length
+        self.max_length: int | None = None if limit is None or math.isinf(limit) else limit  # of static models
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Encode texts, in the given order, batch by batch.

@@ -1,8 +1,15 @@
 """The default model: MiniLM, from its package."""
 
+import json
+
 import numpy as np
 import pyarrow as pa
 import pytest
+from sentence_transformers import SentenceTransformer
+from sentence_transformers.sentence_transformer.modules import StaticEmbedding
+from tokenizers import Tokenizer
+from tokenizers.models import WordLevel
+from tokenizers.pre_tokenizers import Whitespace
 
 from pipelines.artifacts import read_vectors
 from pipelines.embed import embed
@@ -47,6 +54,19 @@ def test_truncated_texts_are_those_of_the_tokenizer(minilm) -> None:
     assert minilm.max_length == 256
     assert minilm.count_truncated(texts) == expected
     assert minilm.count_truncated(["short"]) == 0
+
+
+def test_a_static_model_reads_texts_of_any_length(mmts, tmp_path, write_artifact) -> None:
+    words = Tokenizer(WordLevel({"[UNK]": 0, "dog": 1, "word": 2}, unk_token="[UNK]"))
+    words.pre_tokenizer = Whitespace()
+    SentenceTransformer(modules=[StaticEmbedding(words, embedding_dim=4)], device="cpu").save(str(tmp_path / "static"))
+    columns = {"sample_id": ["a", "b"], "text": ["dog " * 10_000, "word"]}
+    source, output = write_artifact(tmp_path / "a.parquet", columns), tmp_path / "e.parquet"
+    ran = mmts("embed", source, "-o", output, "--model", tmp_path / "static")
+    assert (ran.code, "truncated" in ran.err + ran.out) == (0, False), ran.err
+    footer = json.loads(mmts("inspect", output, "--json").out)["provenance"]
+    assert (footer["summary"]["max_tokens"], footer["summary"]["truncated_texts"]) == (None, 0)
+    assert read_vectors(output).matrix_nd.shape == (2, 4)
 
 
 @pytest.mark.parametrize(
