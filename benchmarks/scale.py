@@ -34,7 +34,7 @@ STAGES = {
     "knn": "cluster embeddings.parquet -o neighbors.parquet --method knn",
     "inspect": "inspect embeddings.parquet",
     "eval": "eval -o scores --media gallery.parquet --text embeddings.parquet --annotations tested.parquet",
-    "embed": "embed annotations.parquet -o made.parquet --model ./static",
+    "embed": "embed annotations.parquet -o made.parquet --model ./static --dtype float16",
     "train": f"train annotations.parquet -o run --shifts shifts.parquet --val-split none {TRAINING}",
     "sweep": "sweep split.parquet -o swept --clusters clusters.parquet --strategies fixed,mmts --levels 1 --seeds 1 "
     + TRAINING,
