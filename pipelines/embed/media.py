@@ -3,7 +3,7 @@
 import itertools
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -109,6 +109,8 @@ def embed_media(
     if "split" in table.column_names:
         named = named.append_column("split", table.column("split").take(pa.array(_first_rows(table))))
     scratch = output.parent if engine.name == "local" else None
+    if engine.name != "local" and encoding.workers is None:  # how many share the cores of a machine isn't known here
+        encoding = replace(encoding, workers=0)
     load = partial(_MediaWork, model, frames, chunk_seconds, where, listed, encoding, dtype, scratch)
     bad_media: dict[str, str] = {}
     with engine.workers(load, device=encoding.device, libraries=plan.libraries, progress=progress) as workers:

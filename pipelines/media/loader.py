@@ -219,7 +219,8 @@ def _decode(
         row, loaded, replaced = _load_one(source, planned, position, row, seed, max_bad)
         if inputs is None:
             inputs = torch.empty((len(wanted), *loaded.shape), dtype=loaded.dtype)
-            inputs = inputs.share_memory_() if shared else inputs  # at once: the loader would make a copy later
+            if shared:
+                inputs.untyped_storage().share_memory_()  # at once: the loader would make a copy later
         inputs.numpy()[len(rows)] = loaded.numpy()
         rows.append(row)
         replacements += replaced
