@@ -52,7 +52,9 @@ _COMMON: dict[str, Any] = {
 }
 
 
-def stage_command(app: typer.Typer, name: str, *, fetches: bool = True) -> Callable[[Callable[..., None]], Callable[..., None]]:
+def stage_command(
+    app: typer.Typer, name: str, *, fetches: bool = True
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Register ``function(out, ...)`` as the command ``name``, with the common options added to its own.
 
     The function's first parameter is the ``Output``; the others are its flags, as Typer reads them. A parameter with

@@ -302,7 +302,10 @@ def test_a_dry_run_fetches_nothing(mmts, refused, memory, fetched, cache) -> Non
     [text] = run(mmts, line.replace("ROOT", "data"), "memory://b")
     assert "--tail-classes memory://b/data/in/tail.csv" in text
     assert fetched == ["memory://b/recipe=1.toml"]
-    for old, new, said in (("data", "dta", "--root memory://b/dta"), ("images", "imges", "--media-root memory://b/imges")):
+    for old, new, said in (
+        ("data", "dta", "--root memory://b/dta"),
+        ("images", "imges", "--media-root memory://b/imges"),
+    ):
         changed = line.replace("ROOT", "data").replace(old, new).format(d="memory://b")
         assert refused(*changed.split()) == f"{said}: no such folder"
 
