@@ -242,9 +242,26 @@ def _explain(error: Exception) -> int:
         place = f"{error.filename}: " if isinstance(error.filename, str) else ""
         say(f"{place}can't be read or written ({error.strerror}); check its permissions and the room on its disk")
         return EXIT_INPUT
+    if full := _full_memory(error):
+        say(full)
+        return EXIT_INPUT
     reason = " ".join(str(error).split())[:300]
     say(f"internal error in mmts: {type(error).__name__}: {reason}; run again with --debug for the traceback")
     return EXIT_FAULT
+
+
+def _full_memory(error: Exception) -> str | None:
+    """Whose memory was too small, and what takes less; None if that is not what went wrong."""
+    if type(error).__name__ == "OutOfMemoryError":  # torch's, which is not imported for this
+        whose = "a GPU"
+    elif isinstance(error, MemoryError) or "DefaultCPUAllocator" in str(error):
+        whose = "this machine"
+    else:
+        return None
+    return (
+        f"the memory of {whose} is full; in training a smaller --micro-batch, --gradient-checkpointing or fewer "
+        "--frames take less, elsewhere a smaller --batch-size or --block-memory"
+    )
 
 
 def _tells_of_another_process(error: RuntimeError) -> bool:

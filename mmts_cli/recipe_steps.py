@@ -32,6 +32,11 @@ class Step:
     run: str | None = None
     files: Mapping[str, Path] = field(default_factory=dict)
 
+    @property
+    def table(self) -> str:
+        """The recipe's table of flags for it, as ``--set`` names it."""
+        return ".".join(self.words[:2]) if self.stage == "prepare" else self.stage
+
     def forced(self) -> "Step":
         """The step with ``--force``, which begins anew."""
         return replace(self, words=[*(word for word in self.words if word != "--resume"), "--force"])

@@ -86,6 +86,7 @@ def run(
     Example: mmts run youcook2-ablations --root downloads --media features.parquet --set train.epochs=5 --dry-run
     """
     from mmts_cli.chain import run_chain, shell_line
+    from mmts_cli.command import EXIT_INPUT, StageError
     from mmts_cli.recipe import load_recipe
     from mmts_cli.recipe_steps import Places, recipe_steps
     from pipelines.artifacts.opening import parquet_files
@@ -100,7 +101,7 @@ def run(
     result: dict[str, Any] = {"command": "run", "recipe": recipe, "output": str(folder)}
     _require_files(steps, root, media_root)
     for step in steps:
-        _require_flags(step)
+        _require_flags(step, folder)
     if dry_run:
         lines = [shell_line(step.words) for step in steps]
         console.result({**result, "commands": lines}, lambda: iter(lines))
@@ -110,7 +111,13 @@ def run(
         for path in places.features.values():
             parquet_files(fetch(path))  # training reads it last
     console.note(loaded.about)
-    run_chain(console, (step.words for step in steps))
+    for step in steps:
+        try:
+            run_chain(console, [step.words])
+        except StageError as failed:
+            if failed.code == EXIT_INPUT:
+                console.note(f"here a flag of that command is given by --set {step.table}.FLAG=VALUE")
+            raise
     result["scores"] = _scores(steps)
     console.result(result, lambda: _human(steps))
 
@@ -177,9 +184,13 @@ def _require_files(steps: list["Step"], root: Path, media_root: Path | None) -> 
             )
 
 
-def _require_flags(step: "Step") -> None:
-    """Check a step's flags as its command would, and a run's settings as training would, without running it."""
+def _require_flags(step: "Step", made: Path) -> None:
+    """Check a step's flags as its command would, and a run's settings as training would, without running it.
+
+    Files that are read have to be there, but for those in ``made``, the folder that the steps write to.
+    """
     from mmts_cli.command import all_commands
+    from pipelines.errors import InputError
     from pipelines.remote import unfetched
     from pipelines.train import TrainConfig
 
@@ -188,9 +199,23 @@ def _require_flags(step: "Step") -> None:
     while hasattr(command, "commands"):
         command = command.commands[words.pop(0)]
     values = command.make_context(step.stage, words).params
+    for name, value in values.items():
+        for path in value if isinstance(value, list) else [value]:
+            if name not in ("media", "output") and isinstance(path, Path) and _is_missing(path, made):
+                raise InputError(f"--{name.replace('_', '-')} {path}: no such file")
     if step.stage == "train":
         with unfetched():
             TrainConfig(**{name: values[name] for name in TrainConfig.model_fields if values[name] is not None})
+
+
+def _is_missing(path: Path, made: Path) -> bool:
+    """Whether a file is not here; one elsewhere, one that steps make and a pattern are left to who reads it."""
+    from pipelines.remote import as_path
+    from pipelines.remote.paths import RemotePath
+
+    path = as_path(path)
+    is_left = isinstance(path, RemotePath) or as_path(made) in path.parents or "*" in str(path)
+    return not is_left and not path.exists()
 
 
 def _require_one_process() -> None:

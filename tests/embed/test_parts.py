@@ -3,11 +3,13 @@
 import contextlib
 import random
 import shutil
-import subprocess
-import sys
 import time
+from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
+from attacks.kill import SERVER
 from PIL import Image
 
 from pipelines.embed import embed, embed_media
@@ -176,13 +178,12 @@ def test_media_go_on_too_and_damaged_ones_are_told_again(tmp_path, write_artifac
     assert (tmp_path / "f.parquet").read_bytes() == (tmp_path / "unbroken.parquet").read_bytes()
 
 
-CHILD = """
-import sys
-import pipelines.embed.parts as parts
-from pipelines.embed import embed
-parts._SECONDS_BETWEEN_SYNCS = 0.01
-embed(sys.argv[1], sys.argv[2], model=sys.argv[3], batch_size=4, device="cpu")
-"""
+def embed_synced_often(annotations: Path, output: Path, model: Path) -> None:
+    from pipelines.embed import parts
+
+    torch.set_num_threads(1)
+    parts._SECONDS_BETWEEN_SYNCS = 0.01
+    embed(annotations, output, model=str(model), batch_size=4, device="cpu")
 
 
 @pytest.mark.slow
@@ -191,28 +192,35 @@ def test_killed_at_twenty_moments_it_ends_with_the_same_bytes(tmp_path, write_ar
 
     texts = [f"text number {row}" for row in range(12_000)]
     annotations = write_artifact(tmp_path / "a.parquet", {"sample_id": texts, "text": texts})
-    line = [sys.executable, "-c", CHILD, str(annotations)]
-    model = str(write_sentence_model(tmp_path / "model"))
-
-    def start(name: str) -> subprocess.Popen:
-        return subprocess.Popen([*line, str(tmp_path / name), model])
-
-    assert start("unbroken.parquet").wait() == 0
+    model = write_sentence_model(tmp_path / "model")
     journal = tmp_path / "e.parquet.parts" / "journal.jsonl"
-    draw, grown, kills = random.Random(0), [0], 0
-    while kills < 20:
+
+    def start(name: str) -> Any:
+        process = SERVER.Process(target=embed_synced_often, args=(annotations, tmp_path / name, model))
+        process.start()
+        return process
+
+    def lines() -> int:
+        return journal.read_bytes().count(b"\n") if journal.exists() else 0
+
+    unbroken = start("unbroken.parquet")
+    unbroken.join()
+    assert unbroken.exitcode == 0
+    draw, grown = random.Random(0), [0]
+    while len(grown) <= 20:
         process = start("e.parquet")
-        while process.poll() is None and not journal.exists():
-            time.sleep(0.01)
-        time.sleep(draw.uniform(0, 0.2))
+        while process.exitcode is None and lines() <= grown[-1]:  # as long as it reads the model, and what is made
+            time.sleep(0.001)
+        time.sleep(draw.uniform(0, 0.05))
         process.kill()
-        if process.wait() == 0:
+        process.join()
+        if process.exitcode == 0:
             break
-        kills += 1
-        grown.append(journal.read_bytes().count(b"\n") if journal.exists() else grown[-1])
-    assert kills > 5
-    assert grown[-1] > 0
-    assert grown == sorted(grown)
-    assert start("e.parquet").wait() == 0
+        grown.append(lines())
+    assert len(grown) > 6
+    assert grown == sorted(set(grown))  # each went on from what the one before it had left
+    last = start("e.parquet")
+    last.join()
+    assert last.exitcode == 0
     assert (tmp_path / "e.parquet").read_bytes() == (tmp_path / "unbroken.parquet").read_bytes()
     assert not journal.exists()

@@ -80,16 +80,16 @@ def test_an_address_at_which_nobody_answers_is_refused_at_once(monkeypatch) -> N
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: name)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    message = (
-        f"^--address 127.0.0.1:{port}: nobody answers there \\(Connection refused\\); see `ray status` on the head$"
-    )
-    for address in (f"127.0.0.1:{port}", f"ray://127.0.0.1:{port}"):
-        with (
-            pytest.raises(InputError, match=message.replace("127", "(ray://)?127", 1)),
-            Engine("ray", address).workers(list),
-        ):
-            pass
+        port = free.getsockname()[1]  # nobody else's as long as it is bound, and nobody listens
+        message = (
+            f"^--address 127.0.0.1:{port}: nobody answers there \\(Connection refused\\); see `ray status` on the head$"
+        )
+        for address in (f"127.0.0.1:{port}", f"ray://127.0.0.1:{port}"):
+            with (
+                pytest.raises(InputError, match=message.replace("127", "(ray://)?127", 1)),
+                Engine("ray", address).workers(list),
+            ):
+                pass
 
 
 @pytest.mark.parametrize("address", ["head", "head:", "10.0.0.1:port", ":x"])
