@@ -164,6 +164,18 @@ def test_a_device_that_the_cluster_lacks_is_refused(engine) -> None:
         pass
 
 
+def test_a_device_that_the_cluster_lacks_is_refused_before_anything_is_read(
+    engine, tmp_path, write_artifact, monkeypatch
+) -> None:
+    monkeypatch.setattr(
+        "pipelines.cluster.stage.read_fitted", lambda *_: pytest.fail("read before the GPU is asked for")
+    )
+    table = with_vectors(pa.table({"sample_id": ["a", "b"]}), np.eye(2, dtype=np.float32), "x")
+    embeddings = write_artifact(tmp_path / "e.parquet", table)
+    with pytest.raises(InputError, match=r"^--device cuda: there is no GPU in the Ray cluster; leave it out$"):
+        cluster(embeddings, tmp_path / "c.parquet", engine=engine, device="cuda", k=2)
+
+
 def test_other_versions_on_the_cluster_are_refused(engine, monkeypatch) -> None:
     class Work:
         about = None
