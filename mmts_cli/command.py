@@ -52,11 +52,14 @@ _COMMON: dict[str, Any] = {
 }
 
 
-def stage_command(app: typer.Typer, name: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+def stage_command(
+    app: typer.Typer, name: str, *, fetches: bool = True
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Register ``function(out, ...)`` as the command ``name``, with the common options added to its own.
 
     The function's first parameter is the ``Output``; the others are its flags, as Typer reads them. A parameter with
-    no default is required, on the command line or in the ``--config`` file.
+    no default is required, on the command line or in the ``--config`` file. Without ``fetches`` remote paths are not
+    fetched, since what the command starts fetches them.
     """
 
     def register(function: Callable[..., None]) -> Callable[..., None]:
@@ -67,6 +70,7 @@ def stage_command(app: typer.Typer, name: str) -> Callable[[Callable[..., None]]
             gc.enable()  # off while mmts starts
             from mmts_cli.console import Output
             from pipelines.rank import is_first_process
+            from pipelines.remote import unfetched
 
             as_json, quiet = values.pop("json_output"), values.pop("quiet")
             output = Output(as_json=as_json, quiet=quiet) if is_first_process() else Output(quiet=True)
@@ -74,7 +78,9 @@ def stage_command(app: typer.Typer, name: str) -> Callable[[Callable[..., None]]
             with output.warnings_as_lines():
                 for note in notes:
                     warnings.warn(note, stacklevel=2)
-                function(output, **{name: given(value, output) for name, value in values.items()})
+                with contextlib.nullcontext() if fetches else unfetched():
+                    values = {name: given(value, output) for name, value in values.items()}
+                function(output, **values)
 
         def read_config(context: typer.Context, path: Path | None) -> Path | None:
             notes.clear()
@@ -236,9 +242,26 @@ def _explain(error: Exception) -> int:
         place = f"{error.filename}: " if isinstance(error.filename, str) else ""
         say(f"{place}can't be read or written ({error.strerror}); check its permissions and the room on its disk")
         return EXIT_INPUT
+    if full := _full_memory(error):
+        say(full)
+        return EXIT_INPUT
     reason = " ".join(str(error).split())[:300]
     say(f"internal error in mmts: {type(error).__name__}: {reason}; run again with --debug for the traceback")
     return EXIT_FAULT
+
+
+def _full_memory(error: Exception) -> str | None:
+    """Whose memory was too small, and what takes less; None if that is not what went wrong."""
+    if type(error).__name__ == "OutOfMemoryError":  # torch's, which is not imported for this
+        whose = "a GPU"
+    elif isinstance(error, MemoryError) or "DefaultCPUAllocator" in str(error):
+        whose = "this machine"
+    else:
+        return None
+    return (
+        f"the memory of {whose} is full; in training a smaller --micro-batch, --gradient-checkpointing or fewer "
+        "--frames take less, elsewhere a smaller --batch-size or --block-memory"
+    )
 
 
 def _tells_of_another_process(error: RuntimeError) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 from mmts_cli.recipe import Flags, Recipe
 from pipelines.artifacts.files import nearest
 from pipelines.errors import InputError
-from pipelines.remote import as_path, located
+from pipelines.remote import as_path, found_below
 
 STAGES = ("prepare", "embed", "cluster", "shifts", "train", "eval", "compare")
 
@@ -31,6 +31,11 @@ class Step:
     output: Path
     run: str | None = None
     files: Mapping[str, Path] = field(default_factory=dict)
+
+    @property
+    def table(self) -> str:
+        """The recipe's table of flags for it, as ``--set`` names it."""
+        return ".".join(self.words[:2]) if self.stage == "prepare" else self.stage
 
     def forced(self) -> "Step":
         """The step with ``--force``, which begins anew."""
@@ -160,7 +165,7 @@ class _Steps:
             if flag not in positional
             for word in self.words_of(takes[flag], flag, value)
         ]
-        files = {flag: located(self.text_of(str(value))) for flag, value in flags.items() if "{root}" in str(value)}
+        files = {flag: as_path(self.text_of(str(value))) for flag, value in flags.items() if "{root}" in str(value)}
         line = [*words[:place], *arguments, *words[place:], *given, *(extra or [])]
         return Step(words[0], line, as_path(words[place + 1]), run, files)
 
@@ -175,7 +180,7 @@ class _Steps:
         """A flag's value, with the root, and the file below it that a pattern names, in place."""
         head, pattern, name = value.partition("{root}/**/")
         if pattern and not head:
-            found = sorted(self.places.root.rglob(name)) if self.places.root.is_dir() else []
+            found = found_below(self.places.root, name)
             return str(found[0] if found else self.places.root / name)
         return value.replace("{root}", str(self.places.root))
 

@@ -11,9 +11,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import settings
 
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # as mmts has it, before any import of torch
 os.environ["HF_HUB_OFFLINE"] = "1"  # before any import of transformers: no test asks the hub
+
+settings.register_profile("mmts", deadline=None)  # a busy machine's pauses are no faults
+settings.load_profile("mmts")
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def register(app: typer.Typer) -> None:
     """Add the command to the app."""
-    stage_command(app, "run")(run)
+    stage_command(app, "run", fetches=False)(run)
 
 
 def _list_recipes(show: bool) -> None:
@@ -86,9 +86,11 @@ def run(
     Example: mmts run youcook2-ablations --root downloads --media features.parquet --set train.epochs=5 --dry-run
     """
     from mmts_cli.chain import run_chain, shell_line
+    from mmts_cli.command import EXIT_INPUT, StageError
     from mmts_cli.recipe import load_recipe
     from mmts_cli.recipe_steps import Places, recipe_steps
     from pipelines.artifacts.opening import parquet_files
+    from pipelines.remote import fetch
 
     loaded = load_recipe(recipe, overrides)
     folder = output or Path(Path(recipe).stem)
@@ -99,7 +101,7 @@ def run(
     result: dict[str, Any] = {"command": "run", "recipe": recipe, "output": str(folder)}
     _require_files(steps, root, media_root)
     for step in steps:
-        _require_flags(step)
+        _require_flags(step, folder)
     if dry_run:
         lines = [shell_line(step.words) for step in steps]
         console.result({**result, "commands": lines}, lambda: iter(lines))
@@ -107,9 +109,15 @@ def run(
     _require_one_process()
     if {"prepare", "train"} <= {step.stage for step in steps}:
         for path in places.features.values():
-            parquet_files(path)  # training reads it last
+            parquet_files(fetch(path))  # training reads it last
     console.note(loaded.about)
-    run_chain(console, (step.words for step in steps))
+    for step in steps:
+        try:
+            run_chain(console, [step.words])
+        except StageError as failed:
+            if failed.code == EXIT_INPUT:
+                console.note(f"here a flag of that command is given by --set {step.table}.FLAG=VALUE")
+            raise
     result["scores"] = _scores(steps)
     console.result(result, lambda: _human(steps))
 
@@ -117,18 +125,18 @@ def run(
 def _features(given: list[str], recipe: "Recipe") -> dict[str, Path]:
     """Features file by data set."""
     from pipelines.errors import InputError
-    from pipelines.remote import as_path, located
+    from pipelines.remote import as_path, exists
 
     found: dict[str, Path] = {}
     for text in given:
         name, separator, path = text.partition("=")
-        if not separator or as_path(text).exists():
+        if not separator or exists(as_path(text)):
             if len(recipe.prepare) > 1:
                 raise InputError(
                     f"--media {text}: the recipe has the data sets {', '.join(recipe.data_sets)}; give NAME=FILE each"
                 )
             name, path = recipe.data_sets[0], text
-        found[name] = located(path)
+        found[name] = as_path(path)
     return found
 
 
@@ -155,29 +163,35 @@ def _chosen(steps: list["Step"], recipe: "Recipe", stages: list[str], runs: list
 def _require_files(steps: list["Step"], root: Path, media_root: Path | None) -> None:
     """Check that the roots are there, and what the last stages read below the first."""
     from pipelines.errors import InputError
-    from pipelines.remote import as_path
+    from pipelines.remote import as_path, exists, is_folder
 
-    if not as_path(root).is_dir():
+    if not is_folder(as_path(root)):
         raise InputError(f"--root {root}: no such folder")
-    if media_root is not None and not as_path(media_root).exists():
+    if media_root is not None and not exists(as_path(media_root)):
         raise InputError(f"--media-root {media_root}: no such folder")
     for step in steps:
         for flag, path in step.files.items():
-            if not path.exists() and flag.endswith("-model"):
+            if exists(path):
+                continue
+            if flag.endswith("-model"):
                 raise InputError(
                     f"{path}: no such model; make it with `mmts models import`, or name another: "
                     f"--set towers.{flag}=MODEL"
                 )
-            if not path.exists():
-                raise InputError(
-                    f"{path}: no such file, nor one of that name below {root}; download it, or leave it out: "
-                    f"--set '{step.stage}.{flag}=[]'"
-                )
+            raise InputError(
+                f"{path}: no such file, nor one of that name below {root}; download it, or leave it out: "
+                f"--set '{step.stage}.{flag}=[]'"
+            )
 
 
-def _require_flags(step: "Step") -> None:
-    """Check a step's flags as its command would, and a run's settings as training would, without running it."""
+def _require_flags(step: "Step", made: Path) -> None:
+    """Check a step's flags as its command would, and a run's settings as training would, without running it.
+
+    Files that are read have to be there, but for those in ``made``, the folder that the steps write to.
+    """
     from mmts_cli.command import all_commands
+    from pipelines.errors import InputError
+    from pipelines.remote import unfetched
     from pipelines.train import TrainConfig
 
     command = all_commands()
@@ -185,8 +199,23 @@ def _require_flags(step: "Step") -> None:
     while hasattr(command, "commands"):
         command = command.commands[words.pop(0)]
     values = command.make_context(step.stage, words).params
+    for name, value in values.items():
+        for path in value if isinstance(value, list) else [value]:
+            if name not in ("media", "output") and isinstance(path, Path) and _is_missing(path, made):
+                raise InputError(f"--{name.replace('_', '-')} {path}: no such file")
     if step.stage == "train":
-        TrainConfig(**{name: values[name] for name in TrainConfig.model_fields if values[name] is not None})
+        with unfetched():
+            TrainConfig(**{name: values[name] for name in TrainConfig.model_fields if values[name] is not None})
+
+
+def _is_missing(path: Path, made: Path) -> bool:
+    """Whether a file is not here; one elsewhere, one that steps make and a pattern are left to who reads it."""
+    from pipelines.remote import as_path
+    from pipelines.remote.paths import RemotePath
+
+    path = as_path(path)
+    is_left = isinstance(path, RemotePath) or as_path(made) in path.parents or "*" in str(path)
+    return not is_left and not path.exists()
 
 
 def _require_one_process() -> None:

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from pipelines.annotations.checks import Checks
 from pipelines.annotations.left_out import LeftOut
-from pipelines.artifacts.chunks import chunk_folders, find_chunk_folders, gaps_by_name
+from pipelines.artifacts.chunks import find_chunks, gaps_by_name
 from pipelines.artifacts.finding import find_files
 from pipelines.artifacts.ids import missing_there
 from pipelines.artifacts.listing import as_utf8, folder_files, tar_members, zip_members
@@ -111,11 +111,10 @@ def _locate(
     found = [None if row < 0 else stored[row] for row in find_files(wanted, names, suffixes, str(root))]
     lost = [row for row, name in enumerate(found) if name is None]
     if lost and suffixes == VIDEO_SUFFIXES:
-        chunks = chunk_folders(stored)
-        folders = find_chunk_folders([wanted[row] for row in lost], list(chunks), str(root))
-        for row, folder in zip(lost, folders, strict=True):
-            found[row] = folder
-        _warn_of_gaps(root, {folder: [begin_s for begin_s, _ in chunks[folder]] for folder in folders if folder})
+        in_folders = find_chunks([wanted[row] for row in lost], stored, str(root))
+        for row, chunked in zip(lost, in_folders, strict=True):
+            found[row] = None if chunked is None else chunked[0]
+        _warn_of_gaps(root, {folder: [begin_s for begin_s, _ in chunks] for folder, chunks in filter(None, in_folders)})
     seen = [name for name in names if name.lower().endswith(suffixes)]
     places = (
         None if name is None else root / name if scheme is None else Place(str(root), name, scheme) for name in found

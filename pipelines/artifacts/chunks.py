@@ -11,8 +11,10 @@ from itertools import pairwise
 from pathlib import Path, PurePosixPath
 
 from pipelines.artifacts.finding import find_files
+from pipelines.artifacts.ids import shortened
 from pipelines.artifacts.listing import is_rubbish, plain
 from pipelines.artifacts.places import VIDEO_SUFFIXES
+from pipelines.errors import InputError
 
 _SECOND = re.compile(r"\d+(\.\d+)?")
 # Second at which a chunk begins, and its place in a list of names; in the order of time.
@@ -39,26 +41,57 @@ def chunk_folders(names: Sequence[str]) -> dict[str, ChunkPlaces]:
 
 
 def chunks_in(folder: Path) -> list[tuple[float, str]]:
-    """The chunks in the folder of one video: where each begins, and its name; none where it holds other videos."""
+    """The chunks in the folder of one video: where each begins, and its name; none where it holds other videos.
+
+    Raises:
+        InputError: Two begin at the same second; names both.
+    """
     with os.scandir(folder) as found:
         names = sorted(entry.name for entry in found if entry.is_file() and not is_rubbish(entry.name))
-    return [(begin_s, names[place]) for begin_s, place in chunk_folders(names).get(".", [])]
+    chunks = chunk_folders(names).get(".", [])
+    require_one_a_second(chunks, names, str(folder))
+    return [(begin_s, names[place]) for begin_s, place in chunks]
 
 
-def find_chunk_folders(wanted: Sequence[Sequence[str]], folders: Sequence[str], where: str) -> list[str | None]:
-    """The folder of each video among those of `chunk_folders`, by its name with or without a suffix.
+def find_chunks(
+    wanted: Sequence[Sequence[str]], names: Sequence[str], where: str
+) -> list[tuple[str, ChunkPlaces] | None]:
+    """The folder of each video that is in chunks, by its name with or without a suffix, and the chunks.
 
     Args:
         wanted: Names that each of n videos may have, the likeliest first.
-        folders: The folders.
-        where: What they lie in, for messages.
+        names: Paths in a folder, or members of an archive or of several.
+        where: The folder or archive, for messages.
+
+    Returns:
+        Of each video; None where it isn't there. Videos of one folder share a list.
 
     Raises:
-        InputError: Two folders have the name of a video; names both.
+        InputError: Two folders have the name of a video, or two of its chunks begin at the same second; names both.
     """
-    as_videos = [name if name.lower().endswith(VIDEO_SUFFIXES) else f"{plain(name)}.mp4" for name in folders]
-    places = find_files(wanted, as_videos, VIDEO_SUFFIXES, where)
+    folders = list(chunk_folders(names).items())
+    as_videos = [name if name.lower().endswith(VIDEO_SUFFIXES) else f"{plain(name)}.mp4" for name, _ in folders]
+    places = find_files(wanted, as_videos, VIDEO_SUFFIXES, where).tolist()
+    for place in {place for place in places if place >= 0}:
+        require_one_a_second(folders[place][1], names, where)
     return [None if place < 0 else folders[place] for place in places]
+
+
+def require_one_a_second(chunks: ChunkPlaces, names: Sequence[str], where: str) -> None:
+    """Check that no two chunks of a video begin at the same second, as ``0.mp4`` and ``0.mkv``, or ``00.mp4``, do.
+
+    Args:
+        chunks: The chunks.
+        names: The names that they have their places in.
+        where: What those lie in, for the message.
+
+    Raises:
+        InputError: Two do; names both.
+    """
+    for (begin_s, place), (next_s, after) in pairwise(chunks):
+        if begin_s == next_s:
+            one, other = shortened(names[place]), shortened(names[after])
+            raise InputError(f"{where}: {one} and {other} are both the chunk from {begin_s:g} s on; leave one of them")
 
 
 def missing_chunk(begins_s: float, ends_s: float) -> str:
@@ -69,6 +102,8 @@ def missing_chunk(begins_s: float, ends_s: float) -> str:
 
 def gaps_by_name(begins_s: Sequence[Sequence[float]]) -> list[str]:
     """Which videos lack a chunk within, as far as names tell, where all chunks have one length.
+
+    No two chunks of a video begin at the same second, see `require_one_a_second`.
 
     Args:
         begins_s: Where the chunks of each video begin, in the order of time.

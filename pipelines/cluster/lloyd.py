@@ -8,7 +8,6 @@ A row that is far nearer to its centroid than to any other stays where it is unt
 (Hamerly, Making k-means even faster, SDM 2010): it is left out of the product, and the result is that of plain k-means.
 """
 
-import math
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -21,6 +20,7 @@ from scipy.sparse import csr_array
 
 from pipelines.artifacts.matrix import Matrix
 from pipelines.blas import blas_threads, limit_blas, one_blas_thread
+from pipelines.cluster.exact import TERMS, expansions, rounded_sums
 from pipelines.cluster.products import NUMPY, PRODUCT_ROWS, PRODUCT_SCORES, Held, Products
 
 BLOCK_ROWS = 2_048  # that a thread takes at a time
@@ -76,7 +76,8 @@ class Centroids:
         self._exact_kd = centroids_kd.astype(np.float64)
         square_k = np.einsum("kd,kd->k", self._exact_kd, self._exact_kd)
         self._half_k = np.zeros(len(centroids_kd)) if spherical else square_k / 2
-        self._length, self._half = float(np.sqrt(square_k.max())), float(self._half_k.max())
+        self._length_k = np.sqrt(square_k)
+        self._length, self._half = float(self._length_k.max()), float(self._half_k.max())
         with np.errstate(over="ignore"):
             self._minus_k = None if spherical else products.hold(self._half_k.astype(np.float32))
         self._held_kd = products.hold(centroids_kd)
@@ -105,47 +106,53 @@ class Centroids:
         lead_n = best_n.astype(np.float64) - next_n - 2 * error_n
         lead_n[largest_n > _MOST] = 0  # where float32 may have overflown
         close = np.flatnonzero(lead_n <= 0)
-        step = max(1, PRODUCT_SCORES // len(self.centroids_kd))
+        step = max(1, PRODUCT_SCORES // max(len(self.centroids_kd), dimensions))
         for start in range(0, len(close), step):
             part = close[start : start + step]
             row_cd = self.products.fetch(self.products.take(rows_nd, part)).astype(np.float64)
-            label_n[part] = self._nearest_in_float64(row_cd, largest_n[part])
+            label_n[part] = self._nearest_in_float64(row_cd, length_n[part])
         return label_n, lead_n
 
-    def _nearest_in_float64(self, row_cd: NDArray[np.float64], largest_c: NDArray[np.float64]) -> NDArray[np.int64]:
-        """(c,) the nearest centroids of rows ``(c, d)``, where sums are at most ``largest_c``."""
+    def _nearest_in_float64(self, row_cd: NDArray[np.float64], length_c: NDArray[np.float64]) -> NDArray[np.int64]:
+        """(c,) the nearest centroids of rows ``(c, d)`` of these lengths."""
         score_ck = row_cd @ self._exact_kd.T - self._half_k
-        label_c: NDArray[np.int64] = score_ck.argmax(axis=1)
         # What each addition can round away, also that of the half, of the exact sum, and of these comparisons. Products
         # of float32 numbers are exact.
         error = (row_cd.shape[1] + 4) * _UNIT_64
-        low_c = score_ck.max(axis=1) - 2 * error * largest_c
-        close = np.flatnonzero(np.count_nonzero(score_ck >= low_c[:, None], axis=1) > 1)
-        if len(close):
-            label_c[close] = self._nearest_by_exact_sums(row_cd[close], score_ck[close], error)
-        return label_c
+        error_ck = error * (np.outer(length_c, self._length_k) + self._half_k)
+        near_ck = score_ck + error_ck >= (score_ck - error_ck).max(axis=1, keepdims=True)
+        near_ck &= self._is_first_k
+        several_c = np.count_nonzero(near_ck, axis=1) > 1
+        if several_c.any():
+            near_ck[several_c] = self._have_the_highest_sums(row_cd[several_c], near_ck[several_c])
+        return np.asarray(near_ck.argmax(axis=1))
 
-    def _nearest_by_exact_sums(
-        self, row_cd: NDArray[np.float64], score_ck: NDArray[np.float64], error: float
-    ) -> NDArray[np.int64]:
-        """(c,) the nearest centroids of rows ``(c, d)``, whose scores are known but for a share of what is summed."""
-        sum_ck = np.abs(row_cd) @ np.abs(self._exact_kd).T
-        error_ck = error * (sum_ck + self._half_k)
-        low_c = (score_ck - error_ck).max(axis=1)
-        near_ck = (score_ck + error_ck >= low_c[:, None]) & self._is_first_k
-        score_ck = np.where(near_ck, -self._exact_half_k, -np.inf)  # those of products that are all 0
-        for row, centroid in np.argwhere(near_ck & (sum_ck > 0)):
-            point_d = self._exact_kd[centroid]
-            parts = [row_cd[row] * point_d] if self.spherical else [row_cd[row] * point_d, point_d**2 / -2]
-            score_ck[row, centroid] = math.fsum(np.concatenate(parts).tolist())
-        return np.asarray(score_ck.argmax(axis=1))
+    def _have_the_highest_sums(self, row_cd: NDArray[np.float64], near_ck: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """(c, k) which of the centroids that are near to rows ``(c, d)`` have the highest scores."""
+        width = np.count_nonzero(row_cd, axis=1).max(initial=1)
+        column_ct = np.argsort(row_cd == 0, axis=1, kind="stable")[:, :width]  # those that are not 0, and maybe others
+        value_ct = np.take_along_axis(row_cd, column_ct, axis=1)
+        row_p, centroid_p = np.nonzero(near_ck)
+        score_ck = np.full(near_ck.shape, -np.inf)
+        step = max(1, TERMS // width)
+        for start in range(0, len(row_p), step):
+            row_b, centroid_b = row_p[start : start + step], centroid_p[start : start + step]
+            product_bt = value_ct[row_b] * self._exact_kd[centroid_b[:, None], column_ct[row_b]]
+            terms_tb = np.concatenate([product_bt.T, self._minus_halves_mk[:, centroid_b]])
+            score_ck[row_b, centroid_b] = rounded_sums(terms_tb)
+        return np.asarray(score_ck == score_ck.max(axis=1, keepdims=True))
 
     @cached_property
-    def _exact_half_k(self) -> NDArray[np.float64]:
-        """(k,) half the squares of lengths, sums that are rounded once; 0 for directions."""
-        if self.spherical:
-            return self._half_k
-        return np.array([math.fsum((point_d**2 / 2).tolist()) for point_d in self._exact_kd])
+    def _minus_halves_mk(self) -> NDArray[np.float64]:
+        """(m, k) terms whose exact sums are half the squares of lengths, less than 0; 0 for directions."""
+        k, dimensions = self._exact_kd.shape
+        step = max(1, TERMS // dimensions)
+        points = [] if self.spherical else [self._exact_kd[start : start + step] for start in range(0, k, step)]
+        halves = [expansions((point_bd**2 / -2).T) for point_bd in points]
+        minus_halves_mk = np.zeros((max([1, *map(len, halves)]), k))
+        for number, halves_mb in enumerate(halves):
+            minus_halves_mk[: len(halves_mb), number * step : (number + 1) * step] = halves_mb
+        return minus_halves_mk
 
     @cached_property
     def _is_first_k(self) -> NDArray[np.bool_]:
@@ -229,9 +236,11 @@ class Clusters:
 
 def bytes_of(k: int, dimension: int, seeds: int = 1) -> int:
     """Bytes that the fits of k centroids for several seeds hold at the most, beside what they hold of each row."""
-    # Sums and centroids of each seed; the centroids that one moves to; the sums that move it; each thread's scores.
+    # Sums and centroids of each seed; the centroids that one moves to; the sums that move it; each thread's scores, and
+    # what it compares again: rows, scores, errors and pairs, each of 8 bytes, some twice.
     elements = k * dimension * (20 * seeds + 40 + 24 * _sums_at_once(k, dimension))
-    return elements + blas_threads() * max(PRODUCT_ROWS * k, PRODUCT_SCORES) * 4
+    scores = max(PRODUCT_ROWS * k, PRODUCT_SCORES) * 4 + max(PRODUCT_SCORES, k, dimension) * 96
+    return elements + blas_threads() * scores
 
 
 def _sums_at_once(k: int, dimension: int) -> int:

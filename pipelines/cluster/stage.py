@@ -109,7 +109,8 @@ def cluster(
     if result is None:
         where: dict[str, Any] = {"engine": engine} if chosen.has_engines else {}
         where |= {"device": device} if chosen.has_devices else {}
-        with memory_of(device), products_on(here).in_float32():  # before the work that needs it
+        connected = engine.connected(device=device, progress=progress)
+        with connected, memory_of(device), products_on(here).in_float32():  # before the work that needs it
             announce(progress.note, subject.needs(values, device=here), output.parent)
             fitted = read_fitted(subject, values, fit_split, output.parent)
             of_items = chosen.fit(fitted.samples.content, fitted.count_m, **values, **where)

@@ -86,6 +86,8 @@ def embed(
         raise InputError(f"--dtype {dtype}: expected float32 or float16")
     if batch_size < 1:
         raise InputError(f"--batch-size {batch_size}: expected at least 1")
+    if text is not None and engine.name != "local":
+        raise InputError(f"--engine {engine.name}: has no effect with --text, which is quick; leave it out")
     encoding = Encoding(device, precision, batch_size, trust_remote_code=trust_remote_code)
     plan = StagePlan(
         "embed",
@@ -97,48 +99,47 @@ def embed(
     if done := plan.finished(force=force):
         remove_parts(output)  # of a run that was killed as it was done
         return done
-    table = read_table(annotations, ANNOTATIONS, columns=_columns(annotations))
-    if text is not None:
-        if engine.name != "local":
-            raise InputError(f"--engine {engine.name}: has no effect with --text, which is quick; leave it out")
-        mapped = load_mapped_texts(model, as_path(text), table.column("sample_id"), encoding, output.parent)
-        return _embed_mapped(plan, table, model, mapped, dtype, progress)
-    require_texts(table, annotations)
+    with engine.connected(device=device, progress=progress):
+        table = read_table(annotations, ANNOTATIONS, columns=_columns(annotations))
+        if text is not None:
+            mapped = load_mapped_texts(model, as_path(text), table.column("sample_id"), encoding, output.parent)
+            return _embed_mapped(plan, table, model, mapped, dtype, progress)
+        require_texts(table, annotations)
 
-    distinct_total = len(table.column("text").unique())
-    settings = {"batch_size": batch_size, "device": device}
-    load = partial(_TextWork, model, encoding)
-    with engine.workers(load, device=device, libraries=plan.libraries, progress=progress) as workers:
-        need = Need(
-            memory=_BASE + _PER_ROW * table.num_rows + _PER_BYTE * table.nbytes + _PER_TEXT * distinct_total,
-            disk=disk_of(output, distinct_total, table.num_rows, workers.about.dimension, dtype),
-        )
-        announce(progress.note, need, output.parent)
-        with (
-            parts_of(plan, dtype, workers.about.dimension, force=force, **settings) as parts,
-            progress.task("embedding", distinct_total, "texts") as task,
-            plan.writer(_schema(table, workers.about.dimension, dtype)) as writer,
-        ):
-            # The same texts make the same parts in the same order.
-            texts = _DistinctTexts(table, batch_size * _BATCHES_IN_A_PART, made=len(parts.found))
-            truncated = sum(part["truncated"] for part in parts.found)
-            if parts.rows:
-                task.advance(parts.rows)
-            encoded = workers.map(texts.parts())
-            for window in texts.windows():
-                for part, (vectors_nd, truncated_here) in zip(window.parts, encoded, strict=False):
-                    parts.append(vectors_nd, truncated=truncated_here)
-                    truncated += truncated_here
-                    task.advance(len(part))
-                writer.write(with_vectors(window.samples, np.asarray(parts.read()[window.vector_n]), model))
-            writer.summary = {
-                "model": model,
-                "rows": table.num_rows,
-                "distinct_texts": texts.count,
-                "dimension": workers.about.dimension,
-                "truncated_texts": truncated,
-                "max_tokens": workers.about.max_tokens,
-            }
+        distinct_total = len(table.column("text").unique())
+        settings = {"batch_size": batch_size, "device": device}
+        load = partial(_TextWork, model, encoding)
+        with engine.workers(load, device=device, libraries=plan.libraries, progress=progress) as workers:
+            need = Need(
+                memory=_BASE + _PER_ROW * table.num_rows + _PER_BYTE * table.nbytes + _PER_TEXT * distinct_total,
+                disk=disk_of(output, distinct_total, table.num_rows, workers.about.dimension, dtype),
+            )
+            announce(progress.note, need, output.parent)
+            with (
+                parts_of(plan, dtype, workers.about.dimension, force=force, **settings) as parts,
+                progress.task("embedding", distinct_total, "texts") as task,
+                plan.writer(_schema(table, workers.about.dimension, dtype)) as writer,
+            ):
+                # The same texts make the same parts in the same order.
+                texts = _DistinctTexts(table, batch_size * _BATCHES_IN_A_PART, made=len(parts.found))
+                truncated = sum(part["truncated"] for part in parts.found)
+                if parts.rows:
+                    task.advance(parts.rows)
+                encoded = workers.map(texts.parts())
+                for window in texts.windows():
+                    for part, (vectors_nd, truncated_here) in zip(window.parts, encoded, strict=False):
+                        parts.append(vectors_nd, truncated=truncated_here)
+                        truncated += truncated_here
+                        task.advance(len(part))
+                    writer.write(with_vectors(window.samples, np.asarray(parts.read()[window.vector_n]), model))
+                writer.summary = {
+                    "model": model,
+                    "rows": table.num_rows,
+                    "distinct_texts": texts.count,
+                    "dimension": workers.about.dimension,
+                    "truncated_texts": truncated,
+                    "max_tokens": workers.about.max_tokens,
+                }
     return StageResult(output, False, writer.summary)
 
 

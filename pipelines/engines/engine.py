@@ -69,6 +69,25 @@ class Engine:
             raise InputError("--engine ray: Ray is not installed; pip install 'mmts[ray]'")
 
     @contextlib.contextmanager
+    def connected(self, *, device: str | None = "cpu", progress: Progress = SILENT) -> Iterator[None]:
+        """Stay connected to the cluster until the block ends: what can't be used is told before work that takes long.
+
+        Args:
+            device: Torch device that `workers` are to work on.
+            progress: Where to report that a cluster starts, where that takes its time.
+
+        Raises:
+            InputError: The cluster can't be used, or has no such device.
+        """
+        if self.name == "local":
+            yield
+            return
+        from pipelines.engines.ray_workers import connected
+
+        with connected(self.address, device, progress):
+            yield
+
+    @contextlib.contextmanager
     def workers(
         self,
         load: Callable[[], Work[_AboutT, _PartT, _ResultT]],

@@ -77,16 +77,13 @@ class RayWorkers:
 
     def __init__(self, ray: Any, load: Callable[[], Any], device: str | None, libraries: Sequence[str]) -> None:
         self._ray = ray
-        resources = ray.cluster_resources()
-        gpus = 0 if device == "cpu" else int(resources.get("GPU", 0))
-        if device not in (None, "cpu") and not gpus:
-            raise InputError(f"--device {device}: there is no GPU in the Ray cluster; leave it out")
+        gpus = _gpus(ray, device)
         self._actor = ray.remote(_Worker).options(num_cpus=1, num_gpus=1 if gpus else 0)
         self._load, self._libraries = ray.put(load), tuple(libraries)
         self._starting: dict[Any, Any] = {}  # worker by the reference of its start
         self._parts: dict[Any, int] = {}  # how many parts each worker has
         self._failed = 0  # starts in a row
-        self._size = gpus or max(1, int(resources.get("CPU", 1)))
+        self._size = gpus or max(1, int(ray.cluster_resources().get("CPU", 1)))
         try:
             for _ in range(self._size):
                 self._hire()
@@ -202,6 +199,18 @@ class RayWorkers:
             raise error.cause from None  # what was raised on the worker, without its traceback as text
 
 
+def _gpus(ray: Any, device: str | None) -> int:
+    """How many GPUs of a cluster to work on.
+
+    Raises:
+        InputError: There is none, and a device was asked for.
+    """
+    gpus = 0 if device == "cpu" else int(ray.cluster_resources().get("GPU", 0))
+    if device not in (None, "cpu") and not gpus:
+        raise InputError(f"--device {device}: there is no GPU in the Ray cluster; leave it out")
+    return gpus
+
+
 def _killed(error: Exception) -> InputError:
     said = str(error).splitlines()[0][:80]
     return InputError(
@@ -223,6 +232,15 @@ def ray_workers(
 
 
 @contextlib.contextmanager
+def connected(address: str | None, device: str | None, progress: Progress) -> Iterator[None]:
+    """Connected to a cluster with a device, until the block ends; see `pipelines.engines.Engine`."""
+    with contextlib.ExitStack() as stack:
+        with progress.task("connecting to Ray", 1, "cluster"):
+            _gpus(stack.enter_context(_connected(address)), device)
+        yield
+
+
+@contextlib.contextmanager
 def _connected(address: str | None) -> Iterator[Any]:
     """Ray, connected to a cluster, until the block ends; then nothing of a cluster that was started here is left."""
     address = address or os.environ.get("RAY_ADDRESS") or "local"
@@ -231,7 +249,7 @@ def _connected(address: str | None) -> Iterator[Any]:
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # else it warns of what it is going to change
     import ray
 
-    if ray.is_initialized():  # by who uses mmts as a library
+    if ray.is_initialized():  # by `connected`, or by who uses mmts as a library
         yield ray
         return
     # Ray prints on stdout which worker died, and has no option against it; what matters of it is told by `RayWorkers`.

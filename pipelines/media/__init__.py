@@ -7,7 +7,7 @@ for loaded in batches(source, plan, workers=4, seed=0, max_bad=10):  # augmented
     ...
 """
 
-from pipelines.media.errors import DamagedMediumError, MissingMediaError, require_few_damaged
+from pipelines.media.errors import BadMediaError, DamagedMediumError, MissingMediaError, require_few_damaged
 from pipelines.media.features import FeatureMedia, StoredVectors
 from pipelines.media.linked import linked_parameters
 from pipelines.media.listing import MediaList, media_list
@@ -25,6 +25,7 @@ from pipelines.media.view import View
 
 __all__ = [
     "CACHE_BYTES",
+    "BadMediaError",
     "DamagedMediumError",
     "FeatureMedia",
     "LoadedBatch",

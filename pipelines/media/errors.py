@@ -22,7 +22,11 @@ class MissingMediaError(InputError):
         return type(self), (str(self), self.media_ids)
 
 
-class DamagedMediumError(InputError):
+class BadMediaError(InputError):
+    """Media can't be decoded: mended or replaced, they would let the work go on."""
+
+
+class DamagedMediumError(BadMediaError):
     """One medium can't be decoded; others may be fine.
 
     Args:
@@ -50,10 +54,10 @@ def require_few_damaged(reasons: Mapping[str, str], max_bad: int | None) -> None
         max_bad: Most media that may be damaged; None for none.
 
     Raises:
-        InputError: There are more.
+        BadMediaError: There are more.
     """
     if len(reasons) > (max_bad or 0):
-        raise InputError(
+        raise BadMediaError(
             f"--max-bad {max_bad}: {len(reasons)} media can't be decoded, first: {', '.join(list(reasons)[:3])}; mend "
             "or replace them, or raise --max-bad"
         )

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.artifacts.chunks import ChunkPlaces, chunk_folders, find_chunk_folders
+from pipelines.artifacts.chunks import ChunkPlaces, find_chunks
 from pipelines.artifacts.finding import find_files
 from pipelines.artifacts.ids import missing_there
 from pipelines.artifacts.listing import leads_out, plain
@@ -48,11 +48,10 @@ def find_with_chunks(
     found: list[int | ChunkPlaces | None] = [None if place < 0 else place for place in places.tolist()]
     lost = [row for row, place in enumerate(found) if place is None]
     if lost and suffixes[-len(VIDEO_SUFFIXES) :] == VIDEO_SUFFIXES:
-        folders = chunk_folders(names)
         stems = _stems(media, [candidates(media, row) for row in range(len(media))])
-        in_folders = find_chunk_folders([stems[row] for row in lost], list(folders), where)
-        for row, folder in zip(lost, in_folders, strict=True):
-            found[row] = None if folder is None else folders[folder]
+        in_folders = find_chunks([stems[row] for row in lost], names, where)
+        for row, chunked in zip(lost, in_folders, strict=True):
+            found[row] = None if chunked is None else chunked[1]
     return found
 
 

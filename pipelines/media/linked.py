@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from pipelines.artifacts import fingerprint_of, open_parquet
-from pipelines.artifacts.chunks import ChunkPlaces, chunk_folders, chunks_in
+from pipelines.artifacts.chunks import ChunkPlaces, chunk_folders, chunks_in, require_one_a_second
 from pipelines.artifacts.ids import shortened
 from pipelines.artifacts.listing import tar_members, zip_members
 from pipelines.artifacts.places import Place
@@ -134,6 +134,8 @@ def _open_part(
         return FileBlobs([os.fspath(as_path(name)) for name in chosen])
 
     found = {row: there[key] for row, place in named.items() if (key := place.member or place.path) in there}
+    for chunks in {id(each): each for each in found.values() if not isinstance(each, int)}.values():
+        require_one_a_second(chunks, names, os.fspath(archive))
     return list(found), open_places(list(found.values()), opened)
 
 

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from pipelines.errors import InputError
-from pipelines.media.errors import DamagedMediumError
+from pipelines.media.errors import BadMediaError, DamagedMediumError
 from pipelines.media.source import MediaSource
 
 _OF_THE_LOADER = "DataLoader worker"  # how its errors begin
@@ -126,7 +126,8 @@ def batches(
 
     Raises:
         DamagedMediumError: A medium can't be decoded, and ``max_bad`` is 0 or None.
-        InputError: More than ``max_bad`` media are damaged, nothing is left to replace one, or a worker died.
+        BadMediaError: More than ``max_bad`` media are damaged, or nothing is left to replace one.
+        InputError: A worker died.
     """
     if source.is_in_memory or workers == 0:
         for planned in plan:
@@ -246,11 +247,11 @@ def _load_one(
             if seed is None:
                 return row, source.blank(), [Replacement(position, row, None, error.media_id, str(error))]
             if len(replaced) == max_bad:
-                raise InputError(f"more than --max-bad {max_bad} media are damaged, the last: {error}") from error
+                raise BadMediaError(f"more than --max-bad {max_bad} media are damaged, the last: {error}") from error
             stand_ins = _stand_ins(len(source.ids), planned, position, seed) if stand_ins is None else stand_ins
             by = next(stand_ins, None)
             if by is None:
-                raise InputError(f"{error}; and no other medium is left to replace it") from error
+                raise BadMediaError(f"{error}; and no other medium is left to replace it") from error
             replaced.append(Replacement(position, row, by, error.media_id, str(error)))
             row = by
 

@@ -5,6 +5,7 @@ as long as nobody else changes the file that it is a copy of; then the remote fi
 """
 
 import contextlib
+import contextvars
 import glob
 import hashlib
 import math
@@ -26,6 +27,7 @@ from pipelines.remote.store import Remote
 
 _AT_ONCE = 64  # files
 _NOTED = 1_000_000  # bytes, from which on it is said how much is fetched
+_fetches = contextvars.ContextVar("_fetches", default=True)
 # The files that say of a folder that all of it is there: the first to be removed, and the last to be put.
 _MARKER = re.compile(r"(metrics|sweep|failed|mmts_\w+)\.json")
 
@@ -47,7 +49,7 @@ def fetch(path: Path, progress: Progress = SILENT) -> Path:
     Raises:
         InputError: As `located`.
     """
-    if not isinstance(path, RemotePath):
+    if not isinstance(path, RemotePath) or not _fetches.get():
         return path
     with _alone(path):
         there, here = store.listing(path), _files_here(path)
@@ -66,6 +68,45 @@ def fetch(path: Path, progress: Progress = SILENT) -> Path:
         _get(path, wanted, there, progress)
         forget_removals(wanted)
     return path
+
+
+@contextlib.contextmanager
+def unfetched() -> Iterator[None]:
+    """Fetch nothing: for work on names alone, since what reads the files fetches them."""
+    token = _fetches.set(False)
+    try:
+        yield
+    finally:
+        _fetches.reset(token)
+
+
+def exists(path: Path) -> bool:
+    """Whether there is a file or folder of this path; of a remote one nothing is fetched.
+
+    Raises:
+        InputError: The server can't be asked, or there is no such bucket.
+    """
+    return store.kind(path) is not None if isinstance(path, RemotePath) else path.exists()
+
+
+def is_folder(path: Path) -> bool:
+    """Whether there is a folder of this path; of a remote one nothing is fetched.
+
+    Raises:
+        InputError: As `exists`.
+    """
+    return store.kind(path) == "directory" if isinstance(path, RemotePath) else path.is_dir()
+
+
+def found_below(folder: Path, name: str) -> list[Path]:
+    """The files of a name, or of the end of a path, in a folder, at any depth; of a remote one nothing is fetched.
+
+    Raises:
+        InputError: As `exists`.
+    """
+    if isinstance(folder, RemotePath):
+        return sorted(place for place in store.listing(folder) if place.match(name))
+    return sorted(folder.rglob(name)) if folder.is_dir() else []
 
 
 def _is_version(copied: Copied, remote: Remote) -> bool:

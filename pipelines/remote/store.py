@@ -76,6 +76,22 @@ def listing(path: RemotePath) -> dict[RemotePath, Remote]:
     }
 
 
+def kind(path: RemotePath) -> str | None:
+    """What a URL stands for, ``file`` or ``directory``, without a list of what is in it; None for nothing.
+
+    Raises:
+        InputError: The server can't be asked, or there is no such bucket.
+    """
+    with _explaining(path):
+        system, name = _system(path)
+        system.invalidate_cache()
+        try:
+            return str(system.info(name)["type"])
+        except FileNotFoundError as error:
+            _require_absence(error)
+            return None
+
+
 def _found(system: Any, name: str, path: RemotePath) -> dict[str, dict[str, Any]]:
     try:
         if str(path).startswith(_PAGES):
@@ -85,10 +101,15 @@ def _found(system: Any, name: str, path: RemotePath) -> dict[str, dict[str, Any]
             return dict(matched)
         return dict(system.find(name, detail=True))
     except FileNotFoundError as error:
-        is_fault = _status(error) not in (None, 404, 410)  # fsspec calls whatever a page's server says "not found"
-        if is_fault or _NO_BUCKET.search(str(error)) or "Connect" in type(error.__cause__).__name__:
-            raise
+        _require_absence(error)
         return {}
+
+
+def _require_absence(error: FileNotFoundError) -> None:
+    """Raise again what means more than that there is no such file."""
+    is_fault = _status(error) not in (None, 404, 410)  # fsspec calls whatever a page's server says "not found"
+    if is_fault or _NO_BUCKET.search(str(error)) or "Connect" in type(error.__cause__).__name__:
+        raise error
 
 
 def _status(error: Exception) -> int | None:

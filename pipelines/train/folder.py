@@ -80,12 +80,12 @@ class RunFolder:
             return None
         if not self._is_run():
             return None
-        return self._unfinished(self._difference(plan, config), resume=resume)
+        return self._unfinished(plan, config, resume=resume)
 
-    def _unfinished(self, difference: str | None, *, resume: bool) -> Checkpoint | None:
+    def _unfinished(self, plan: StagePlan, config: TrainConfig, *, resume: bool) -> Checkpoint | None:
         if not self.checkpoints():
             return None
-        if difference:
+        if difference := self._difference(plan, config):
             raise InputError(
                 f"{self.path}: holds an unfinished run of other settings ({difference}); give it those settings and "
                 "--resume, or --force to start over"
@@ -235,9 +235,16 @@ class RunFolder:
         if recorded.get("fingerprint") == plan.fingerprint:
             return None
         only_media_changed = recorded.get("fingerprint_but_media") == _but_media(plan)
-        if only_media_changed and read_extra(self.checkpoints()[0]).get(MENDABLE):
+        if only_media_changed and self._stopped_at_media():
             return None
         return config.differences(recorded["parameters"]) or "its input files, or mmts, changed"
+
+    def _stopped_at_media(self) -> bool:
+        """Whether the run stopped because media could not be decoded, by its newest checkpoint that can be read."""
+        for path in self.checkpoints():
+            with contextlib.suppress(InputError):
+                return bool(read_extra(path).get(MENDABLE))
+        return False
 
 
 def _but_media(plan: StagePlan) -> str:

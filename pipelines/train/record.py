@@ -113,14 +113,17 @@ class Record(Figures):
         """
         self._stop_if(self._agreed(_NOTHING if request.signal is None else _STOP) == _STOP)
 
-    def keep_last_step(self) -> bool:
+    def keep_last_step(self, *, mendable: bool) -> bool:
         """Write a checkpoint where an error ends the run between steps, and say whether there is one.
 
         Of several processes the others may be elsewhere, so that only the checkpoints that were due are left.
+
+        Args:
+            mendable: Whether the error is one of media, so that they may have changed when the run goes on.
         """
         if self._begin is not None or self.session.fabric.world_size > 1:
             return False
-        self._write_checkpoint(mendable=True)
+        self._write_checkpoint(mendable=mendable)
         return True
 
     def _agreed(self, due: int) -> int:

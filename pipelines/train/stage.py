@@ -9,7 +9,7 @@ from pipelines.artifacts.needs import announce
 from pipelines.artifacts.writers import removing_new_folders, sole_writer, writing
 from pipelines.contrast import STRATEGIES
 from pipelines.errors import InputError
-from pipelines.media import linked_parameters, media_inputs
+from pipelines.media import BadMediaError, linked_parameters, media_inputs
 from pipelines.model_files import MODEL_DIGEST, model_identity
 from pipelines.models import save_model
 from pipelines.progress import SILENT, Progress
@@ -100,8 +100,8 @@ def _train(config: TrainConfig, *, resume: bool, force: bool, progress: Progress
         run_epochs(session, state, record, progress)
     except NotFiniteError:
         raise
-    except InputError:  # such as a damaged medium, which can be replaced
-        if record.keep_last_step():
+    except InputError as error:
+        if record.keep_last_step(mendable=isinstance(error, BadMediaError)):
             progress.note(f"step {state.step:,} is kept, from which --resume goes on")
         raise
     finally:

@@ -153,7 +153,7 @@ def test_a_key_may_repeat_where_the_kind_allows_it(tmp_path) -> None:
     assert read_table(tmp_path / "r.parquet", RANKS).num_rows == 2
 
 
-@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(share=st.floats(0, 1, exclude_max=True))
 def test_a_file_cut_anywhere_is_refused_in_one_line(tmp_path, share) -> None:
     path = write(tmp_path / "a.parquet", pa.table(CLUSTERS_TABLE))

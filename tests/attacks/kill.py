@@ -139,7 +139,7 @@ def signalled(target: Target, number: signal.Signals, phase: Phase, seconds: flo
         seconds: When to send it.
     """
     process = start(target.words, phase)
-    while phase == "writing" and ended(process) is None and not any(map(_is_temporary, target.folder.rglob("*"))):
+    while phase == "writing" and ended(process) is None and not _is_writing(target.folder):
         pass
     time.sleep(seconds)
     running = ended(process) is None
@@ -155,8 +155,11 @@ def signalled(target: Target, number: signal.Signals, phase: Phase, seconds: flo
     return code, running
 
 
-def _is_temporary(path: Path) -> bool:
-    return path.suffix == ".tmp"
+def _is_writing(folder: Path) -> bool:
+    try:
+        return any(path.suffix == ".tmp" for path in folder.rglob("*"))
+    except FileNotFoundError:  # a folder went as it was looked into
+        return False
 
 
 def moments(target: Target, count: int, seed: int, phases: tuple[Phase, ...]) -> Iterator[tuple[Phase, float]]:

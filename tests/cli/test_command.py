@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 import pytest
+import torch
 import typer
 
 from mmts_cli.app import app
@@ -123,6 +124,25 @@ def test_the_script_exits_as_it_should(tmp_path) -> None:
     ran = subprocess.run([*script, "inspect", "b.parquet"], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert (ran.returncode, ran.stdout) == (2, "")
     assert ran.stderr == "mmts: b.parquet: no such file; did you mean 'a.parquet'?\n"
+
+
+@pytest.mark.parametrize(
+    ("error", "whose"),
+    [
+        (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.30 GiB"), "a GPU"),
+        (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to"), "this machine"),
+        (MemoryError("Unable to allocate 9 TiB"), "this machine"),
+    ],
+)
+def test_memory_that_is_full_is_no_fault_of_ours(made, mmts, monkeypatch, error, whose) -> None:
+    def full(*_, **__):
+        raise error
+
+    monkeypatch.setattr("pipelines.shifts.stage.read_clusters", full)
+    ran = mmts("shifts", "clusters.parquet", "-o", "x.parquet", "--min", 0.05, "--max", 0.2)
+    assert (ran.code, ran.err.count("\n")) == (2, 1)
+    assert ran.err.startswith(f"mmts: the memory of {whose} is full; in training a smaller --micro-batch")
+    assert not (made / "x.parquet").exists()
 
 
 def test_a_fault_of_ours_is_one_line_and_exit_1(made, mmts, monkeypatch) -> None:

@@ -128,7 +128,7 @@ def test_the_recipe_of_the_authors_run_has_their_scripts_numbers(mmts, root, vid
     train = next(parsed(words) for words in lines(ran) if words[0] == "train")
     expected = {
         **{"media_model": f"{root}/avion", "text_model": f"{root}/avion", "projection": "none", "frames": 16},
-        **{"batch_size": 512, "devices": 4, "micro_batch": None, "epochs": 100, "precision": "16-mixed"},
+        **{"batch_size": 512, "devices": 4, "micro_batch": 128, "epochs": 100, "precision": "16-mixed"},
         **{"lr": 3e-5, "warmup_lr": 1e-6, "min_lr": 1e-5, "warmup_epochs": 1, "weight_decay": 0.01},
         **{"max_grad_norm": None, "augment": "crop", "crop_scale": "0.5,1.0", "flip": None, "color": None},
         **{"reshuffle": "once", "val_split": "test", "metric": "mAP", "positives": "relevancy", "min_relevancy": 0.1},
@@ -157,6 +157,7 @@ def videos(tmp_path):
         (("--media-root", "nowhere"), "--media-root nowhere: no such folder"),
         (("--set", "train.metric=map"), "--metric map: expected recall_sum"),
         (("--set", "train.metric=mAP_text_to_media"), "did you mean 'text_to_media_mAP'?"),
+        (("--set", "eval.tail-classes=nowhere.csv"), "--tail-classes nowhere.csv: no such file"),
         (("--set", "towers.crop-scale=1.2,0.5"), "--crop-scale 1.2,0.5: expected the smallest and the largest share"),
     ],
 )

@@ -228,7 +228,9 @@ def test_a_stage_that_fails_ends_the_run_with_its_own_line(zero_shot, mmts) -> N
     ran = mmts(*zero_shot)
     assert ran.code == 2
     assert commands(ran)[-1] == "train"
-    assert ran.err.splitlines()[-1].startswith("mmts: cc3m.parquet: is not a Parquet file")
+    failed, hint = ran.err.splitlines()[-2:]
+    assert failed.startswith("mmts: cc3m.parquet: is not a Parquet file")
+    assert hint == "here a flag of that command is given by --set train.FLAG=VALUE"
 
 
 def test_features_that_are_not_there_are_asked_for_before_the_first_stage(zero_shot, mmts) -> None:

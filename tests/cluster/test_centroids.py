@@ -1,5 +1,9 @@
 """k-means against plain loops in float64, faiss and scikit-learn."""
 
+import math
+import tracemalloc
+from fractions import Fraction
+
 import faiss
 import numpy as np
 import pytest
@@ -8,7 +12,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 from pipelines.artifacts.matrix import MappedMatrix
 from pipelines.cluster import centroids as centroids_module
-from pipelines.cluster import lloyd
+from pipelines.cluster import exact, lloyd
 from pipelines.cluster.centroids import CentroidFit
 from pipelines.cluster.lloyd import Centroids, Clusters, bytes_of, in_threads
 
@@ -98,14 +102,68 @@ def test_what_float64_can_not_tell_exact_sums_decide(spherical) -> None:
         assert CentroidFit(1, spherical).nearest(columns_nd, points_kd).tolist() == by_hand
 
 
-def test_rows_and_centroids_without_a_common_column_are_not_summed(monkeypatch) -> None:
-    """As of many kinds: each is as far from all centroids but its own, and would be summed with each."""
-    summed = []
-    centroids = Centroids(np.eye(40, 90, dtype=np.float32), spherical=False)
-    monkeypatch.setattr(lloyd.math, "fsum", lambda values: summed.append(values) or sum(values))
-    rows_nd = np.eye(90, dtype=np.float32)[40:]
-    assert centroids.nearest(rows_nd, np.ones(50))[0].tolist() == [0] * 50
-    assert len(summed) == 40  # half the squares of each centroid
+def tags(count: int, dimensions: int, each: int) -> np.ndarray:
+    """Rows of so many ones, the rest 0."""
+    return (
+        np.random.default_rng(0).permuted(np.arange(dimensions) < np.full((count, 1), each), axis=1).astype(np.float32)
+    )
+
+
+def constant_and_one_hot(count: int, dimensions: int) -> np.ndarray:
+    rows_nd = np.eye(dimensions, dtype=np.float32)[1 + np.arange(count) % (dimensions - 1)]
+    rows_nd[:, 0] = 1
+    return rows_nd
+
+
+def signs(count: int, dimensions: int) -> np.ndarray:
+    return np.sign(rows(count, dimensions))
+
+
+def of_all_sizes(count: int, dimensions: int) -> np.ndarray:
+    """Few numbers of very different sizes, with both zeros, and subnormal ones."""
+    numbers = np.array([0, -0.0, 1e-45, -3e-39, 1e-20, 0.1, -0.1, 1, 1.5e38, -1.5e38], dtype=np.float32)
+    return np.random.default_rng(0).choice(numbers, (count, dimensions))
+
+
+@SPHERICAL
+@pytest.mark.parametrize(
+    "matrix_nd", [tags(30, 20, 3), tags(30, 20, 10), constant_and_one_hot(30, 40), signs(30, 8), of_all_sizes(30, 4)]
+)
+def test_ties_are_decided_by_exact_sums_and_hardly_any_one_by_one(matrix_nd, spherical, monkeypatch) -> None:
+    """Among rows, their means, and both again."""
+    asked = []
+    monkeypatch.setattr(exact.math, "fsum", lambda numbers, fsum=math.fsum: asked.append(1) or fsum(numbers))
+    with np.errstate(over="ignore"):
+        start_kd = CentroidFit(1, spherical)._points(matrix_nd[:9])
+        mean_kd = CentroidFit(1, spherical).fit(matrix_nd, 9, 0, start_kd)
+    points_kd = np.concatenate([start_kd, mean_kd, mean_kd[::-1], start_kd])
+    length_n = np.linalg.norm(matrix_nd.astype(np.float64), axis=1)
+    asked.clear()
+    label_n = Centroids(points_kd, spherical).nearest(matrix_nd, length_n)[0]
+    assert len(asked) < 0.01 * len(matrix_nd) * len(points_kd)
+    row_fractions, centroid_fractions = (
+        [[Fraction(x) for x in row] for row in a.tolist()] for a in (matrix_nd, points_kd)
+    )
+    half_k = [0 if spherical else sum(x * x for x in point) / 2 for point in centroid_fractions]
+    for row, label in zip(row_fractions, label_n.tolist(), strict=True):
+        score_k = [
+            float(sum(x * y for x, y in zip(row, point, strict=True) if x and y) - half)
+            for point, half in zip(centroid_fractions, half_k, strict=True)
+        ]
+        assert label == score_k.index(max(score_k))
+
+
+def test_what_ties_take_is_counted() -> None:
+    """Each row is as near to every centroid."""
+    points_kd = np.stack([np.ones(512), np.arange(512)], axis=1).astype(np.float32)
+    centroids, rows_nd = Centroids(points_kd, spherical=True), np.eye(1, 2, dtype=np.float32).repeat(1_024, axis=0)
+    tracemalloc.start()
+    label_n = centroids.nearest(rows_nd, np.ones(1_024))[0]
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert not label_n.any()
+    with threadpool_limits(1):
+        assert 0.4 * bytes_of(512, 2) < peak < bytes_of(512, 2)
 
 
 @SPHERICAL

@@ -3,8 +3,11 @@
 import importlib.util
 import socket
 
+import numpy as np
+import pyarrow as pa
 import pytest
 
+from pipelines.artifacts import with_vectors
 from pipelines.engines import LOCAL, Engine
 from pipelines.errors import InputError
 
@@ -77,16 +80,16 @@ def test_an_address_at_which_nobody_answers_is_refused_at_once(monkeypatch) -> N
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: name)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    message = (
-        f"^--address 127.0.0.1:{port}: nobody answers there \\(Connection refused\\); see `ray status` on the head$"
-    )
-    for address in (f"127.0.0.1:{port}", f"ray://127.0.0.1:{port}"):
-        with (
-            pytest.raises(InputError, match=message.replace("127", "(ray://)?127", 1)),
-            Engine("ray", address).workers(list),
-        ):
-            pass
+        port = free.getsockname()[1]  # nobody else's as long as it is bound, and nobody listens
+        message = (
+            f"^--address 127.0.0.1:{port}: nobody answers there \\(Connection refused\\); see `ray status` on the head$"
+        )
+        for address in (f"127.0.0.1:{port}", f"ray://127.0.0.1:{port}"):
+            with (
+                pytest.raises(InputError, match=message.replace("127", "(ray://)?127", 1)),
+                Engine("ray", address).workers(list),
+            ):
+                pass
 
 
 @pytest.mark.parametrize("address", ["head", "head:", "10.0.0.1:port", ":x"])
@@ -95,3 +98,30 @@ def test_what_is_no_address_is_refused(monkeypatch, address) -> None:
     message = f"^--address {address}: expected that of a Ray cluster's head, as 10.0.0.1:6379$"
     with pytest.raises(InputError, match=message), Engine("ray", address).workers(list):
         pass
+
+
+@pytest.mark.parametrize("address", ["nonsense", "127.0.0.1:1"])
+@pytest.mark.parametrize(
+    ("line", "reads"),
+    [
+        ("cluster e.parquet --k 2", "cluster.stage.read_fitted"),
+        ("cluster e.parquet --method knn --neighbors 1", "cluster.stage.read_fitted"),
+        ("cluster a.parquet --method class --column split", "cluster.stage.read_fitted"),
+        ("embed a.parquet --model m", "embed.stage.read_table"),
+        ("embed a.parquet --media . --model m --frames 1", "embed.media.read_annotations"),
+    ],
+)
+def test_an_address_that_can_t_be_used_is_refused_before_anything_is_read(
+    monkeypatch, refused, tmp_path, write_artifact, line, reads, address
+) -> None:
+    found = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: name if name == "ray" else found(name))
+    monkeypatch.setattr(f"pipelines.{reads}", lambda *_, **__: pytest.fail("read before it is known where to"))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "m").mkdir()
+    (tmp_path / "m" / "config.json").write_text("{}")
+    ids = {"sample_id": ["a", "b"], "split": ["train", "train"]}
+    write_artifact(tmp_path / "a.parquet", {**ids, "text": ["x", "y"], "media_id": ["a", "b"]})
+    write_artifact(tmp_path / "e.parquet", with_vectors(pa.table(ids), np.eye(2, dtype=np.float32), "x"))
+    said = refused(*line.split(), "-o", "o.parquet", "--engine", "ray", "--address", address)
+    assert said.startswith(f"--address {address}: {'expected that' if address == 'nonsense' else 'nobody answers'}")

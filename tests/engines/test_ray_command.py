@@ -55,8 +55,8 @@ class Running:
     def end(self, spare: str = "nobody") -> tuple[int, str, str]:
         """Wait for its end, and for that of all that it started: exit code, stdout and stderr."""
         ending = [each for each, name in self.family.items() if spare not in name]
-        out, err = self.process.communicate(timeout=60)
-        assert psutil.wait_procs(ending, timeout=20)[1] == []
+        out, err = self.process.communicate(timeout=300)
+        assert psutil.wait_procs(ending, timeout=120)[1] == []
         return self.process.returncode, out, err
 
 
@@ -84,7 +84,7 @@ def test_killed_and_interrupted_it_leaves_nothing_running_and_goes_on(tmp_path, 
     for _ in range(5):  # Python drops an interrupt that comes as it destroys an object; a user presses Ctrl-C again
         os.killpg(stopped.process.pid, signal.SIGINT)
         with contextlib.suppress(subprocess.TimeoutExpired):
-            stopped.process.wait(5)
+            stopped.process.wait(60)
             break
     code, out, err = stopped.end()
     assert (code, out) == (130, "")

@@ -1,6 +1,7 @@
 """Videos in chunks: the same frames as from the uncut video, wherever the cuts fall and however they were made."""
 
 import re
+import shutil
 import tarfile
 import warnings
 import zipfile
@@ -270,6 +271,29 @@ def test_a_gap_between_the_names_of_chunks_is_warned_of(tmp_path) -> None:
     (tmp_path / "v1.MP4" / "30.MP4").unlink()
     with warnings.catch_warnings(action="error"):
         links.videos(tmp_path)(["v1", "v2", "v3"])
+
+
+@pytest.mark.parametrize("other", ["0.mkv", "00.mp4"])
+@pytest.mark.parametrize("kind", ["folder", "zip", "tar"])
+def test_two_chunks_of_one_second_are_refused(tmp_path, kind, other) -> None:
+    root = tmp_path / "v"
+    for name in ("P01.MP4/0.mp4", "P01.MP4/15.mp4", f"P01.MP4/{other}", "P02.mp4", "unasked/1.mp4", "unasked/01.mp4"):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).touch()
+    linked = str(root / "P01.MP4")
+    if kind != "folder":
+        root = Path(shutil.make_archive(str(root), kind, root))
+        linked = f"{kind}://P01.MP4::{root}"
+    readers = (
+        lambda: links.videos(root)(["P01", "P02"]),
+        lambda: open_media(root, MediaList(["P01"]), view=View(32, 2)),
+        lambda: open_media(None, MediaList(["P01"], [linked]), view=View(32, 2)),
+    )
+    for read in readers:
+        with pytest.raises(InputError, match=r"v.*: \S+ and \S+ are both the chunk from 0 s on; leave one of") as error:
+            read()
+        assert {name.rpartition("/")[2] for name in str(error.value).split()} >= {"0.mp4", other}
+    assert links.videos(root)(["P02"])[0][0] is not None
 
 
 def test_every_damaged_file_is_found_by_a_look_at_each(tmp_path, kitchen, film) -> None:

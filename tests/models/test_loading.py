@@ -86,7 +86,7 @@ def test_a_model_s_own_code_never_runs_unasked_nor_is_it_asked_for(strange, ran,
     answers = subprocess.Popen(["yes"], stdout=subprocess.PIPE) if terminal == "yes" else None
     try:
         stdin = subprocess.DEVNULL if answers is None else answers.stdout
-        done = subprocess.run(command, stdin=stdin, capture_output=True, text=True, timeout=120, start_new_session=True)
+        done = subprocess.run(command, stdin=stdin, capture_output=True, text=True, timeout=600, start_new_session=True)
     finally:
         if answers is not None:
             answers.kill()

@@ -293,6 +293,23 @@ def test_a_recipe_runs_from_and_to_urls(mmts, memory, fake_encoder, elsewhere, w
     assert text.count(": up to date") == 4 + 2 + 2  # all but the comparison, which is made anew as it is locally
 
 
+def test_a_dry_run_fetches_nothing(mmts, refused, memory, fetched, cache) -> None:
+    video = RECIPE.replace(b"[shifts]", b'[evals.x]\ntail-classes = "{root}/**/tail.csv"\n[shifts]')
+    memory.pipe({"/b/data/captions.csv": CAPTIONS.encode(), "/b/data/in/tail.csv": b"x", "/b/images/a.jpg": b"a"})
+    memory.pipe({"/b/out/run-a/config.json": b"{}", "/b/recipe=1.toml": video, "/b/f=1.parquet": b"no Parquet"})
+    media = "--media-root {d}/images --media {d}/f=1.parquet"
+    line = "run {d}/recipe=1.toml --root {d}/ROOT -o {d}/out " + media + " --dry-run"
+    [text] = run(mmts, line.replace("ROOT", "data"), "memory://b")
+    assert "--tail-classes memory://b/data/in/tail.csv" in text
+    assert fetched == ["memory://b/recipe=1.toml"]
+    for old, new, said in (
+        ("data", "dta", "--root memory://b/dta"),
+        ("images", "imges", "--media-root memory://b/imges"),
+    ):
+        changed = line.replace("ROOT", "data").replace(old, new).format(d="memory://b")
+        assert refused(*changed.split()) == f"{said}: no such folder"
+
+
 def test_the_stages_take_urls_from_python_too(made, memory) -> None:
     result = shifts("memory://b/clusters.parquet", "memory://b/s.parquet", minimum=0.05, maximum=0.2)
     assert (str(result.output), len(result.to_pandas())) == ("memory://b/s.parquet", 24)

@@ -21,7 +21,7 @@ FIELDS = ("ndcg", "average_precision", "average_precision_binary", "tied")
 RULES = ("index", "optimistic", "pessimistic")
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     queries=st.integers(1, 8),
     items=st.integers(1, 12),

@@ -28,7 +28,7 @@ def assert_same(actual: QueryRanks, expected) -> None:
     assert actual.tied.tolist() == tied
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.data())
 def test_ranks_equal_the_loop(data) -> None:
     n, m = data.draw(st.integers(1, 9)), data.draw(st.integers(1, 9))
@@ -47,7 +47,7 @@ def test_ranks_equal_the_loop(data) -> None:
     assert_same(to_media, ranks_of(scores_nm.T.tolist(), lists(text_p, media_p, m), rule))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.data())
 def test_the_rank_of_every_positive_equals_the_loop(data) -> None:
     queries, items = data.draw(st.integers(1, 6)), data.draw(st.integers(1, 9))

@@ -24,7 +24,7 @@ def test_close_to_float64_products(normalize: bool, dtype: type) -> None:
             assert scores_nm[row, column] == pytest.approx(expected, abs=5e-8 * (1.0 if normalize else lengths))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     n=st.integers(1, 40),
     m=st.integers(1, 40),

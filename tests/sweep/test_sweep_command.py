@@ -81,7 +81,7 @@ def test_processes_end_with_a_sweep_that_is_killed(world, flags) -> None:
         assert made.stderr.readline().startswith("needs about")
         assert made.stderr.readline().startswith("1/")
         made.kill()
-        made.communicate(timeout=60)  # to the end of what its processes could still write
+        made.communicate(timeout=300)  # to the end of what its processes could still write
 
 
 def candidate(name: str, **differences: tuple[float, float, float, str]) -> dict:

@@ -190,6 +190,33 @@ def test_a_run_goes_on_from_its_last_step_once_a_damaged_medium_is_replaced(worl
     assert model_bytes(world, "run") == model_bytes(world, "whole")
 
 
+def test_changed_media_are_refused_where_the_run_stopped_at_something_else(world, tiny, monkeypatch) -> None:
+    """Also where its newest checkpoint is damaged; without any the run starts."""
+    import pipelines.train.loop as loop
+
+    images = world.images()
+    options = {"media": images, "media_model": str(tiny("resnet")), "epochs": 2, "checkpoint_steps": 1}
+    monkeypatch.setattr(loop, "validate", refuse)
+    with pytest.raises(InputError, match="the server refuses"):
+        train(world.config("run", **options))
+    monkeypatch.undo()
+    (images / world.media_ids[0]).write_bytes((images / world.media_ids[1]).read_bytes())
+    checkpoints = sorted((world.folder / "run" / "checkpoints").glob("step-*"))
+    assert len(checkpoints) == 2
+    for damaged in (None, checkpoints[1], checkpoints[0]):
+        if damaged is not None:
+            damaged.write_bytes(b"x")
+        with pytest.raises(InputError, match=r"of other settings \(its input files, or mmts, changed\)"):
+            train(world.config("run", **options), resume=True)
+    for path in checkpoints:  # as where it was killed before the first
+        path.unlink()
+    assert not train(world.config("run", **options)).up_to_date
+
+
+def refuse(*_: object, **__: object) -> None:
+    raise InputError("s3://bucket/run: the server refuses (500)")
+
+
 def test_the_stand_ins_caption_is_its_own(world, tiny, monkeypatch) -> None:
     import pipelines.train.loop as loop
 

@@ -41,7 +41,7 @@ def test_gradcheck() -> None:
     assert torch.autograd.gradcheck(loss, (media_nd, text_nd, tau_n, text_tau_n))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     n=st.integers(1, 12),
     d=st.integers(1, 6),
@@ -61,7 +61,7 @@ def test_any_shape_tile_and_temperature(
     assert found == pytest.approx(expected, rel=1e-9, abs=1e-9)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     n=st.integers(1, 9),
     tile_size=st.integers(1, 10),

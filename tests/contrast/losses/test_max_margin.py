@@ -57,7 +57,7 @@ def test_one_frozen_side(side: int) -> None:
     torch.testing.assert_close(found, gradients(dense(MaxMargin)(*inputs), inputs[side])[0])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     n=st.integers(1, 12),
     d=st.integers(1, 6),
@@ -73,7 +73,7 @@ def test_any_shape_tile_and_margin(n: int, d: int, tile_size: int, margin: float
     assert found == pytest.approx(expected, rel=1e-9, abs=1e-12)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     n=st.integers(1, 9),
     tile_size=st.integers(1, 10),

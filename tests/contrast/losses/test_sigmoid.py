@@ -41,7 +41,7 @@ def test_one_frozen_side(side: int) -> None:
     torch.testing.assert_close(found, gradients(dense(Sigmoid)(*inputs), inputs[side])[0])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     n=st.integers(1, 9),
     tile_size=st.integers(1, 10),
