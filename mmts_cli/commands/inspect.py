@@ -8,11 +8,14 @@ import typer
 
 from mmts_cli.command import stage_command
 from pipelines.errors import InputError
+from pipelines.words import counted
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from mmts_cli.console import Output
+
+_CUT_SHOWN = 3  # videos
 
 
 def register(app: typer.Typer) -> None:
@@ -77,6 +80,14 @@ def _faults(found: dict[str, Any]) -> "Iterator[RenderableType]":
         yield Text(f"{fault['file']}: {fault['reason']} ({len(fault['media_ids']):,} media)")
     if not found["faults"]:
         yield f"{found['path']}: no fault found in the files of {found['media']:,} media"
+    if cut := found["cut"]:
+        clips, videos = counted(sum(len(each["media_ids"]) for each in cut), "clip"), counted(len(cut), "video")
+        yield f"{clips} of {videos} lose their end; the frames that are there stand for the whole clip"
+        for each in cut[:_CUT_SHOWN]:
+            named = ", ".join(each["media_ids"][:3]) + (", ..." if len(each["media_ids"]) > 3 else "")
+            yield Text(f"  {each['file']}: {each['reason']} ({named})")
+        if len(cut) > _CUT_SHOWN:
+            yield f"  and {len(cut) - _CUT_SHOWN:,} more: --json lists all"
 
 
 def _human(described: dict[str, Any], width: int) -> "Iterator[RenderableType]":

@@ -1,6 +1,5 @@
 """Which media of annotations are damaged, or missing: what training would find hours later."""
 
-import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +8,7 @@ from pipelines.artifacts.places import IMAGE_SUFFIXES, VIDEO_SUFFIXES, media_pat
 from pipelines.errors import InputError
 from pipelines.media import View, media_list
 from pipelines.media.clips import ClipMedia
+from pipelines.media.damage import Fault
 from pipelines.media.decoded import DecodedMedia
 from pipelines.media.images import ImageMedia
 from pipelines.media.source import holds_features, open_blobs
@@ -38,7 +38,8 @@ def find_damage(
 
     Returns:
         ``media``, how many there are; ``damaged``, how many of them need a file that is damaged; ``faults`` with the
-        ``file``, the ``reason`` and the ``media_ids`` that it concerns.
+        ``file``, the ``reason`` and the ``media_ids`` that it concerns; ``cut``, the same of videos that end more than
+        a second before clips do, which are no damage: the frames that are there stand for the whole clip.
 
     Raises:
         InputError: Media are missing, or hold features.
@@ -58,6 +59,11 @@ def find_damage(
     return {
         "path": str(annotations),
         "media": len(listed),
-        "damaged": len({media_id for fault in faults for media_id in fault.media_ids}),
-        "faults": [dataclasses.asdict(fault) for fault in faults],
+        "damaged": len({media_id for fault in faults if not fault.cuts for media_id in fault.media_ids}),
+        "faults": [_described(fault) for fault in faults if not fault.cuts],
+        "cut": [_described(fault) for fault in faults if fault.cuts],
     }
+
+
+def _described(fault: Fault) -> dict[str, Any]:
+    return {"file": fault.file, "reason": fault.reason, "media_ids": fault.media_ids}

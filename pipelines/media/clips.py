@@ -64,8 +64,8 @@ class ClipMedia(DecodedMedia):
                     yield Fault(file_of(self.blobs, rows[0]), str(error), [self.ids[row] for row in rows])
                     continue
                 file = self.blobs.where(rows[0]) if isinstance(video, tuple) else file_of(self.blobs, rows[0])
-                for reason, concerned in video_faults(video, self._start_s[rows], self._end_s[rows]):
-                    yield Fault(file, reason, [self.ids[rows[place]] for place in np.flatnonzero(concerned)])
+                for reason, concerned_n, cuts in video_faults(video, self._start_s[rows], self._end_s[rows]):
+                    yield Fault(file, reason, [self.ids[rows[place]] for place in np.flatnonzero(concerned_n)], cuts)
                 task.advance()
 
     def _video(self, row: int) -> Content | Chunks:

@@ -16,6 +16,7 @@ from pipelines.scores.queries import DIRECTIONS, RECALL_AT
 from pipelines.scores.retrieval import score_retrieval
 from pipelines.train.data import PairedData
 from pipelines.train.session import Session
+from pipelines.words import counted
 
 _TEXTS_AT_ONCE = 256
 
@@ -58,17 +59,27 @@ def validate(session: Session, between: Callable[[], None]) -> dict[str, float]:
 def require_whole(session: Session, progress: Progress) -> None:
     """Check, before the first step, the clips of the validation split where a graded score needs all of them.
 
+    Clips that only lose their end, see `Fault`, are noted.
+
     Raises:
         InputError: Files of them are damaged, as far as a look at each shows.
     """
     media = None if session.validation is None else session.validation.media
     if session.graded is None or not isinstance(media, DecodedMedia) or not is_first_process():
         return
-    if fault := next(media.faults(progress), None):
-        config = session.config
-        raise InputError(
-            f"{fault.file}: {fault.reason}; --metric {config.metric} needs all media of the {config.val_split} split: "
-            f"`mmts inspect {config.annotations} --media {config.media}` lists the damaged ones"
+    config, cut = session.config, []
+    listing = f"`mmts inspect {config.annotations} --media {config.media}` lists"
+    for fault in media.faults(progress):
+        if not fault.cuts:
+            raise InputError(
+                f"{fault.file}: {fault.reason}; --metric {config.metric} needs all media of the {config.val_split} "
+                f"split: {listing} the damaged ones"
+            )
+        cut += fault.media_ids
+    if cut:
+        progress.note(
+            f"{counted(len(cut), 'clip')} of the {config.val_split} split, first {cut[0]}, end after their videos do: "
+            f"{listing} them"
         )
 
 

@@ -8,6 +8,7 @@ import zipfile
 from fractions import Fraction
 from itertools import product
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pyarrow as pa
@@ -15,11 +16,14 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipelines.annotations import links
+from pipelines.artifacts import read_annotations
 from pipelines.errors import InputError
 from pipelines.inspect.damage import find_damage
-from pipelines.media import DamagedMediumError, MediaList, View, linked_parameters, open_media
+from pipelines.media import DamagedMediumError, MediaList, View, linked_parameters, media_list, open_media
 from pipelines.media.blobs import Chunk
 from pipelines.media.video import read_frames
+from pipelines.progress import Silent
+from pipelines.train.validation import require_whole
 
 av = pytest.importorskip("av")
 MILLISECOND = Fraction(1, 1000)
@@ -327,6 +331,40 @@ def test_every_damaged_file_is_found_by_a_look_at_each(tmp_path, kitchen, film) 
     [(reason, concerned)] = faults[str(kitchen / "P03_03.mkv")]
     assert re.match("it is cut short: its frames end at .* not at 20 s as it says", reason)
     assert concerned == ["cut"]
+
+
+def test_clips_that_go_on_after_their_video_are_told(tmp_path, kitchen, monkeypatch, mmts) -> None:
+    video, ends = kitchen / "P02_02.mp4", [9.84, 10.8, 10.9, 99.0, 99.0, None]  # it ends at 9.84 s
+    ids = [f"clip{number}" for number in range(len(ends))]
+    columns = {
+        "sample_id": ids,
+        "text": ids,
+        "video_id": ["P02_02"] * 6,
+        "start_s": [1.0] * 4 + [9.9, 1.0],
+        "end_s": ends,
+    }
+    annotations = tmp_path / "annotations.parquet"
+    pq.write_table(pa.table(columns), annotations)
+    found = find_damage(annotations, kitchen)
+    assert [each["media_ids"] for each in found["faults"]] == [["clip4"]]
+    reason = "it ends at 9.84 s, before clips end, of which one goes on to 99 s"
+    assert found["cut"] == [{"file": str(video), "reason": reason, "media_ids": ["clip2", "clip3"]}]
+    shown = mmts("inspect", annotations, "--media", kitchen)
+    assert shown.code == 2
+    cut = "2 clips of 1 video lose their end; the frames that are there stand for the whole clip\n"
+    assert f"{cut}  {video}: {reason} (clip2, clip3)\n" in shown.out
+
+    kept = media_list(read_annotations(annotations).slice(0, 4))
+    session = SimpleNamespace(
+        validation=SimpleNamespace(media=open_media(kitchen, kept, view=View(32, 2))),
+        graded=True,
+        config=SimpleNamespace(val_split="val", annotations="a.parquet", media="videos", metric="mAP"),
+    )
+    progress, notes = Silent(), []
+    monkeypatch.setattr(progress, "note", notes.append)
+    require_whole(session, progress)
+    listed = "`mmts inspect a.parquet --media videos` lists them"
+    assert notes == [f"2 clips of the val split, first clip2, end after their videos do: {listed}"]
 
 
 def test_videos_named_by_numbers_are_no_chunks(tmp_path, whole) -> None:
