@@ -15,6 +15,7 @@ from pipelines.errors import InputError
 from pipelines.remote import RemotePath, cache_folder
 
 _WORTH_SAYING = 2**30
+_SHARED_MEMORY = Path("/dev/shm")
 _MEMORY = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else math.inf
 
 
@@ -90,19 +91,23 @@ class Need:
         memory: Bytes, at the most that are held at one time.
         disk: Bytes that it writes beside its output, or as its output.
         advice: What takes less memory, for where the machine has less.
+        shared: Bytes of the memory that are shared with processes that decode, in ``/dev/shm``.
+        processes: How many of this machine need the memory each.
     """
 
     memory: float
     disk: int = 0
     advice: str = ""
+    shared: float = 0
+    processes: int = 1
 
     def of(self, processes: int) -> "Need":
         """That of several processes."""
-        return replace(self, memory=processes * self.memory, disk=processes * self.disk)
+        return replace(self, **{name: processes * getattr(self, name) for name in ("memory", "disk", "shared")})
 
 
 def announce(tell: Callable[[str], None], need: Need, folder: Path) -> None:
-    """Say what a stage is going to need, where that is more than a gibibyte.
+    """Say what a stage is going to need, where that is more than a gibibyte, or than there is of shared memory.
 
     Args:
         tell: Takes the line.
@@ -121,8 +126,17 @@ def announce(tell: Callable[[str], None], need: Need, folder: Path) -> None:
     if max(need.memory, need.disk) > _WORTH_SAYING:
         written = f" and {_size(need.disk)} of disk in {folder}" if need.disk else ""
         advice = f", {need.advice}" if need.advice else ""
-        beyond = f"; this machine has {_size(_MEMORY)}{advice}" if need.memory > _MEMORY else ""
-        tell(f"needs about {_size(need.memory)} of memory{written}{beyond}")
+        beyond = f"; this machine has {_size(_MEMORY)}{advice}" if need.processes * need.memory > _MEMORY else ""
+        each = f" in each of {need.processes} processes" if need.processes > 1 else ""
+        shared = f" ({_size(need.shared)} of it in {_SHARED_MEMORY})" if need.shared > _WORTH_SAYING / 10 else ""
+        tell(f"needs about {_size(need.memory)} of memory{shared}{each}{written}{beyond}")
+    if need.shared and _SHARED_MEMORY.is_dir():
+        room, wanted = shutil.disk_usage(_SHARED_MEMORY).free, need.processes * need.shared
+        if wanted > room:
+            tell(
+                f"{_SHARED_MEMORY} has {room / 2**20:,.0f} MiB of the {wanted / 2**20:,.0f} MiB that decoded media need; "
+                "give a container more (--shm-size), or use a smaller --batch-size or --workers 0"
+            )
 
 
 def _size(count: float) -> str:

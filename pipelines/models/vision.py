@@ -11,11 +11,11 @@ from torch import Tensor, nn
 from pipelines.errors import InputError
 from pipelines.modeling.tower_vectors import media_vectors
 from pipelines.models.frames import frame_count, with_frames
-from pipelines.models.loading import load_transformers, model_errors, model_folder
+from pipelines.models.loading import load_config, load_transformers, model_errors, model_folder
 from pipelines.models.processors import framing, normalisation, read_processor, write_processor
 from pipelines.models.sides import is_dual, one_side
 
-_LARGEST_IMAGE = 4096
+_LARGEST_IMAGE, _USUAL_IMAGE = 4096, 224
 
 
 class VisionTower(nn.Module):
@@ -83,7 +83,7 @@ class VisionTower(nn.Module):
 
     def _fitting(self, *sizes: int | None) -> tuple[int, int]:
         """The first size of images that the model takes, and that of its vectors."""
-        wanted = list(dict.fromkeys(size for size in sizes if size)) or [224]
+        wanted = list(dict.fromkeys(size for size in sizes if size)) or [_USUAL_IMAGE]
         for size in wanted:
             if not 1 <= size <= _LARGEST_IMAGE:
                 raise InputError(f"takes images of {size:.3g} pixels a side; mmts takes 1 to {_LARGEST_IMAGE:,}")
@@ -137,6 +137,24 @@ def load_vision_tower(source: str, *, trust_remote_code: bool = False, name: str
     with model_errors(name or f"--media-model {source}", "a vision model"):
         trust: dict[str, Any] = {"trust_remote_code": trust_remote_code}
         return vision_tower(load_transformers(source, **trust), source, **trust)
+
+
+def input_bytes(source: str, frames: int | None, *, trust_remote_code: bool = False) -> int:
+    """Bytes of an image, or of a clip, as a vision tower is going to take it, by its configuration and processor.
+
+    Args:
+        source: As for `load_vision_tower`.
+        frames: Frames of a clip; None for an image, or for a video model's own number.
+        trust_remote_code: Whether code that comes with the model may run.
+
+    Raises:
+        InputError: They can't be read.
+    """
+    with model_errors(f"--media-model {source}", "a vision model"):
+        config = load_config(source, trust_remote_code=trust_remote_code)
+        processor = read_processor(model_folder(source, trust_remote_code=trust_remote_code))
+        size = framing(processor)[0] or _image_size(config) or _USUAL_IMAGE
+        return 3 * size**2 * (frames or frame_count(config) or 1)
 
 
 def vision_tower(model: Any, source: str, *, trust_remote_code: bool = False) -> VisionTower:

@@ -1,5 +1,6 @@
 """What a run reads, each file once: pairs to train and validate on, joined by id from the stages' files."""
 
+import contextlib
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,7 @@ from pipelines.artifacts import (
 from pipelines.artifacts.matrix import take
 from pipelines.artifacts.needs import Need, extent_of
 from pipelines.artifacts.strings import StringList, string_column
+from pipelines.device import choose_device, decoding_workers
 from pipelines.errors import InputError
 from pipelines.media import (
     CACHE_BYTES,
@@ -39,11 +41,14 @@ from pipelines.media import (
     open_media,
     read_features,
 )
+from pipelines.models.vision import input_bytes
 from pipelines.scores.thirds import THIRDS, frequency_edges, frequency_third, media_sizes
 from pipelines.train.config import SCORES, TrainConfig
+from pipelines.train.launch import processes_started
 
 _BASE, _PER_ROW = 0.6 * 2**30, 400  # bytes, measured by benchmarks/scale.py
 _PER_TEXT_BYTE = 2.5  # that is read: as the file has it, and by split
+_BATCHES_HELD, _BATCHES_AHEAD = 2, 2  # of pixels: one in use, one put together; and in shared memory
 Texts = StoredVectors | StringList[str]
 
 
@@ -129,9 +134,10 @@ def read_files(config: TrainConfig) -> RunFiles:
 
 
 def needs_of(config: TrainConfig) -> Need:
-    """The memory that a process of a run takes for its data, and the disk that all of them take.
+    """The memory that each process of a run takes for its data, and the disk that all of them take.
 
-    The model and pixels are left out.
+    Of pixels the batches are counted that are held at one time. The model is left out, and so are evaluation views that
+    are kept once they are decoded, up to `CACHE_BYTES`.
 
     Raises:
         InputError: A file can't be read.
@@ -142,7 +148,26 @@ def needs_of(config: TrainConfig) -> Need:
     held = sum(each.copies for each in vectors if each.is_small)  # others are read a batch at a time, and never mapped
     disk = config.devices * config.nodes * sum(each.disk for each in vectors)
     texts = _PER_TEXT_BYTE * samples.text_bytes if config.reads_texts else 0
-    return Need(_BASE + held + _PER_ROW * samples.rows + texts, disk)
+    processes, nodes = processes_started(config.devices, config.nodes)
+    batch = _batch_bytes(config, samples.rows) / (processes * nodes)
+    # Without workers there is nothing to decode ahead.
+    ahead = _BATCHES_AHEAD * batch if batch and _decodes_aside(config, processes) else 0
+    data = held + _PER_ROW * samples.rows + texts + _BATCHES_HELD * batch
+    return Need(_BASE + data + ahead, disk, shared=ahead, processes=processes if batch else 1)
+
+
+def _batch_bytes(config: TrainConfig, samples: int) -> int:
+    """Bytes of the pixels of a batch, as far as the files of the model say."""
+    if config.media_model is None:
+        return 0
+    with contextlib.suppress(InputError):  # of a model that can't be read, which is told as it is loaded
+        each = input_bytes(config.media_model, config.frames, trust_remote_code=config.trust_remote_code)
+        return min(samples, config.batch_size) * each
+    return 0
+
+
+def _decodes_aside(config: TrainConfig, processes: int) -> bool:
+    return decoding_workers(config.workers, choose_device(config.device), processes) > 0
 
 
 def pair_up(

@@ -48,6 +48,19 @@ def test_small_vectors_are_in_memory_and_large_ones_on_the_disk() -> None:
     assert (large.memory, large.disk) == (matrix.RESIDENT_BYTES, 2 * 3_840_000_000)
 
 
+def test_memory_shared_with_processes_that_decode_is_told(monkeypatch, tmp_path) -> None:
+    monkeypatch.setattr(needs, "_SHARED_MEMORY", tmp_path)
+    each = f"needs about 3.0 GiB of memory (1.2 GiB of it in {tmp_path}) in each of 4 processes"
+    assert told(monkeypatch, memory=3 * GIB, shared=1.2 * GIB, processes=4) == [each]
+    lines = told(monkeypatch, free=4 * GIB, memory=3 * GIB, shared=1.2 * GIB, processes=4)
+    assert lines[0] == each
+    assert lines[1].startswith(
+        f"{tmp_path} has 4,096 MiB of the 4,915 MiB that decoded media need; give a container more"
+    )
+    monkeypatch.setattr(needs, "_SHARED_MEMORY", tmp_path / "none")
+    assert len(told(monkeypatch, free=4 * GIB, memory=3 * GIB, shared=1.2 * GIB, processes=4)) == 1
+
+
 def told(monkeypatch, free=100 * GIB, **asked) -> list[str]:
     monkeypatch.setattr(shutil, "disk_usage", lambda folder: SimpleNamespace(free=free))
     lines: list[str] = []

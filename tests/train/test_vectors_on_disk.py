@@ -5,6 +5,7 @@ import json
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from tiny_world import write_tower_config
 
 from pipelines.artifacts import matrix, read_annotations
 from pipelines.artifacts.needs import extent_of
@@ -42,6 +43,18 @@ def test_what_is_needed_counts_copies_and_processes(world, monkeypatch) -> None:
     large = needs_of(config)
     assert small.memory - large.memory == 2 * 4 * values  # as the file has them, and in the order of the split
     assert (small.disk, large.disk) == (0, 2 * 3 * 4 * values)
+
+
+@pytest.mark.parametrize(("workers", "ahead"), [(None, 0), (0, 0), (3, 2)])
+@pytest.mark.parametrize("frames", [None, 5])
+def test_pixels_of_the_batches_that_are_held_are_counted(world, frames, workers, ahead) -> None:
+    tower = write_tower_config(world.folder / "tower", "vit")
+    settings = {"media": world.images(), "media_model": str(tower), "frames": frames, "batch_size": 6, "devices": 2}
+    needed = needs_of(world.config("run", workers=workers, device="cpu", **settings))
+    batch = 3 * 3 * 16 * 16 * (frames or 1)  # of a process
+    none = needs_of(world.config("run", media=world.images(), media_model=str(world.folder / "no-model")))
+    assert needed.memory - none.memory == (2 + ahead) * batch
+    assert (needed.shared, needed.processes) == (ahead * batch, 2)
 
 
 @pytest.mark.parametrize(
