@@ -1,7 +1,6 @@
 """Torch's matrix products of float32, made of float32 numbers and not of ones rounded to TF32, of 10 bits."""
 
 import threading
-import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -56,13 +55,10 @@ def _of_float32() -> Iterator[None]:
         general = torch.get_float32_matmul_precision()
     except RuntimeError:  # where only the GPU's own setting, which came later, asks for TF32
         general = "highest"
-    with warnings.catch_warnings():
-        # Of each thread's first product; it sets the context, and there is nothing to do.
-        warnings.filterwarnings("ignore", "Attempting to run cuBLAS, but there was no current CUDA context")
-        torch.set_float32_matmul_precision("highest")  # sets the backends, also over TORCH_ALLOW_TF32_CUBLAS_OVERRIDE
-        try:
-            yield
-        finally:
-            torch.set_float32_matmul_precision(general)
-            for backend, precision in zip(_backends(), found, strict=True):
-                backend.fp32_precision = precision
+    torch.set_float32_matmul_precision("highest")  # sets the backends, also over TORCH_ALLOW_TF32_CUBLAS_OVERRIDE
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(general)
+        for backend, precision in zip(_backends(), found, strict=True):
+            backend.fp32_precision = precision

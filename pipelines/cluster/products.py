@@ -4,8 +4,11 @@ They are sums in any order, fused or not, so they differ in the last bits from o
 know how far off they can be, and decide again in float64 what is closer than that. So a device changes no result.
 """
 
+import operator
 import re
+import warnings
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -139,9 +142,13 @@ class ProductsOnDevice(Products):
         self._device = device
         fine = 1 + 2.0**-12
         kind: Any = {"dtype": torch.float32, "device": device}
-        with self.in_float32():
-            product = torch.full((1_024, 512), fine, **kind) @ torch.eye(512, **kind)
-            is_exact = bool((product == fine).all())
+        factors = torch.full((1_024, 512), fine, **kind), torch.eye(512, **kind)
+        with self.in_float32(), warnings.catch_warnings(), ThreadPoolExecutor(1) as other_thread:
+            # Of a thread's first product, once in a process, as it sets the thread's context: there is nothing to do.
+            # Here, and not where it may come first: filters are all threads', and others may change them meanwhile.
+            warnings.filterwarnings("ignore", "Attempting to run cuBLAS, but there was no current CUDA context")
+            product = other_thread.submit(operator.matmul, *factors).result()
+        is_exact = bool((product == fine).all())
         if not is_exact:
             raise InputError(f"--device {device}: float32 products are not exact there; unset NVIDIA_TF32_OVERRIDE")
 

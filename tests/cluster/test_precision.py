@@ -67,6 +67,16 @@ def test_threads_share_them() -> None:
     assert settings() == before
 
 
+def test_filters_of_warnings_that_are_set_meanwhile_stay() -> None:
+    with warnings.catch_warnings(), ThreadPoolExecutor(1) as pool:
+        products = float32_products("cuda")
+        pool.submit(products.__enter__).result()
+        warnings.filterwarnings("error", "mine")
+        pool.submit(products.__exit__, None, None, None).result()
+        with pytest.raises(UserWarning, match="mine"):
+            warnings.warn("mine", stacklevel=1)
+
+
 def test_who_turns_tf32_on_meanwhile_is_told(monkeypatch) -> None:
     before = settings()
     expected = r"^--device cuda:1: something else in this process turned TF32 on meanwhile; leave it out$"

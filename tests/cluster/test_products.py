@@ -1,5 +1,9 @@
 """Products by torch in place of NumPy's, here on the CPU: other sums, and the same bytes of what is decided."""
 
+import threading
+import warnings
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 import torch
@@ -186,6 +190,24 @@ def test_a_device_whose_products_are_of_tf32_is_refused(monkeypatch) -> None:
     monkeypatch.setattr(torch.Tensor, "__matmul__", lambda a, b: exact(a.bfloat16(), b.bfloat16()).float())
     with pytest.raises(InputError, match=r"^--device cpu: float32 products are not exact there; unset NVIDIA_TF32_OVE"):
         ProductsOnDevice(torch.device("cpu"))
+
+
+def test_a_device_is_asked_for_its_only_warning_where_it_bothers_no_one(monkeypatch) -> None:
+    """Torch warns once in a process, of the first product of a thread that CUDA doesn't know."""
+    known, product = {threading.get_ident()}, torch.Tensor.__matmul__
+
+    def on_cuda(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+        if threading.get_ident() not in known and len(known) == 1:
+            known.add(threading.get_ident())
+            warnings.warn("Attempting to run cuBLAS, but there was no current CUDA context! Attempting", stacklevel=1)
+        return product(a, b)
+
+    monkeypatch.setattr(torch.Tensor, "__matmul__", on_cuda)
+    with warnings.catch_warnings(action="error"):
+        products = ProductsOnDevice(torch.device("cpu"))
+        with ThreadPoolExecutor(1) as pool, products.in_float32():
+            pool.submit(products.two_best, *[torch.eye(2)] * 2).result()
+    assert len(known) == 2
 
 
 @SPHERICAL
