@@ -28,8 +28,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pipelines.artifacts import read_annotations, read_vectors, vector_type
+from pipelines.device import usable_cores
 from pipelines.sweep import SweepConfig, sweep
-from pipelines.train.session import usable_cores
 
 SPLITS = {"train": 6000, "val": 1000, "test": 1000}
 CAPTIONS, MEDIA_SIZE, TEXT_SIZE, DIMENSION = 5, 1280, 384, 512

@@ -32,10 +32,10 @@ import numpy as np
 from pipelines.annotations import prepare_table
 from pipelines.cluster import cluster
 from pipelines.compare import read_queries
+from pipelines.device import usable_cores
 from pipelines.embed import embed
 from pipelines.scores import bootstrap, judge
 from pipelines.sweep import SweepConfig, sweep
-from pipelines.train.session import usable_cores
 
 GROUPS, DRAWS, PAIRS = (2, 3, 5, 10), 400, 200
 SCORES = tuple(itertools.product(("overall", "tail"), ("mean",), ("recall@1", "recall@10")))

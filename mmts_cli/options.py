@@ -17,7 +17,9 @@ DeviceOption = Annotated[str | None, typer.Option("--device", help="Torch device
 PrecisionOption = Annotated[
     Literal["32", "bf16-mixed", "16-mixed"], typer.Option("--precision", help="Precision of the forward pass.")
 ]
-WorkersOption = Annotated[int, typer.Option("--workers", min=0, help="Processes that decode media.")]
+WorkersOption = Annotated[
+    int | None, typer.Option("--workers", min=0, help="Processes that decode media (default: by device).")
+]
 TrustOption = Annotated[
     bool,
     typer.Option(

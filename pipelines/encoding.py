@@ -16,7 +16,7 @@ class Encoding:
         device: Torch device; a GPU where there is one if None.
         precision: Precision of the forward pass, as in training; alone of these it changes more than rounding.
         batch_size: Media or texts in one forward pass; by their kind if None.
-        workers: Processes that decode media.
+        workers: Processes that decode media; by the device if None, see `decoding_workers`.
         max_bad: Media that may turn out damaged; they are left out. One more is an error. None where no flag may let
             any be, as for a published test set.
         trust_remote_code: Whether code that comes with the model may run.
@@ -28,7 +28,7 @@ class Encoding:
     device: str | None = None
     precision: Precision = "32"
     batch_size: int | None = None
-    workers: int = 0
+    workers: int | None = None
     max_bad: int | None = 0
     trust_remote_code: bool = False
 

@@ -76,7 +76,7 @@ def embed(
     ] = None,
     device: DeviceOption = None,
     precision: PrecisionOption = "32",
-    workers: WorkersOption = 0,
+    workers: WorkersOption = None,
     max_bad: MaxBadOption = 0,
     dtype: Annotated[
         Literal["float32", "float16"], typer.Option("--dtype", help="Data type of the stored vectors.")

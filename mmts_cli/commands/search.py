@@ -73,7 +73,7 @@ def search(
     batch_size: Annotated[
         int | None, typer.Option("--batch-size", help="Media or texts in one forward pass (default: by their kind).")
     ] = None,
-    workers: WorkersOption = 0,
+    workers: WorkersOption = None,
     max_bad: MaxBadOption = 0,
     trust_remote_code: TrustOption = False,
     force: Annotated[

@@ -3,7 +3,7 @@
 import itertools
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -103,6 +103,8 @@ def embed_media(
     if done := plan.finished(force=force):
         remove_parts(output)  # of a run that was killed as it was done
         return done
+    if engine.name != "local" and encoding.workers is None:  # how many share the cores of a machine isn't known here
+        encoding = replace(encoding, workers=0)
     with engine.connected(device=encoding.device, progress=progress):
         table = read_annotations(annotations, texts=False)
         listed = media_list(table, annotations)

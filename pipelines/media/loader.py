@@ -6,6 +6,7 @@ import itertools
 import signal
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from pipelines.media.errors import BadMediaError, DamagedMediumError
 from pipelines.media.source import MediaSource
 
 _OF_THE_LOADER = "DataLoader worker"  # how its errors begin
-_PREFETCHED = 2  # batches a worker holds ready
+_PREFETCHED = 2  # shares of batches that a worker holds ready, the one it decodes included
 _STAND_INS = 1  # keeps the draw of stand-ins apart from those of augmentations
 
 
@@ -39,6 +40,18 @@ class PlannedBatch:
     media_rows: Tensor
     part: slice = field(default_factory=lambda: slice(None))
     extra: Any = None
+
+    @property
+    def positions(self) -> range:
+        """Where in the whole batch the media of the part are."""
+        return range(len(self.media_rows))[self.part]
+
+    def shares(self, count: int) -> list["PlannedBatch"]:
+        """The part in at most ``count`` parts, whose sizes differ by one medium at most, without ``extra``."""
+        positions = self.positions
+        count = min(count, len(positions))
+        ends = [positions.start + len(positions) * number // count for number in range(count + 1)]
+        return [PlannedBatch(self.epoch, self.step, self.media_rows, slice(*each)) for each in pairwise(ends)]
 
 
 @dataclass(frozen=True)
@@ -79,9 +92,18 @@ class LoadedBatch:
 
 
 def batches(
-    source: MediaSource, plan: Iterable[PlannedBatch], *, workers: int, seed: int | None, max_bad: int | None = 0
+    source: MediaSource,
+    plan: Iterable[PlannedBatch],
+    *,
+    workers: int,
+    seed: int | None,
+    max_bad: int | None = 0,
+    pinned: bool = False,
 ) -> Iterator[LoadedBatch]:
     """Load batches in their order.
+
+    All workers decode the same batch, each its share of it. What they hold ready is in shared memory: two batches, or
+    two media each where batches have fewer media than there are workers.
 
     What is drawn for a medium depends on seed, epoch and row alone: not on the number of workers, of processes that
     share a batch, or on where a plan starts. Worker processes live as long as the iterator; close it (or exhaust it) to
@@ -100,6 +122,7 @@ def batches(
         max_bad: Most damaged media that may be replaced, here for one place in a batch; counting those of a run is the
             caller's, who knows of all processes. None where every medium is needed, as in a published test set: then no
             message says that one more may be damaged.
+        pinned: Whether what workers decoded is put together in pinned memory, for a GPU.
 
     Raises:
         DamagedMediumError: A medium can't be decoded, and ``max_bad`` is 0 or None.
@@ -111,11 +134,12 @@ def batches(
             yield _load(source, planned, seed, max_bad)
         return
     planned_batches = list(plan)
+    shares = [share for planned in planned_batches for share in planned.shares(workers)]
     loader = DataLoader(
-        _Batches(source, planned_batches, seed, max_bad),
+        _Shares(source, shares, seed, max_bad),
         batch_size=None,
         shuffle=False,
-        num_workers=min(workers, max(1, len(planned_batches))),
+        num_workers=min(workers, max(1, len(shares))),
         prefetch_factor=_PREFETCHED,
         collate_fn=_as_it_is,
         worker_init_fn=_ignore_signals,
@@ -126,54 +150,83 @@ def batches(
     atexit.register(loaded._shutdown_workers)
     try:
         for planned in planned_batches:
-            with _dead_workers_told():
-                found = next(loaded)
-            if isinstance(found, InputError):
-                raise found
-            yield LoadedBatch(planned, *found)
+            yield _collect(loaded, planned, pinned)
     finally:
         with contextlib.suppress(RuntimeError):  # the signal of a dead worker may come only now
             loaded._shutdown_workers()
         atexit.unregister(loaded._shutdown_workers)
 
 
-_Loaded = tuple[Tensor, Tensor, tuple[Replacement, ...]]
+_Loaded = tuple[list[int], Tensor, tuple[Replacement, ...]]
 
 
-class _Batches(Dataset["_Loaded | InputError"]):
-    """Batches by number. Errors are returned, since the loader would raise them with a worker's traceback as text."""
+class _Shares(Dataset["_Loaded | InputError"]):
+    """Shares by number. Errors are returned, since the loader would raise them with a worker's traceback as text."""
 
     def __init__(
-        self, source: MediaSource, planned: Sequence[PlannedBatch], seed: int | None, max_bad: int | None
+        self, source: MediaSource, shares: Sequence[PlannedBatch], seed: int | None, max_bad: int | None
     ) -> None:
-        self._source, self._seed, self._max_bad = source, seed, max_bad
-        self._planned = [PlannedBatch(each.epoch, each.step, each.media_rows, each.part) for each in planned]
+        self._source, self._shares, self._seed, self._max_bad = source, shares, seed, max_bad
 
     def __len__(self) -> int:
-        return len(self._planned)
+        return len(self._shares)
 
     def __getitem__(self, number: int) -> "_Loaded | InputError":
         try:
-            batch = _load(self._source, self._planned[number], self._seed, self._max_bad)
+            return _decode(self._source, self._shares[number], self._seed, self._max_bad, shared=True)
         except InputError as error:
             return error
-        return batch.media_rows, batch.inputs, batch.replacements
+
+
+def _collect(loaded: "Iterator[_Loaded | InputError]", planned: PlannedBatch, pinned: bool) -> LoadedBatch:
+    """The next batch, from its shares."""
+    count = len(planned.positions)
+    inputs: Tensor | None = None
+    rows: list[int] = []
+    replacements: list[Replacement] = []
+    while len(rows) < count:
+        with _dead_workers_told():
+            found = next(loaded)
+        if isinstance(found, InputError):
+            raise found
+        share_rows, share, replaced = found
+        if inputs is None:
+            inputs = torch.empty((count, *share.shape[1:]), dtype=share.dtype, pin_memory=pinned)
+        # Copied by NumPy: torch would copy with threads, which wait for each other where workers keep the cores busy.
+        inputs.numpy()[len(rows) : len(rows) + len(share_rows)] = share.numpy()
+        rows += share_rows
+        replacements += replaced
+    assert inputs is not None
+    return LoadedBatch(planned, torch.tensor(rows, dtype=torch.int64), inputs, tuple(replacements))
 
 
 def _load(source: MediaSource, planned: PlannedBatch, seed: int | None, max_bad: int | None) -> LoadedBatch:
-    positions = range(len(planned.media_rows))[planned.part]
-    wanted = planned.media_rows[planned.part]
     if source.is_in_memory:
+        wanted = planned.media_rows[planned.part]
         return LoadedBatch(planned, wanted, source.batch(wanted))
-    rows, inputs, replacements = [], [], []
-    for position, row in zip(positions, wanted.tolist(), strict=True):
+    rows, inputs, replacements = _decode(source, planned, seed, max_bad)
+    return LoadedBatch(planned, torch.tensor(rows, dtype=torch.int64), inputs, replacements)
+
+
+def _decode(
+    source: MediaSource, planned: PlannedBatch, seed: int | None, max_bad: int | None, *, shared: bool = False
+) -> _Loaded:
+    """Rows, inputs, one after another, and replacements of a part; inputs in shared memory if ``shared``."""
+    wanted = planned.media_rows[planned.part].tolist()
+    inputs: Tensor | None = None
+    rows: list[int] = []
+    replacements: list[Replacement] = []
+    for position, row in zip(planned.positions, wanted, strict=True):
         row, loaded, replaced = _load_one(source, planned, position, row, seed, max_bad)
+        if inputs is None:
+            inputs = torch.empty((len(wanted), *loaded.shape), dtype=loaded.dtype)
+            if shared:
+                inputs.untyped_storage().share_memory_()  # at once: the loader would make a copy later
+        inputs.numpy()[len(rows)] = loaded.numpy()
         rows.append(row)
-        inputs.append(loaded.numpy())
         replacements += replaced
-    # Stacked by NumPy: torch would copy with threads, which wait for each other where workers keep the cores busy.
-    stacked = torch.from_numpy(np.stack(inputs))
-    return LoadedBatch(planned, torch.tensor(rows, dtype=torch.int64), stacked, tuple(replacements))
+    assert inputs is not None
+    return rows, inputs, tuple(replacements)
 
 
 def _load_one(
@@ -234,7 +287,8 @@ def _dead_workers_told() -> Iterator[None]:
         if _OF_THE_LOADER not in str(error):
             raise
         raise InputError(
-            "a process that decodes media was killed, as happens when memory or /dev/shm runs out; use fewer --workers"
+            "a process that decodes media was killed, as happens when memory or /dev/shm runs out; give a container "
+            "more of it (--shm-size), or use a smaller --batch-size or fewer --workers"
         ) from error
 
 

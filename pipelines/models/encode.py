@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from pipelines.device import decoding_workers
 from pipelines.encoding import Precision
 from pipelines.media import MediaSource, PlannedBatch, Replacement, StoredVectors, batches
 from pipelines.models.dual_encoder import DualEncoder
@@ -42,7 +43,7 @@ def encode_batches(
     batch_size: int,
     rows: Tensor | None = None,
     precision: Precision = "32",
-    workers: int = 0,
+    workers: int | None = None,
     max_bad: int | None = 0,
 ) -> Iterator[EncodedBatch]:
     """Encode media as they are decoded, in evaluation views, without gradients.
@@ -54,7 +55,7 @@ def encode_batches(
         batch_size: Media in one forward pass.
         rows: Which media ``[n]``, in order; all if None.
         precision: Precision of the forward pass; ``32`` leaves it to ``encode``.
-        workers: Processes that decode.
+        workers: Processes that decode; by the device if None, see `decoding_workers`.
         max_bad: Above 0, damaged media are told and not raised; counting them is the caller's. None as for `batches`.
 
     Raises:
@@ -62,6 +63,7 @@ def encode_batches(
     """
     rows = torch.arange(len(media.ids)) if rows is None else rows
     plan = [PlannedBatch(0, step, part) for step, part in enumerate(torch.split(rows, batch_size)) if len(part)]
+    workers = decoding_workers(workers, device)
     for loaded in batches(media, plan, workers=workers, seed=None, max_bad=max_bad):
         # No inference mode: what a sharded model sets up at its first pass would be of no use for training.
         with torch.no_grad(), _autocast(device, precision):
@@ -83,6 +85,7 @@ def encode_media(
     *,
     precision: Precision = "32",
     batch_size: int | None = None,
+    workers: int | None = None,
     progress: Progress = SILENT,
 ) -> Tensor:
     """Encode all media of a source, none of which may be damaged.
@@ -93,6 +96,7 @@ def encode_media(
         device: Where to encode.
         precision: Precision of the forward pass, as in training.
         batch_size: Media in one forward pass; by their kind if None.
+        workers: As for `encode_batches`.
         progress: Where to report.
 
     Returns:
@@ -104,7 +108,9 @@ def encode_media(
     batch_size = batch_size or media_batch_size(media, model.settings["frames"])
     parts = []
     with progress.task("encoding media", len(media.ids), "media") as task:
-        for batch in encode_batches(model.embed_media, media, device, batch_size=batch_size, precision=precision):
+        for batch in encode_batches(
+            model.embed_media, media, device, batch_size=batch_size, precision=precision, workers=workers
+        ):
             parts.append(batch.vectors_nd.cpu())
             task.advance(len(batch.rows))
     return torch.cat(parts)

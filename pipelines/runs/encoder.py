@@ -119,7 +119,8 @@ class RunEncoder:
         names = [str(file) for file in files]
         media = open_inputs(model, None, MediaList(names, list(names)), self.run)
         options: dict[str, Any] = {"precision": encoding.precision, "batch_size": encoding.batch_size}
-        return encode_media(model, media, self.device, progress=self.progress, **options)
+        workers = encoding.workers
+        return encode_media(model, media, self.device, workers=workers, progress=self.progress, **options)
 
     def _features_model(self) -> tuple[DualEncoder, Maker]:
         remedy = "give a text instead"
@@ -132,7 +133,7 @@ class RunEncoder:
         return model.to(self.device), maker
 
     def _as_made(self, maker: Maker) -> Encoding:
-        return Encoding(self.encoding.device, maker.precision, self.encoding.batch_size)
+        return Encoding(self.encoding.device, maker.precision, self.encoding.batch_size, self.encoding.workers)
 
 
 class _Sentences:

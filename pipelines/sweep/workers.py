@@ -16,10 +16,10 @@ from typing import Any
 import torch
 from threadpoolctl import threadpool_limits
 
+from pipelines.device import usable_cores
 from pipelines.errors import InputError
 from pipelines.sweep.runs import Data, Run, perform
 from pipelines.train.config import TrainConfig
-from pipelines.train.session import usable_cores
 
 MOST_JOBS = 256
 

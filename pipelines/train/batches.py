@@ -62,7 +62,12 @@ def epoch_batches(session: Session, epoch: int, first: int) -> Iterator[Batch]:
         if step >= first
     ]
     loaded_batches = batches(
-        session.training.media, plan, workers=session.workers, seed=config.seed, max_bad=config.max_bad
+        session.training.media,
+        plan,
+        workers=session.workers,
+        seed=config.seed,
+        max_bad=config.max_bad,
+        pinned=session.fabric.device.type == "cuda",
     )
     for loaded in loaded_batches:
         text_rows, sample_rows = (rows[loaded.plan.part].clone() for rows in loaded.plan.extra)

@@ -1,6 +1,5 @@
 """Who trains: model, strategy and optimizer on their devices, with the data that was read for them."""
 
-import os
 import warnings
 from typing import TYPE_CHECKING, Any, cast
 
@@ -10,6 +9,7 @@ from torch import Tensor
 from torch.distributed.tensor import DTensor
 
 from pipelines.contrast import PairInfo, Processes, Strategy, make_strategy
+from pipelines.device import decoding_workers
 from pipelines.errors import InputError
 from pipelines.media import CACHE_BYTES, Replacement, StoredVectors, View, require_few_damaged
 from pipelines.models import DualEncoder, LoraSettings, build_model, compile_towers
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
 TextInputs = Tensor | dict[str, Tensor]
-_MOST_WORKERS = 8
 DEFAULT_DIMENSION = 512
 
 
@@ -126,12 +125,8 @@ class Session:
 
     @property
     def workers(self) -> int:
-        """Processes that decode media: as asked for; else none on a CPU, whose cores the towers need."""
-        if self.config.workers is not None:
-            return self.config.workers
-        if self.fabric.device.type == "cpu":
-            return 0
-        return min(_MOST_WORKERS, usable_cores() // _local_processes(self.config))
+        """Processes that decode media."""
+        return decoding_workers(self.config.workers, self.fabric.device, _local_processes(self.config))
 
     def shifts_of(self, sample_rows: Tensor) -> Tensor | None:
         """The shifts of some training samples ``[n]``, None where none were given."""
@@ -251,11 +246,6 @@ def _strategy(config: TrainConfig, training: PairedData, total_steps: int, dimen
         embedding_size=dimension,
         **config.strategy_options(),
     )
-
-
-def usable_cores() -> int:
-    """Processor cores that this process may use; all of the machine's where the system doesn't say."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _local_processes(config: TrainConfig) -> int:

@@ -10,6 +10,9 @@ from tiny_models import write_clip, write_sentence_model
 from tiny_world import make_tiny_world, write_tower_config
 
 from pipelines.artifacts import read_vectors
+from pipelines.media import batches
+from pipelines.models import encode
+from pipelines.runs.encoder import RunEncoder
 
 
 @pytest.fixture
@@ -85,6 +88,21 @@ def test_zero_shot_on_another_data_set(run, other, scores, clusters) -> None:
 def test_zero_shot_of_a_run_on_embeddings(run_on_embeddings, other, scores) -> None:
     flags = ("--annotations", other.annotations, "--media", other.media, "--text", other.text)
     assert scores(other.folder / "s", run_on_embeddings, *flags)["queries"]["media_to_text"] == 24
+
+
+def test_media_are_decoded_by_as_many_processes_as_the_device_wants(world, run, scores, monkeypatch) -> None:
+    expected = scores(world.folder / "s", run)
+    loaded = []
+    monkeypatch.setattr(encode, "decoding_workers", lambda asked, device: {None: 2}[asked])
+    monkeypatch.setattr(
+        encode, "batches", lambda *args, **named: (loaded.append(named["workers"]), batches(*args, **named))[1]
+    )
+    assert scores(world.folder / "again", run) == expected
+    files = sorted(world.images().iterdir())[:3]
+    vectors_nd = RunEncoder(run).media(files)
+    assert loaded == [2, 2]
+    monkeypatch.undo()
+    assert np.array_equal(vectors_nd, RunEncoder(run).media(files))
 
 
 def test_media_in_shards_or_where_the_annotations_say(world, run, scores) -> None:

@@ -239,7 +239,7 @@ def test_other_processes_read_with_handles_of_their_own(linked, shards, tmp_path
         processes = [context.Process(target=_load, args=(source, results)) for _ in range(2)]
         for process in processes:
             process.start()
-        assert [results.get(timeout=60) for _ in processes] == [expected] * 2
+        assert [results.get(timeout=300) for _ in processes] == [expected] * 2
         for process in processes:
             process.join()
 
