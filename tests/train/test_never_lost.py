@@ -30,23 +30,32 @@ SERVER.set_forkserver_preload(
 )
 
 
-def run_in_child(config: TrainConfig, resume: bool) -> None:
+def run_in_child(config: TrainConfig, killed_after_s: float | None) -> None:
+    """Train; killed by a clock of processor time, which runs from the first checkpoint on, however busy the machine."""
     import torch
 
+    from pipelines.train.folder import RunFolder
+
+    save = RunFolder.save
+
+    def save_and_start_the_clock(*arguments):
+        path = save(*arguments)
+        if signal.getitimer(signal.ITIMER_PROF) == (0.0, 0.0):
+            signal.setitimer(signal.ITIMER_PROF, killed_after_s)
+        return path
+
+    if killed_after_s is not None:
+        RunFolder.save = save_and_start_the_clock
     torch.set_num_threads(1)
-    train(config, resume=resume)
+    train(config, resume=True)
 
 
-def start(config: TrainConfig, *, resume: bool = True) -> multiprocessing.Process:
-    process = SERVER.Process(target=run_in_child, args=(config, resume))
+def run(config: TrainConfig, *, killed_after_s: float | None = None) -> int | None:
+    """Start a run, or go on with it, in a process; gives its exit code."""
+    process = SERVER.Process(target=run_in_child, args=(config, killed_after_s))
     process.start()
-    return process
-
-
-def finish(config: TrainConfig) -> None:
-    process = start(config)
-    process.join(timeout=120)
-    assert process.exitcode == 0
+    process.join()
+    return process.exitcode
 
 
 def results(run) -> dict[str, bytes]:
@@ -81,25 +90,20 @@ def small_run(world):
 
 @pytest.mark.slow
 def test_twenty_kills(world, small_run) -> None:
-    finish(small_run("whole"))
+    assert run(small_run("whole")) == 0
     expected = results(world.folder / "whole")
-    run, config = world.folder / "run", small_run("run")
+    config = small_run("run")
     random = np.random.default_rng(0)
     stopped_at = []
-    while len(stopped_at) < KILLS:
-        before = newest(run)
-        process = start(config)
-        while process.is_alive() and newest(run) == before:  # until it trains
-            time.sleep(0.002)
-        time.sleep(random.uniform(0, 0.05))
-        process.kill()
-        process.join()
-        assert process.exitcode == -signal.SIGKILL, f"it ended after {len(stopped_at)} kills: give it more steps"
-        stopped_at.append(newest(run))
+    for _ in range(KILLS):
+        assert run(config, killed_after_s=random.uniform(0, 0.05)) == -signal.SIGPROF, (
+            f"give it more steps: {stopped_at}"
+        )
+        stopped_at.append(newest(config.output))
     assert len(set(stopped_at)) > KILLS / 2, stopped_at
-    finish(config)
-    assert results(run) == expected
-    assert not newest(run)
+    assert run(config) == 0
+    assert results(config.output) == expected
+    assert not newest(config.output)
 
 
 @pytest.mark.slow
@@ -112,7 +116,7 @@ def test_asked_to_stop_it_keeps_where_it_is_and_says_how_to_go_on(world, name) -
     while process.poll() is None and not (run / "steps.parquet").exists():
         time.sleep(0.01)
     process.send_signal(signal.Signals[name])
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=300)
     assert (process.returncode, out) == (130, ""), err
     step = int(newest(run).removeprefix("step-").removesuffix(".safetensors"))
     assert err == (

@@ -1,11 +1,9 @@
 """Several processes take the steps of one."""
 
 import math
-import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -20,6 +18,20 @@ from pipelines.train import launch, train
 MMTS = [sys.executable, str(Path(sys.executable).with_name("mmts"))]
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--standalone"]
 WEIGHTS = ("heads.safetensors", "media_tower/model.safetensors")
+# Stops once the fifth checkpoint is written: itself, as whoever watches it may see that late.
+STOPPED = """
+import os
+from mmts_cli.app import main
+from pipelines.train.folder import RunFolder
+
+def save_and_stop(*arguments):
+    if save(*arguments).stem == "step-000000005":
+        {stop}
+
+if __name__ == "__main__":
+    save, RunFolder.save = RunFolder.save, save_and_stop
+    main()
+"""
 FIGURES = ("loss", "gradient_norm", "temperature_min", "temperature_mean", "temperature_max")
 
 
@@ -37,10 +49,15 @@ def steps(world, output: str) -> dict[str, list]:
     return pq.read_table(world.folder / output / "steps.parquet").to_pydict()
 
 
-def run(command: list[str]) -> subprocess.CompletedProcess:
-    ran = subprocess.run(command, capture_output=True, text=True, timeout=300)
-    assert ran.returncode == 0, ran.stderr
+def run(command: list[str], code: int = 0) -> subprocess.CompletedProcess:
+    """Run a command, in a process group of its own, to its end."""
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=900, start_new_session=True)
+    assert ran.returncode == code, ran.stderr
     return ran
+
+
+def newest(folder: Path) -> str:
+    return max(path.stem for path in (folder / "checkpoints").glob("step-*"))
 
 
 @pytest.mark.slow
@@ -62,20 +79,14 @@ def test_two_processes_take_the_steps_of_one_also_when_stopped_and_resumed(world
     validations = [(world.folder / output / "metrics.json").read_text() for output in ("one", "two")]
     assert validations[0] == validations[1]
 
-    command = [*MMTS, *world.command("parts", **options, devices=2, parallel=parallel), "--resume"]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
-    checkpoint = world.folder / "parts" / "checkpoints" / "step-000000005.safetensors"
-    while process.poll() is None and not checkpoint.exists():
-        time.sleep(0.002)
-    if stop == signal.SIGKILL:
-        os.killpg(process.pid, stop)  # the other process too
-        process.communicate()
-    else:
-        process.send_signal(stop)
-        assert process.communicate(timeout=60)[1].startswith("mmts: stopped at step")
-        assert process.returncode == 130
+    line = [*world.command("parts", **options, devices=2, parallel=parallel), "--resume"]
+    script = world.folder / "stopped.py"
+    script.write_text(STOPPED.format(stop="os.killpg(0, 9)" if stop == signal.SIGKILL else "os.kill(os.getpid(), 15)"))
+    ended = run([sys.executable, str(script), *line], code=-9 if stop == signal.SIGKILL else 130)
+    assert ended.stderr.startswith("" if stop == signal.SIGKILL else "mmts: stopped at step 6 of 15, which is kept")
+    assert newest(world.folder / "parts") == ("step-000000005" if stop == signal.SIGKILL else "step-000000006")
     assert not (world.folder / "parts" / "model").exists()
-    run(command)
+    run([*MMTS, *line])
     assert steps(world, "parts") == two
     for file in WEIGHTS:
         ours, theirs = ((world.folder / output / "model" / file).read_bytes() for output in ("parts", "two"))
@@ -85,7 +96,7 @@ def test_two_processes_take_the_steps_of_one_also_when_stopped_and_resumed(world
 @pytest.mark.slow
 def test_fewer_pairs_than_processes_are_refused(world) -> None:
     ran = subprocess.run(
-        [*MMTS, *world.command("run", devices=3, batch_size=2)], capture_output=True, text=True, timeout=120
+        [*MMTS, *world.command("run", devices=3, batch_size=2)], capture_output=True, text=True, timeout=600
     )
     assert "a batch of 2 pairs can't be shared by 3 processes" in ran.stderr
     assert ran.returncode == 2
