@@ -134,8 +134,8 @@ def announce(tell: Callable[[str], None], need: Need, folder: Path) -> None:
         room, wanted = shutil.disk_usage(_SHARED_MEMORY).free, need.processes * need.shared
         if wanted > room:
             tell(
-                f"{_SHARED_MEMORY} has {room / 2**20:,.0f} MiB of the {wanted / 2**20:,.0f} MiB that decoded media need; "
-                "give a container more (--shm-size), or use a smaller --batch-size or --workers 0"
+                f"{_SHARED_MEMORY} has {room / 2**20:,.0f} MiB of the {wanted / 2**20:,.0f} MiB that decoded media "
+                "need; give a container more (--shm-size), or use a smaller --batch-size or --workers 0"
             )
 
 
