@@ -1,5 +1,6 @@
 """Entry point of ``embed`` for images and clips."""
 
+import contextlib
 import itertools
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
@@ -105,7 +106,8 @@ def embed_media(
         return done
     if engine.name != "local" and encoding.workers is None:  # how many share the cores of a machine isn't known here
         encoding = replace(encoding, workers=0)
-    with engine.connected(device=encoding.device, progress=progress):
+    with contextlib.ExitStack() as opened:
+        opened.enter_context(engine.connected(device=encoding.device, progress=progress))
         table = read_annotations(annotations, texts=False)
         listed = media_list(table, annotations)
         named = pa.table({"media_id": string_column(listed.ids)})
@@ -114,32 +116,34 @@ def embed_media(
         scratch = output.parent if engine.name == "local" else None
         load = partial(_MediaWork, model, frames, chunk_seconds, where, listed, encoding, dtype, scratch)
         bad_media: dict[str, str] = {}
-        with engine.workers(load, device=encoding.device, libraries=plan.libraries, progress=progress) as workers:
-            about = workers.about
-            need = Need(
-                memory=_BASE + _PER_ROW * table.num_rows + _PER_BYTE * table.nbytes,
-                disk=disk_of(output, len(listed), len(listed), about.dimension, dtype),
-            )
-            announce(progress.note, need, output.parent)
-            schema = vector_schema("media_id", about.dimension, dtype, split="split" in named.column_names)
-            settings = {"batch_size": about.batch_size, "device": encoding.device}
-            with (
-                parts_of(plan, dtype, about.dimension, force=force, **settings) as parts,
-                progress.task("encoding media", len(listed), "media") as task,
-                plan.writer(schema) as writer,
-            ):
-                rows = range(sum(part["media"] for part in parts.found), len(listed))
-                encoded = workers.map(engine.cut(rows, about.batch_size * _BATCHES_IN_A_PART))
-                for batch in itertools.chain(_found(parts, listed.ids), _kept(encoded, parts)):
-                    bad_media |= batch.damaged
-                    for reason in batch.damaged.values():
-                        warnings.warn(f"{reason}; left out", stacklevel=2)
-                    require_few_damaged(bad_media, encoding.max_bad)
-                    task.advance(batch.media)
-                    writer.write(with_vectors(named.take(pa.array(batch.rows)), batch.vectors_nd, model))
-                writer.summary = {"model": model, "rows": len(listed) - len(bad_media), "dimension": about.dimension}
-                if bad_media:
-                    writer.summary["bad_media"] = bad_media
+        workers = opened.enter_context(
+            engine.workers(load, device=encoding.device, libraries=plan.libraries, progress=progress)
+        )
+        about = workers.about
+        need = Need(
+            memory=_BASE + _PER_ROW * table.num_rows + _PER_BYTE * table.nbytes,
+            disk=disk_of(output, len(listed), len(listed), about.dimension, dtype),
+        )
+        announce(progress.note, need, output.parent)
+        schema = vector_schema("media_id", about.dimension, dtype, split="split" in named.column_names)
+        settings = {"batch_size": about.batch_size, "device": encoding.device}
+        with (
+            parts_of(plan, dtype, about.dimension, force=force, **settings) as parts,
+            progress.task("encoding media", len(listed), "media") as task,
+            plan.writer(schema) as writer,
+        ):
+            rows = range(sum(part["media"] for part in parts.found), len(listed))
+            encoded = workers.map(engine.cut(rows, about.batch_size * _BATCHES_IN_A_PART))
+            for batch in itertools.chain(_found(parts, listed.ids), _kept(encoded, parts)):
+                bad_media |= batch.damaged
+                for reason in batch.damaged.values():
+                    warnings.warn(f"{reason}; left out", stacklevel=2)
+                require_few_damaged(bad_media, encoding.max_bad)
+                task.advance(batch.media)
+                writer.write(with_vectors(named.take(pa.array(batch.rows)), batch.vectors_nd, model))
+            writer.summary = {"model": model, "rows": len(listed) - len(bad_media), "dimension": about.dimension}
+            if bad_media:
+                writer.summary["bad_media"] = bad_media
     return StageResult(output, False, writer.summary)
 
 

@@ -1,5 +1,6 @@
 """Entry point of ``embed``."""
 
+import contextlib
 import hashlib
 from collections import deque
 from collections.abc import Iterator
@@ -99,7 +100,8 @@ def embed(
     if done := plan.finished(force=force):
         remove_parts(output)  # of a run that was killed as it was done
         return done
-    with engine.connected(device=device, progress=progress):
+    with contextlib.ExitStack() as opened:
+        opened.enter_context(engine.connected(device=device, progress=progress))
         table = read_table(annotations, ANNOTATIONS, columns=_columns(annotations))
         if text is not None:
             mapped = load_mapped_texts(model, as_path(text), table.column("sample_id"), encoding, output.parent)
@@ -109,37 +111,37 @@ def embed(
         distinct_total = len(table.column("text").unique())
         settings = {"batch_size": batch_size, "device": device}
         load = partial(_TextWork, model, encoding)
-        with engine.workers(load, device=device, libraries=plan.libraries, progress=progress) as workers:
-            need = Need(
-                memory=_BASE + _PER_ROW * table.num_rows + _PER_BYTE * table.nbytes + _PER_TEXT * distinct_total,
-                disk=disk_of(output, distinct_total, table.num_rows, workers.about.dimension, dtype),
-            )
-            announce(progress.note, need, output.parent)
-            with (
-                parts_of(plan, dtype, workers.about.dimension, force=force, **settings) as parts,
-                progress.task("embedding", distinct_total, "texts") as task,
-                plan.writer(_schema(table, workers.about.dimension, dtype)) as writer,
-            ):
-                # The same texts make the same parts in the same order.
-                texts = _DistinctTexts(table, batch_size * _BATCHES_IN_A_PART, made=len(parts.found))
-                truncated = sum(part["truncated"] for part in parts.found)
-                if parts.rows:
-                    task.advance(parts.rows)
-                encoded = workers.map(texts.parts())
-                for window in texts.windows():
-                    for part, (vectors_nd, truncated_here) in zip(window.parts, encoded, strict=False):
-                        parts.append(vectors_nd, truncated=truncated_here)
-                        truncated += truncated_here
-                        task.advance(len(part))
-                    writer.write(with_vectors(window.samples, np.asarray(parts.read()[window.vector_n]), model))
-                writer.summary = {
-                    "model": model,
-                    "rows": table.num_rows,
-                    "distinct_texts": texts.count,
-                    "dimension": workers.about.dimension,
-                    "truncated_texts": truncated,
-                    "max_tokens": workers.about.max_tokens,
-                }
+        workers = opened.enter_context(engine.workers(load, device=device, libraries=plan.libraries, progress=progress))
+        need = Need(
+            memory=_BASE + _PER_ROW * table.num_rows + _PER_BYTE * table.nbytes + _PER_TEXT * distinct_total,
+            disk=disk_of(output, distinct_total, table.num_rows, workers.about.dimension, dtype),
+        )
+        announce(progress.note, need, output.parent)
+        with (
+            parts_of(plan, dtype, workers.about.dimension, force=force, **settings) as parts,
+            progress.task("embedding", distinct_total, "texts") as task,
+            plan.writer(_schema(table, workers.about.dimension, dtype)) as writer,
+        ):
+            # The same texts make the same parts in the same order.
+            texts = _DistinctTexts(table, batch_size * _BATCHES_IN_A_PART, made=len(parts.found))
+            truncated = sum(part["truncated"] for part in parts.found)
+            if parts.rows:
+                task.advance(parts.rows)
+            encoded = workers.map(texts.parts())
+            for window in texts.windows():
+                for part, (vectors_nd, truncated_here) in zip(window.parts, encoded, strict=False):
+                    parts.append(vectors_nd, truncated=truncated_here)
+                    truncated += truncated_here
+                    task.advance(len(part))
+                writer.write(with_vectors(window.samples, np.asarray(parts.read()[window.vector_n]), model))
+            writer.summary = {
+                "model": model,
+                "rows": table.num_rows,
+                "distinct_texts": texts.count,
+                "dimension": workers.about.dimension,
+                "truncated_texts": truncated,
+                "max_tokens": workers.about.max_tokens,
+            }
     return StageResult(output, False, writer.summary)
 
 
