@@ -7,8 +7,8 @@ Makes embeddings of 384 float16 around 2,000 directions of a Zipf distribution, 
                                [--stages cluster shifts knn inspect eval embed train sweep]
 
 `embed` has a static model, so that what is measured is what goes on around a model; no two of its texts are the same.
-`sweep` trains two strategies twice: to be chosen by validation, and to be scored on 2,500 media. `train` and `sweep`
-read what `cluster` and `shifts` made.
+`sweep` trains two strategies twice, with projections to 64 numbers: to be chosen by validation, and to be scored on
+2,500 media. `train` and `sweep` read what `cluster` and `shifts` made.
 """
 
 import argparse
@@ -37,7 +37,7 @@ STAGES = {
     "embed": "embed annotations.parquet -o made.parquet --model ./static --dtype float16",
     "train": f"train annotations.parquet -o run --shifts shifts.parquet --val-split none {TRAINING}",
     "sweep": "sweep split.parquet -o swept --clusters clusters.parquet --strategies fixed,mmts --levels 1 --seeds 1 "
-    + TRAINING,
+    + f"--dimension 64 {TRAINING}",
 }
 
 
@@ -103,7 +103,8 @@ def write_static_model(folder: Path) -> None:
 
 def write_inputs(folder: Path, rows: int, stages: Collection[str]) -> None:
     """Write what some stages read, but for what other stages make."""
-    write_vectors(folder / "embeddings.parquet", "sample_id", rows, seed=0)
+    if set(stages) - {"embed"}:
+        write_vectors(folder / "embeddings.parquet", "sample_id", rows, seed=0)
     if "eval" in stages:
         write_vectors(folder / "gallery.parquet", "media_id", TESTED, seed=1)
         write_annotations(folder / "tested.parquet", TESTED)

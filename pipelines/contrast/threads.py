@@ -1,18 +1,23 @@
-"""Threads of our own for walks over tiles: each works on its own tiles, all results in one order.
+"""Threads of our own for walks over many tiles: each works on its own tiles, all results in one order.
 
 Left to itself torch splits every operation on a tile among its threads, and waits for all of them before the next one.
-Where another process takes a core for a moment, each of those short waits lasts as long as that moment.
+Where another process takes a core for a moment, each of those short waits lasts as long as that moment. Few tiles are
+left to torch all the same: waking a thread of ours takes longer than they do, as torch's threads wait busily for a
+while for the next operation.
 """
 
+import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import cache
 
 import torch
 
 # Strips of columns there should be for threads to share, where each has columns enough for products at full speed.
 _STRIPS, _LEAST_WIDTH = 4, 256
+_FEW_TILES = 4  # benchmarks/contrast_losses.py
 
 
 class Turn:
@@ -32,18 +37,25 @@ class Turn:
 def walk_tiles(
     visit: Callable[[slice, slice, Turn], None], rows: int, columns: int, tile: int, device: torch.device
 ) -> None:
-    """Visit all tiles of a matrix, in strips of columns that threads share: as many as torch uses, if there are strips.
+    """Visit all tiles of a matrix; many of them in strips of columns that threads share: as many as torch uses.
 
     Args:
         visit: Called with the rows and columns of each tile, and its turn: what it adds to values of columns it may add
-            at any time, what it adds to values of rows only ``with turn:``. So sums are the same to the bit whatever
-            the number of threads.
+            at any time, what it adds to values of rows only ``with turn:``. So the sums of many tiles are the same to
+            the bit whatever the number of threads.
         rows: Rows of the matrix.
         columns: Columns of the matrix.
-        tile: Most rows and columns of a tile; tiles of small matrices are narrower, so that there are some to share.
+        tile: Most rows and columns of a tile; where threads share them they can be narrower, so that there are some.
         device: Where the tiles are.
     """
-    width = tile if device.type != "cpu" else min(tile, max(_LEAST_WIDTH, -(-columns // _STRIPS)))
+    if -(-rows // tile) * -(-columns // tile) <= _FEW_TILES or device.type != "cpu":
+        turn = Turn(None, threading.Semaphore())  # none waits for another, as they come one by one
+        with torch.no_grad():
+            for strip in slices(columns, tile):
+                for part in slices(rows, tile):
+                    visit(part, strip, turn)
+        return
+    width = min(tile, max(_LEAST_WIDTH, -(-columns // _STRIPS)))
     parts, strips = slices(rows, tile), slices(columns, width)
     left_turns = [threading.Semaphore(0) for _ in strips]
 
@@ -66,28 +78,34 @@ def for_each(task: Callable[[slice], None], parts: Sequence[slice], device: torc
 
     Args:
         task: What is done with a part. It runs without gradients.
-        parts: The parts.
+        parts: The parts; few of them are done one by one, each by torch's own threads.
         device: Where the tensors are: on a GPU one thread keeps it busy.
     """
     inference = torch.is_inference_mode_enabled()
+    left = iter(parts)
 
-    def without_gradients(part: slice) -> None:
+    def work() -> None:
         with torch.inference_mode(inference), torch.no_grad():  # these are a thread's own
-            task(part)
+            for part in left:
+                task(part)
 
-    if device.type != "cpu":
-        for part in parts:
-            without_gradients(part)
+    if device.type != "cpu" or len(parts) ** 2 <= _FEW_TILES:
+        work()
         return
     with _alone() as threads:
-        workers = min(threads, len(parts))
-        if workers <= 1:
-            for part in parts:
-                without_gradients(part)
-            return
-        with ThreadPoolExecutor(workers) as pool:
-            for _ in pool.map(without_gradients, parts):
-                pass
+        helpers = [_pool(os.getpid()).submit(work) for _ in range(min(threads, len(parts)) - 1)]
+        try:
+            work()
+        finally:
+            for helper in helpers:
+                if not helper.cancel():
+                    helper.result()
+
+
+@cache
+def _pool(process: int) -> ThreadPoolExecutor:  # threads are left behind where a process forks
+    """Threads that stay, as starting them takes milliseconds while torch's are busy waiting."""
+    return ThreadPoolExecutor(initializer=torch.set_num_threads, initargs=(1,), thread_name_prefix="tiles")
 
 
 _lock, _walking, _threads = threading.Lock(), 0, 1
@@ -95,7 +113,7 @@ _lock, _walking, _threads = threading.Lock(), 0, 1
 
 @contextmanager
 def _alone() -> Iterator[int]:
-    """Keep torch to one thread here and in threads that are started; yields how many it may use otherwise.
+    """Keep torch to one thread here, as it is in `_pool`; yields how many it may use otherwise.
 
     The setting is the process's own, too: of several Python threads in a loss the first knows what it was.
     """

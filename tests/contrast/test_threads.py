@@ -1,3 +1,4 @@
+import multiprocessing
 import threading
 from collections.abc import Iterator
 
@@ -18,7 +19,7 @@ def threads() -> Iterator[None]:
 
 
 @pytest.mark.parametrize("loss", [info_nce, max_margin, sigmoid])
-@pytest.mark.parametrize("n", [300, 1100])
+@pytest.mark.parametrize("n", [300, 1100, 1500])
 def test_bits_do_not_depend_on_the_number_of_threads(loss, n: int, threads: None) -> None:
     found = []
     for count in (1, 2, 5):
@@ -105,14 +106,32 @@ def test_overlapping_walks_leave_the_number_of_threads(threads: None) -> None:
 
     def walk() -> None:
         torch.set_num_threads(4)
-        for_each(wait, [slice(0, 1)], CPU)
+        for_each(wait, slices(3, 1), CPU)
         found.append(torch.get_num_threads())
 
     other = threading.Thread(target=walk)
     other.start()
     assert began.wait(60)
-    for_each(lambda part: go_on.set() if part.start else None, [slice(0, 1), slice(1, 2)], CPU)
+    for_each(lambda part: go_on.set() if part.start else None, slices(3, 1), CPU)
     other.join()
-    for_each(lambda _: found.append(torch.get_num_threads()), [slice(0, 1)], CPU)
-    assert found == [4, 1]
+    for_each(lambda _: found.append(torch.get_num_threads()), slices(3, 1), CPU)
+    assert found == [4, 1, 1, 1]
     assert torch.get_num_threads() == 4
+
+
+def test_few_parts_are_left_to_the_threads_of_torch(threads: None) -> None:
+    torch.set_num_threads(3)
+    found: list[int] = []
+    for_each(lambda _: found.append(torch.get_num_threads()), slices(2, 1), CPU)
+    walk_tiles(lambda *_: found.append(torch.get_num_threads()), 20, 20, 10, CPU)
+    assert found == [3] * 6
+
+
+def test_a_forked_process_has_threads_of_its_own(threads: None) -> None:
+    """A pool of the process that it comes from has no threads there: waiting for them would not end."""
+    torch.set_num_threads(2)
+    for_each(lambda _: None, slices(4, 1), CPU)
+    process = multiprocessing.get_context("fork").Process(target=for_each, args=(lambda _: None, slices(4, 1), CPU))
+    process.start()
+    process.join(300)
+    assert process.exitcode == 0
