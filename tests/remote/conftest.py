@@ -1,11 +1,16 @@
 """Remote files in memory or on an S3-compatible server, and local copies in a folder of each test's own."""
 
+import contextlib
 import logging
 import os
 import shutil
+import socket
+import subprocess
+import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import fsspec
 import pytest
@@ -73,6 +78,59 @@ def s3(server: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     yield system
     system.rm("bucket", recursive=True)
     fsspec.get_filesystem_class("s3").clear_instance_cache()
+
+
+@pytest.fixture(scope="session")
+def gcs_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of an emulator of Google Cloud Storage, with an empty bucket called ``bucket``."""
+    pytest.importorskip("gcp_storage_emulator", reason="needs gcp-storage-emulator: pip install 'mmts[dev]'")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    line = [sys.executable, "-m", "gcp_storage_emulator", "start", "--host=127.0.0.1", f"--port={port}"]
+    log = tmp_path_factory.mktemp("gcs") / "log"  # it tells of connections that are closed, too
+    with (
+        log.open("wb") as told,
+        subprocess.Popen([*line, "--in-memory", "--default-bucket=bucket"], stdout=told, stderr=told) as started,
+    ):
+        for _ in range(3000):
+            assert started.poll() is None, log.read_text()
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+                break
+            time.sleep(0.1)
+        yield f"http://127.0.0.1:{port}"
+        started.kill()
+
+
+@pytest.fixture
+def gs(gcs_server: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """The emulator's file system, with an empty bucket called ``bucket``; the environment knows how to reach it."""
+    monkeypatch.setenv("STORAGE_EMULATOR_HOST", gcs_server)
+    monkeypatch.setenv("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")  # it asks by gRPC, for a minute
+    fsspec.get_filesystem_class("gs").clear_instance_cache()
+    system = fsspec.filesystem("gs")
+    yield system
+    if names := system.find("bucket"):
+        system.rm(names)
+    fsspec.get_filesystem_class("gs").clear_instance_cache()
+
+
+class Bucket(NamedTuple):
+    """An empty bucket of a server.
+
+    Attributes:
+        system: The server's file system.
+        url: The bucket's URL.
+    """
+
+    system: Any
+    url: str
+
+
+@pytest.fixture(params=["s3", "gs"])
+def bucket(request: pytest.FixtureRequest) -> Bucket:
+    """An empty bucket of each server in turn."""
+    return Bucket(request.getfixturevalue(request.param), f"{request.param}://bucket")
 
 
 @pytest.fixture

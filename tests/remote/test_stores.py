@@ -1,4 +1,4 @@
-"""Commands on a server that speaks S3: the whole chain, kills, faults."""
+"""Commands on servers of S3 and of Google Cloud Storage: the whole chain, kills, faults."""
 
 import os
 import shutil
@@ -26,74 +26,77 @@ def killed(name: str, count: int, *arguments: str) -> None:
 
 
 @pytest.fixture
-def line(s3, world) -> list[str]:
-    """A command line of training on ``s3://bucket/w``, whose files are there."""
+def line(bucket, world) -> list[str]:
+    """A command line of training on the bucket's folder ``w``, whose files are there."""
     for path in world.folder.iterdir():
         if path.is_file():
-            s3.pipe(f"bucket/w/{path.name}", path.read_bytes())
+            bucket.system.pipe(f"bucket/w/{path.name}", path.read_bytes())
     words = world.command("run", epochs=3, checkpoint_steps=2)
-    return [str(word).replace(str(world.folder), "s3://bucket/w") for word in words]
+    return [str(word).replace(str(world.folder), f"{bucket.url}/w") for word in words]
 
 
 def test_the_chain_is_that_of_local_files_byte_by_byte(
-    s3, mmts, line, world, fake_encoder, tmp_path, elsewhere
+    bucket, mmts, line, world, fake_encoder, tmp_path, elsewhere
 ) -> None:
     (tmp_path / "captions.csv").write_text(CAPTIONS)
-    s3.pipe("bucket/captions.csv", CAPTIONS.encode())
+    bucket.system.pipe("bucket/captions.csv", CAPTIONS.encode())
     scored = "eval {d}/run -o {d}/scores"
-    printed = run(mmts, STAGES, "s3://bucket") + run(mmts, " ".join(line), "") + run(mmts, scored, "s3://bucket/w")
+    printed = run(mmts, STAGES, bucket.url) + run(mmts, " ".join(line), "") + run(mmts, scored, f"{bucket.url}/w")
     local = run(mmts, STAGES, tmp_path)
     local += [mmts(*world.command("run", epochs=3, checkpoint_steps=2)).out, *run(mmts, scored, world.folder)]
     assert printed == [
-        text.replace(str(world.folder), "s3://bucket/w").replace(str(tmp_path), "s3://bucket") for text in local
+        text.replace(str(world.folder), f"{bucket.url}/w").replace(str(tmp_path), bucket.url) for text in local
     ]
     for name in OUTPUTS:
-        assert s3.cat(f"bucket/{name}.parquet") == (tmp_path / f"{name}.parquet").read_bytes()
+        assert bucket.system.cat(f"bucket/{name}.parquet") == (tmp_path / f"{name}.parquet").read_bytes()
     for folder in ("run", "scores"):
         here = [path for path in (world.folder / folder).rglob("*") if path.is_file()]
-        assert names_below(s3, f"bucket/w/{folder}") == sorted(
+        assert names_below(bucket.system, f"bucket/w/{folder}") == sorted(
             str(path.relative_to(world.folder / folder)) for path in here
         )
     for name in ("run/model/heads.safetensors", "run/checkpoints/best.safetensors", "run/metrics.json"):
-        assert s3.cat(f"bucket/w/{name}") == (world.folder / name).read_bytes()
+        assert bucket.system.cat(f"bucket/w/{name}") == (world.folder / name).read_bytes()
     secret = SECRET.encode()
-    assert not any(secret in s3.cat(name) for name in s3.find("bucket"))
+    assert not any(secret in bucket.system.cat(name) for name in bucket.system.find("bucket"))
     assert not any(SECRET in text for text in printed)
     elsewhere()
-    again = run(mmts, STAGES, "s3://bucket") + run(mmts, " ".join(line), "") + run(mmts, scored, "s3://bucket/w")
+    again = run(mmts, STAGES, bucket.url) + run(mmts, " ".join(line), "") + run(mmts, scored, f"{bucket.url}/w")
     assert all(": up to date\n" in text for text in again)
 
 
-def test_a_run_that_was_killed_goes_on_elsewhere(s3, mmts, line, world, elsewhere) -> None:
+def test_a_run_that_was_killed_goes_on_elsewhere(bucket, mmts, line, world, elsewhere) -> None:
     assert mmts(*world.command("run", epochs=3, checkpoint_steps=2)).code == 0
     killed("step-000000004", 1, *line)
-    assert names_below(s3, "bucket/w/run/checkpoints") == ["best-000001.safetensors", "step-000000002.safetensors"]
+    assert names_below(bucket.system, "bucket/w/run/checkpoints") == [
+        "best-000001.safetensors",
+        "step-000000002.safetensors",
+    ]
     elsewhere()
-    assert mmts(*line).err.startswith("mmts: s3://bucket/w/run: holds an unfinished run (step-000000002); --resume")
+    assert mmts(*line).err.startswith(f"mmts: {bucket.url}/w/run: holds an unfinished run (step-000000002); --resume")
     assert mmts(*line, "--resume").code == 0
     for name in ("model/heads.safetensors", "checkpoints/best.safetensors", "metrics.json"):
-        assert s3.cat(f"bucket/w/run/{name}") == (world.folder / "run" / name).read_bytes()
-    assert names_below(s3, "bucket/w/run/checkpoints") == ["best.safetensors"]
+        assert bucket.system.cat(f"bucket/w/run/{name}") == (world.folder / "run" / name).read_bytes()
+    assert names_below(bucket.system, "bucket/w/run/checkpoints") == ["best.safetensors"]
 
 
 def test_texts_that_were_embedded_before_a_kill_are_not_embedded_again(
-    s3, mmts, fake_encoder, tmp_path, elsewhere
+    bucket, mmts, fake_encoder, tmp_path, elsewhere
 ) -> None:
     captions = "caption\n" + "".join(f"caption {row}\n" for row in range(40))
     (tmp_path / "captions.csv").write_text(captions)
-    s3.pipe("bucket/captions.csv", captions.encode())
+    bucket.system.pipe("bucket/captions.csv", captions.encode())
     prepare = "prepare table {d}/captions.csv --text-column caption -o {d}/annotations.parquet"
     embed = "embed {d}/annotations.parquet -o {d}/embeddings.parquet --batch-size 1"  # parts of 8
     run(mmts, f"{prepare}\n{embed}", tmp_path)
-    run(mmts, prepare, "s3://bucket")
-    killed("journal.jsonl", 3, *embed.format(d="s3://bucket").split())
-    assert "embeddings.parquet" not in names_below(s3, "bucket")
+    run(mmts, prepare, bucket.url)
+    killed("journal.jsonl", 3, *embed.format(d=bucket.url).split())
+    assert "embeddings.parquet" not in names_below(bucket.system, "bucket")
     elsewhere()
     fake_encoder.texts.clear()
-    run(mmts, embed, "s3://bucket")
+    run(mmts, embed, bucket.url)
     assert len(fake_encoder.texts) == 40 - 2 * 8
-    assert s3.cat("bucket/embeddings.parquet") == (tmp_path / "embeddings.parquet").read_bytes()
-    assert names_below(s3, "bucket") == ["annotations.parquet", "captions.csv", "embeddings.parquet"]
+    assert bucket.system.cat("bucket/embeddings.parquet") == (tmp_path / "embeddings.parquet").read_bytes()
+    assert names_below(bucket.system, "bucket") == ["annotations.parquet", "captions.csv", "embeddings.parquet"]
 
 
 def test_media_in_a_folder_in_an_archive_and_where_the_annotations_say(
