@@ -6,9 +6,9 @@
 
 The first tables compare everything with three bare matrix products of the same sizes (scores, and the gradients of both
 sides), which no exact loss can avoid: at two sizes, with one thread and with two, alone and beside a process that
-keeps a core busy. Repeats of all candidates are interleaved in one process, and medians reported. The last table is the
-growth with n, each size on a CPU in a process of its own, whose peak memory beyond the inputs is read from the system
-(Linux).
+keeps a core busy. Small batches are compared with dense losses. Repeats of all candidates are interleaved in one
+process, and medians reported. The last table is the growth with n, each size on a CPU in a process of its own, whose
+peak memory beyond the inputs is read from the system (Linux).
 On a machine with a GPU the same is printed for it.
 """
 
@@ -157,6 +157,22 @@ def compare(n: int, d: int, device: str, repeats: int, *, plain: bool, busy: int
         figure(f"writing out 2 n^2 pairs, as published code does, {where}", "our max-margin", slower)
 
 
+def against_dense(n: int, d: int, repeats: int) -> None:
+    """Print the time of the losses of a small batch, whose similarity matrix anybody would hold, in dense ones'."""
+    pairs = {
+        "max-margin": (max_margin, dense_max_margin),
+        "InfoNCE": (info_nce, dense_info_nce),
+        "sigmoid": (sigmoid, dense_sigmoid),
+    }
+    threads = torch.get_num_threads()
+    print(f"\ncpu, n = {n:,}, {threads} threads, d = {d}, float32, medians of {repeats} interleaved repeats")
+    for name, losses in pairs.items():
+        steps = [training_step(loss, n, d, "cpu") for loss in losses]
+        times = [[seconds(step, "cpu") for step in steps] for _ in range(repeats + 1)][1:]
+        ours, dense = (statistics.median(each) for each in zip(*times, strict=True))
+        figure(f"{name}, n = {n:,}, {threads} threads", "the same loss, dense", ours / dense)
+
+
 def resident(kind: str) -> int:
     """Return this process's memory in bytes, now (VmRSS) or at its peak (VmHWM); Linux."""
     lines = Path("/proc/self/status").read_text().splitlines()
@@ -216,6 +232,8 @@ def main() -> None:
             torch.set_num_threads(threads)
             for n in arguments.sizes:
                 compare(n, 256, "cpu", arguments.repeats, plain=n <= 4096 and not busy, busy=busy)
+        for n in (512, 1024, 2048):
+            against_dense(n, 256, 5 * arguments.repeats)
         if not arguments.quick:
             growth([1024, 2048, 4096, 8192, 16_384, 32_768], 256, "cpu")
     if arguments.device == "cuda" or (arguments.device is None and torch.cuda.is_available()):

@@ -3,12 +3,14 @@
     python benchmarks/table.py [--runs 3] [--only startup losses ...]
 
 Runs go round over the benchmarks, so that those of one are apart in time. Of each figure the table shows the lowest
-and highest of the runs, and beside it their number, the threads, the BLAS libraries, and the load of the machine
-(processes that wait for or have a core, for each core, before a run began). With --only the other rows stay.
+and highest of the runs, and beside it their number, the threads, the processor, the BLAS libraries, and the load of the
+machine (processes that wait for or have a core, for each core, before a run began). Rows of other processors stay, and
+with --only those of other benchmarks.
 """
 
 import argparse
 import os
+import platform
 import subprocess
 import sys
 from collections import defaultdict
@@ -22,7 +24,9 @@ from threadpoolctl import threadpool_info
 HERE = Path(__file__).resolve().parent
 PAGE = HERE.parent / "docs" / "speed.md"
 BEGIN, END = "<!-- benchmarks/table.py writes from here -->", "<!-- to here -->"
-HEAD = "| what | against | ratio | of | runs | threads unless said | load a core | BLAS |\n" + "|---" * 8 + "|"
+HEAD = (
+    "| what | against | ratio | of | processor | runs | threads unless said | load a core | BLAS |\n" + "|---" * 9 + "|"
+)
 SCRIPTS = {
     "losses": ["contrast_losses.py", "--quick", "--repeats", "5"],
     "ek100": ["ek100_evaluation.py", "--repeats", "1"],
@@ -30,6 +34,7 @@ SCRIPTS = {
     "embed": ["embed_distinct.py"],
     "overhead": ["embed_overhead.py"],
     "epoch": ["training_epoch.py"],
+    "files": ["vector_files.py"],
     "pixels": ["training_pixels.py"],
     "video": ["video_decoding.py"],
     "kmeans": ["kmeans.py", "--quick"],
@@ -42,6 +47,15 @@ def libraries() -> str:
     found = {f"{each['internal_api']} {each.get('architecture') or each.get('version')}" for each in threadpool_info()}
     found = {name for name in found if not name.startswith("openmp")}
     return ", ".join(sorted(found | ({"mkl"} if torch.backends.mkl.is_available() else set())))
+
+
+def processor() -> str:
+    """The processor's name, as Linux has it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    return next((line.partition(": ")[2] for line in lines if line.startswith("model name")), platform.machine())
 
 
 def run(name: str) -> list[tuple[str, str, float, str]]:
@@ -58,8 +72,8 @@ def span(values: list[float], form: str) -> str:
     return low if low == high else f"{low} to {high}"
 
 
-def measure(names: list[str], runs: int) -> dict[tuple[str, str], str]:
-    """Rows of the table, by what was measured against what."""
+def measure(names: list[str], runs: int) -> dict[tuple[str, ...], str]:
+    """Rows of the table, by what was measured against what, and on which processor."""
     ratios, loads = defaultdict(list), defaultdict(list)
     for _ in range(runs):
         for name in names:
@@ -67,9 +81,9 @@ def measure(names: list[str], runs: int) -> dict[tuple[str, str], str]:
             for what, against, ratio, unit in run(name):
                 ratios[what, against, unit].append(ratio)
                 loads[what, against, unit].append(load)
-    told = f"{torch.get_num_threads()} | {{load}} | {libraries()} |"
+    name, told = processor(), f"{torch.get_num_threads()} | {{load}} | {libraries()} |"
     return {
-        (what, against): f"| {what} | {against} | {span(values, '.2f')} | {unit} | {len(values)} | "
+        (what, against, name): f"| {what} | {against} | {span(values, '.2f')} | {unit} | {name} | {len(values)} | "
         + told.format(load=span(loads[what, against, unit], ".1f"))
         for (what, against, unit), values in ratios.items()
     }
@@ -83,9 +97,11 @@ def main() -> None:
     measured = measure(arguments.only, arguments.runs)
     before, rest = PAGE.read_text().split(BEGIN)
     table, after = rest.split(END)
-    rows = {tuple(cell.strip() for cell in line.split("|")[1:3]): line for line in table.strip().splitlines()[2:]}
-    rows |= measured
-    PAGE.write_text("\n".join([before + BEGIN, "", HEAD, *rows.values(), "", END + after]))
+    cells = {line: [cell.strip() for cell in line.split("|")[1:6]] for line in table.strip().splitlines()[2:]}
+    rows = {(what, against, name): line for line, (what, against, _, _, name) in cells.items()} | measured
+    first = {key[:2]: place for place, key in reversed(list(enumerate(rows)))}
+    ordered = sorted(rows, key=lambda key: first[key[:2]])  # what was measured on several processors together
+    PAGE.write_text("\n".join([before + BEGIN, "", HEAD, *(rows[key] for key in ordered), "", END + after]))
 
 
 if __name__ == "__main__":
