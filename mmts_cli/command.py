@@ -146,7 +146,7 @@ def given(value: Any, progress: "Progress | None" = None) -> Any:
     if isinstance(value, list):
         return [given(each, progress) for each in value]
     value = expanded(value)
-    if not isinstance(value, (str, Path)) or "/" not in str(value):
+    if not isinstance(value, (str, Path)) or not ("/" in str(value) or str(value).endswith(":")):  # s3:// as a path
         return value
     from pipelines.progress import SILENT
     from pipelines.remote import as_path, located
