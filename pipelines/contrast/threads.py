@@ -9,7 +9,7 @@ while for the next operation.
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from functools import cache
 
@@ -42,7 +42,7 @@ def walk_tiles(
     Args:
         visit: Called with the rows and columns of each tile, and its turn: what it adds to values of columns it may add
             at any time, what it adds to values of rows only ``with turn:``. So the sums of many tiles are the same to
-            the bit whatever the number of threads.
+            the bit whatever the number of threads; those of few are what torch's threads make of them.
         rows: Rows of the matrix.
         columns: Columns of the matrix.
         tile: Most rows and columns of a tile; where threads share them they can be narrower, so that there are some.
@@ -82,30 +82,40 @@ def for_each(task: Callable[[slice], None], parts: Sequence[slice], device: torc
         device: Where the tensors are: on a GPU one thread keeps it busy.
     """
     inference = torch.is_inference_mode_enabled()
-    left = iter(parts)
 
-    def work() -> None:
+    def without_gradients(part: slice) -> None:
         with torch.inference_mode(inference), torch.no_grad():  # these are a thread's own
-            for part in left:
-                task(part)
+            task(part)
+
+    def alone(part: slice) -> None:
+        torch.set_num_threads(1)  # a thread's own, too
+        without_gradients(part)
 
     if device.type != "cpu" or len(parts) ** 2 <= _FEW_TILES:
-        work()
+        for part in parts:
+            without_gradients(part)
         return
     with _alone() as threads:
-        helpers = [_pool(os.getpid()).submit(work) for _ in range(min(threads, len(parts)) - 1)]
+        workers = min(threads, len(parts))
+        if workers <= 1:
+            for part in parts:
+                without_gradients(part)
+            return
+        tasks: list[Future[None]] = []
         try:
-            work()
+            tasks.extend(_pool(os.getpid(), workers).submit(alone, part) for part in parts)
+            for each in tasks:
+                each.result()
         finally:
-            for helper in helpers:
-                if not helper.cancel():
-                    helper.result()
+            for each in tasks:
+                each.cancel()
+            wait(tasks)
 
 
 @cache
-def _pool(process: int) -> ThreadPoolExecutor:  # threads are left behind where a process forks
-    """Threads that stay, as starting them takes milliseconds while torch's are busy waiting."""
-    return ThreadPoolExecutor(initializer=torch.set_num_threads, initargs=(1,), thread_name_prefix="tiles")
+def _pool(process: int, workers: int) -> ThreadPoolExecutor:
+    """Threads that stay, since starting them takes milliseconds while torch's wait busily; a fork has none of them."""
+    return ThreadPoolExecutor(workers, thread_name_prefix="tiles")
 
 
 _lock, _walking, _threads = threading.Lock(), 0, 1
@@ -113,7 +123,7 @@ _lock, _walking, _threads = threading.Lock(), 0, 1
 
 @contextmanager
 def _alone() -> Iterator[int]:
-    """Keep torch to one thread here, as it is in `_pool`; yields how many it may use otherwise.
+    """Keep torch to one thread here; yields how many it may use otherwise.
 
     The setting is the process's own, too: of several Python threads in a loss the first knows what it was.
     """

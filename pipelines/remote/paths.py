@@ -160,8 +160,10 @@ def as_path(value: str | Path) -> Path:
     text = os.fspath(value)
     if text.startswith(_copies() + os.sep):
         return RemotePath(text)
-    if isinstance(value, Path) and text.endswith(":") and not os.path.exists(text) and text[:-1] in _schemes():
-        raise InputError(f"{text}//: is not the URL of a file or folder; give HOST/NAME after {text}//")
+    if isinstance(value, Path) and text.endswith(":") and not os.path.exists(text):  # "s3://", as `Path` has it
+        scheme = text[:-1].lower()
+        if scheme in _schemes() and scheme not in (*_NOT_REMOTE, *_LOCAL):
+            raise InputError(f"{scheme}://: is not the URL of a file or folder; give HOST/NAME after {scheme}://")
     if _CHAINED.fullmatch(text) and not os.path.exists(text):
         shown = without_credentials(re.sub(":/+", "://", text))
         raise InputError(f"{shown}: URLs in one another are not read; give the last one alone")

@@ -83,23 +83,27 @@ def s3(server: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 @pytest.fixture(scope="session")
 def gcs_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of an emulator of Google Cloud Storage, with an empty bucket called ``bucket``."""
-    pytest.importorskip("gcp_storage_emulator", reason="needs gcp-storage-emulator: pip install 'mmts[dev]'")
+    for package in ("gcp_storage_emulator", "gcsfs"):
+        pytest.importorskip(package, reason=f"needs {package}: pip install 'mmts[dev]'")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     line = [sys.executable, "-m", "gcp_storage_emulator", "start", "--host=127.0.0.1", f"--port={port}"]
     log = tmp_path_factory.mktemp("gcs") / "log"  # it tells of connections that are closed, too
-    with (
-        log.open("wb") as told,
-        subprocess.Popen([*line, "--in-memory", "--default-bucket=bucket"], stdout=told, stderr=told) as started,
-    ):
-        for _ in range(3000):
+    with log.open("wb") as told:
+        started = subprocess.Popen([*line, "--in-memory", "--default-bucket=bucket"], stdout=told, stderr=told)
+    try:
+        answers = False
+        while not answers:
             assert started.poll() is None, log.read_text()
             with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
-                break
+                answers = True
             time.sleep(0.1)
+        assert started.poll() is None, log.read_text()
         yield f"http://127.0.0.1:{port}"
+    finally:
         started.kill()
+        started.wait()
 
 
 @pytest.fixture

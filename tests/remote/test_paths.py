@@ -64,7 +64,7 @@ def test_users_of_a_host_have_copies_of_their_own() -> None:
         ("sftp://me:p@sec/ret@host/a", "sftp://***@host/a: it can't be told where the password ends; give '/' as"),
         ("simplecache::s3://b/a", "simplecache::s3://b/a: URLs in one another are not read; give the last one alone"),
         ("s3://", "s3://: is not the URL of a file or folder; give HOST/NAME after s3://"),
-        (Path("s3://"), "s3://: is not the URL of a file or folder; give HOST/NAME after s3://"),
+        (Path("S3://"), "s3://: is not the URL of a file or folder; give HOST/NAME after s3://"),
         ("s3:///x", "s3://x: is not the URL of a file or folder; give HOST/NAME after s3://"),
         ("memory://b//a", "memory://b/a: is given with '//' in its name, which no path can have; rename it there"),
     ],
