@@ -133,7 +133,7 @@ class ParquetRows:
         """
         for number, path in enumerate(self.files):
             file = self._file(number)
-            schema = file.schema_arrow
+            schema = pa.schema([field.with_type(_plain_type(field.type)) for field in file.schema_arrow])
             self.schema_arrow: pa.Schema = schema if number == 0 else _unified(self.schema_arrow, schema, path)
             self._first_group.append(self.num_row_groups)
             self.num_row_groups += file.num_row_groups
@@ -190,6 +190,7 @@ class ParquetRows:
         Raises:
             InputError: A number is too large for the type.
         """
+        part = _plain(part)
         schema = pa.schema([field for field in self.schema_arrow if field.name in part.schema.names])
         if len(self.files) == 1 or part.schema.equals(schema):
             return part
@@ -197,6 +198,27 @@ class ParquetRows:
             return part.select(schema.names).cast(schema)
         except pa.ArrowInvalid as error:
             raise _differs(self.reading, error) from error
+
+
+def _plain_type(kind: pa.DataType) -> pa.DataType:
+    """What a column is read as: of an extension of Arrow's types, such as a tensor, what it is made of."""
+    if not isinstance(kind, pa.BaseExtensionType):
+        return kind
+    return pa.string() if kind == pa.uuid() else kind.storage_type
+
+
+def _plain(part: _Part) -> _Part:
+    """Rows whose columns are of plain types; UUIDs as they are written."""
+    for place, field in enumerate(part.schema):
+        kind = _plain_type(field.type)
+        if kind != field.type:
+            column = part.column(place)
+            if field.type == pa.uuid():
+                column = pa.array([value and str(value) for value in column.to_pylist()], kind)
+            else:
+                column = column.cast(kind)
+            part = part.set_column(place, field.with_type(kind), column)
+    return part
 
 
 def _state(path: Path) -> tuple[int, int, int] | None:

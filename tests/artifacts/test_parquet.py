@@ -3,6 +3,7 @@
 import errno
 import gc
 import sys
+import uuid
 
 import numpy as np
 import pyarrow as pa
@@ -194,3 +195,28 @@ def test_vectors_have_neither_dictionary_nor_statistics_and_other_columns_do(tmp
     }
     assert columns["embedding.list.element"].statistics is None
     assert columns["sample_id"].statistics.max == "c"
+
+
+def test_extensions_of_arrows_types_are_read_as_what_they_are_made_of(tmp_path) -> None:
+    """As Ray Data writes tensors, and DuckDB UUIDs."""
+    names = [uuid.UUID(int=1), None, uuid.UUID(int=3)]
+    vectors = pa.FixedSizeListArray.from_arrays(pa.array(np.arange(6, dtype=np.float32)), 2)
+    table = {
+        "sample_id": pa.array([name and name.bytes for name in names], pa.uuid()),
+        "embedding": pa.ExtensionArray.from_storage(pa.fixed_shape_tensor(pa.float32(), (2,)), vectors),
+        "text": pa.array(['"a"', None, '"b"'], pa.json_()),
+    }
+    folder = tmp_path / "parts"
+    folder.mkdir()
+    pq.write_table(pa.table(table), folder / "a.parquet")
+    pq.write_table(pa.table({name: column.slice(1) for name, column in table.items()}), folder / "b.parquet")
+    expected = {
+        "sample_id": [name and str(name) for name in [*names, *names[1:]]],
+        "embedding": [[0, 1], [2, 3], [4, 5], [2, 3], [4, 5]],
+        "text": ['"a"', None, '"b"', None, '"b"'],
+    }
+    with open_parquet(folder) as rows:
+        assert rows.schema_arrow.types == [pa.string(), vectors.type, pa.string()]
+        assert rows.read().to_pydict() == expected
+        assert pa.Table.from_batches(rows.iter_batches()).to_pydict() == expected
+        assert rows.read_row_group(1, ["sample_id"]).to_pydict() == {"sample_id": expected["sample_id"][3:]}
