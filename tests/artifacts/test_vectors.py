@@ -127,9 +127,14 @@ def test_a_file_without_rows_is_refused(tmp_path) -> None:
         read_vectors(tmp_path / "e")
 
 
-@pytest.mark.parametrize("bit", [41, 1001, 4436], ids=["of ids", "of vectors", "of row groups"])
-def test_a_part_that_says_it_is_empty_is_damage(tmp_path, write_artifact, bit) -> None:
-    """Found by fuzzing: Parquet then reads fewer ids than vectors, without a word."""
+@pytest.mark.parametrize(
+    ("bit", "message"),
+    [(41, "0 ids but 8 vectors"), (1001, "8 ids but 0 vectors"), (3604, "0 ids but 0 vectors")],
+    ids=["of ids", "of vectors", "of row groups"],
+)
+def test_a_part_that_says_it_is_empty_is_damage(tmp_path, write_artifact, bit, message) -> None:
+    """Found by fuzzing: Parquet then reads fewer ids than vectors, without a word. Where the bits lie depends on what
+    is written before them."""
     path = write_artifact(
         tmp_path / "v.parquet",
         {
@@ -140,7 +145,7 @@ def test_a_part_that_says_it_is_empty_is_damage(tmp_path, write_artifact, bit) -
     content = bytearray(path.read_bytes())
     content[bit // 8] ^= 1 << bit % 8
     path.write_bytes(content)
-    with pytest.raises(InputError, match=r"v\.parquet: damaged|truncated or damaged"):
+    with pytest.raises(InputError, match=rf"v\.parquet: damaged: {message}"):
         read_vectors(path)
 
 
