@@ -84,7 +84,7 @@ def _cast(column: pa.ChunkedArray, target: pa.DataType, path: Path, name: str) -
 def _beside_vectors(schema: pa.Schema) -> bool | list[str]:
     """What has a dictionary and statistics: all columns, or those beside embeddings, whose numbers hardly come twice.
 
-    Without them dense vectors of float16 are written and read two to three times as fast (benchmarks/vector_files.py).
+    Without them dense vectors of float16 take about half the time, and no more room (benchmarks/vector_files.py).
     """
     if "embedding" not in schema.names:
         return True

@@ -181,7 +181,7 @@ def test_lists_of_nulls_are_written(tmp_path) -> None:
 
 
 def test_vectors_have_neither_dictionary_nor_statistics_and_other_columns_do(tmp_path) -> None:
-    """A dictionary of float16 hardly makes a file smaller, and three times slower to read."""
+    """A dictionary of float16 makes a file no smaller, and slower to read."""
     vectors = pa.FixedSizeListArray.from_arrays(pa.array(np.arange(6, dtype=np.float16)), 2)
     path = write(
         tmp_path / "a.parquet", pa.table({"sample_id": ["a", "b", "c"], "embedding": vectors, "split": ["train"] * 3})
