@@ -45,7 +45,7 @@ def test_it_beats_chance_sixfold(data_dir, tmp_path) -> None:
             temperature="fixed",
             tau=0.07,
             dimension=256,
-            epochs=8,
+            epochs=5,
             batch_size=64,
             lr=2e-3,
             val_split="none",
