@@ -198,7 +198,6 @@ def test_vectors_have_neither_dictionary_nor_statistics_and_other_columns_do(tmp
 
 
 def test_extensions_of_arrows_types_are_read_as_what_they_are_made_of(tmp_path) -> None:
-    """As Ray Data writes tensors, and DuckDB UUIDs."""
     names = [uuid.UUID(int=1), None, uuid.UUID(int=3)]
     vectors = pa.FixedSizeListArray.from_arrays(pa.array(np.arange(6, dtype=np.float32)), 2)
     table = {
