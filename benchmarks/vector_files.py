@@ -11,7 +11,10 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -29,6 +32,24 @@ def seconds(work: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
+def write(table: pa.Table, path: Path) -> None:
+    with ArtifactWriter(path, table.schema, Provenance("benchmark", "vectors", {}, {})) as writer:
+        writer.write(table)
+
+
+def read(opened: Callable[[Path], AbstractContextManager[Any]], path: Path) -> None:
+    with opened(path) as file:
+        for _ in file.iter_batches():
+            pass
+
+
+def compare(what: str, ours: Callable[[], object], default: Callable[[], object]) -> None:
+    pairs = [(seconds(ours), seconds(default)) for _ in range(REPEATS + 1)][1:]
+    our_time, default_time = (statistics.median(each) for each in zip(*pairs, strict=True))
+    print(f"{what}: {our_time:.2f} s, by default {default_time:.2f} s")
+    figure(what, "Parquet as pyarrow writes it", our_time / default_time)
+
+
 def main() -> None:
     random = np.random.default_rng(0)
     for dtype in ("float16", "float32"):
@@ -36,33 +57,13 @@ def main() -> None:
         numbers = pa.array(random.standard_normal(ROWS * DIMENSION, dtype=np.float32).astype(dtype))
         vectors = pa.FixedSizeListArray.from_arrays(numbers, DIMENSION)
         table = pa.table({"sample_id": [f"s{row:08d}" for row in range(ROWS)], "embedding": vectors}).cast(schema)
+        what = f"vectors of {dtype}"
         with tempfile.TemporaryDirectory() as folder:
-            default, ours = Path(folder, "default.parquet"), Path(folder, "ours.parquet")
-
-            def write(table: pa.Table = table, path: Path = ours) -> None:
-                with ArtifactWriter(path, table.schema, Provenance("benchmark", "vectors", {}, {})) as writer:
-                    writer.write(table)
-
-            def read(path: Path = ours) -> None:
-                with open_parquet(path) as file:
-                    for _ in file.iter_batches():
-                        pass
-
-            def write_default(table: pa.Table = table, path: Path = default) -> None:
-                pq.write_table(table, path)
-
-            def read_default(path: Path = default) -> None:
-                with pq.ParquetFile(path) as file:
-                    for _ in file.iter_batches():
-                        pass
-
-            for what, our_work, other_work in (("written", write, write_default), ("read", read, read_default)):
-                pairs = [(seconds(our_work), seconds(other_work)) for _ in range(REPEATS + 1)][1:]
-                times, others = (statistics.median(each) for each in zip(*pairs, strict=True))
-                print(f"{dtype}, {what}: {times:.2f} s, by default {others:.2f} s")
-                figure(f"vectors of {dtype}, {what}", "Parquet as pyarrow writes it", times / others)
+            ours, default = Path(folder, "ours.parquet"), Path(folder, "default.parquet")
+            compare(f"{what}, written", partial(write, table, ours), partial(pq.write_table, table, default))
+            compare(f"{what}, read", partial(read, open_parquet, ours), partial(read, pq.ParquetFile, default))
             size = ours.stat().st_size / default.stat().st_size
-            figure(f"vectors of {dtype}, size of the file", "Parquet as pyarrow writes it", size, "of the size")
+            figure(f"{what}, size of the file", "Parquet as pyarrow writes it", size, "of the size")
 
 
 if __name__ == "__main__":

@@ -78,7 +78,8 @@ def for_each(task: Callable[[slice], None], parts: Sequence[slice], device: torc
 
     Args:
         task: What is done with a part. It runs without gradients.
-        parts: The parts; few of them are done one by one, each by torch's own threads.
+        parts: The parts, of rows or of columns; where all of them squared are few tiles they are done one by one, each
+            by torch's own threads.
         device: Where the tensors are: on a GPU one thread keeps it busy.
     """
     inference = torch.is_inference_mode_enabled()

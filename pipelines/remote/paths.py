@@ -149,6 +149,10 @@ def _schemes() -> Collection[str]:
     return available_protocols()  # type: ignore[no-any-return]  # fsspec has no types
 
 
+def _is_remote(scheme: str) -> bool:
+    return scheme in _schemes() and scheme not in (*_NOT_REMOTE, *_LOCAL)
+
+
 def as_path(value: str | Path) -> Path:
     """A text or path as the path of a file here or, where it is a URL, of a remote one; nothing is fetched.
 
@@ -160,10 +164,8 @@ def as_path(value: str | Path) -> Path:
     text = os.fspath(value)
     if text.startswith(_copies() + os.sep):
         return RemotePath(text)
-    if isinstance(value, Path) and text.endswith(":") and not os.path.exists(text):  # "s3://", as `Path` has it
-        scheme = text[:-1].lower()
-        if scheme in _schemes() and scheme not in (*_NOT_REMOTE, *_LOCAL):
-            raise InputError(f"{scheme}://: is not the URL of a file or folder; give HOST/NAME after {scheme}://")
+    if isinstance(value, Path) and text.endswith(":") and not os.path.exists(text) and _is_remote(text[:-1].lower()):
+        value = text = f"{text}//"  # which `Path` has taken off
     if _CHAINED.fullmatch(text) and not os.path.exists(text):
         shown = without_credentials(re.sub(":/+", "://", text))
         raise InputError(f"{shown}: URLs in one another are not read; give the last one alone")
